@@ -1,0 +1,150 @@
+from hedgerow.execution.v1 import execution_pb2 as _execution_pb2
+from hedgerow.hedge.v1 import hedge_pb2 as _hedge_pb2
+from hedgerow.market.v1 import market_pb2 as _market_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Command(_message.Message):
+    __slots__ = ("command_id", "action", "who", "why", "arguments_json")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    action: str
+    who: str
+    why: str
+    arguments_json: str
+    def __init__(self, command_id: _Optional[str] = ..., action: _Optional[str] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., arguments_json: _Optional[str] = ...) -> None: ...
+
+class Acknowledgement(_message.Message):
+    __slots__ = ("command_id", "accepted", "text")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    accepted: bool
+    text: str
+    def __init__(self, command_id: _Optional[str] = ..., accepted: _Optional[bool] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ProposalTaken(_message.Message):
+    __slots__ = ("proposal", "refusal")
+    PROPOSAL_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    proposal: _hedge_pb2.Proposal
+    refusal: str
+    def __init__(self, proposal: _Optional[_Union[_hedge_pb2.Proposal, _Mapping]] = ..., refusal: _Optional[str] = ...) -> None: ...
+
+class SourceSequence(_message.Message):
+    __slots__ = ("source", "sequence")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    sequence: int
+    def __init__(self, source: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class Cycle(_message.Message):
+    __slots__ = ("cycle_id", "market_seen", "proposal_id", "method", "factor", "exposure_before", "exposure_after", "lower", "upper", "price_of_risk", "menu", "solution_lots", "ordered_lots", "wished_lots", "iterations", "orders", "inputs_hash", "cost_cents", "wished_cost_cents", "solve_ns")
+    CYCLE_ID_FIELD_NUMBER: _ClassVar[int]
+    MARKET_SEEN_FIELD_NUMBER: _ClassVar[int]
+    PROPOSAL_ID_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    EXPOSURE_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    EXPOSURE_AFTER_FIELD_NUMBER: _ClassVar[int]
+    LOWER_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    PRICE_OF_RISK_FIELD_NUMBER: _ClassVar[int]
+    MENU_FIELD_NUMBER: _ClassVar[int]
+    SOLUTION_LOTS_FIELD_NUMBER: _ClassVar[int]
+    ORDERED_LOTS_FIELD_NUMBER: _ClassVar[int]
+    WISHED_LOTS_FIELD_NUMBER: _ClassVar[int]
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_HASH_FIELD_NUMBER: _ClassVar[int]
+    COST_CENTS_FIELD_NUMBER: _ClassVar[int]
+    WISHED_COST_CENTS_FIELD_NUMBER: _ClassVar[int]
+    SOLVE_NS_FIELD_NUMBER: _ClassVar[int]
+    cycle_id: str
+    market_seen: _containers.RepeatedCompositeFieldContainer[SourceSequence]
+    proposal_id: _containers.RepeatedScalarFieldContainer[str]
+    method: str
+    factor: _containers.RepeatedScalarFieldContainer[str]
+    exposure_before: bytes
+    exposure_after: bytes
+    lower: bytes
+    upper: bytes
+    price_of_risk: bytes
+    menu: bytes
+    solution_lots: bytes
+    ordered_lots: bytes
+    wished_lots: bytes
+    iterations: int
+    orders: _containers.RepeatedCompositeFieldContainer[_execution_pb2.Order]
+    inputs_hash: str
+    cost_cents: int
+    wished_cost_cents: int
+    solve_ns: int
+    def __init__(self, cycle_id: _Optional[str] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., proposal_id: _Optional[_Iterable[str]] = ..., method: _Optional[str] = ..., factor: _Optional[_Iterable[str]] = ..., exposure_before: _Optional[bytes] = ..., exposure_after: _Optional[bytes] = ..., lower: _Optional[bytes] = ..., upper: _Optional[bytes] = ..., price_of_risk: _Optional[bytes] = ..., menu: _Optional[bytes] = ..., solution_lots: _Optional[bytes] = ..., ordered_lots: _Optional[bytes] = ..., wished_lots: _Optional[bytes] = ..., iterations: _Optional[int] = ..., orders: _Optional[_Iterable[_Union[_execution_pb2.Order, _Mapping]]] = ..., inputs_hash: _Optional[str] = ..., cost_cents: _Optional[int] = ..., wished_cost_cents: _Optional[int] = ..., solve_ns: _Optional[int] = ...) -> None: ...
+
+class CommandTaken(_message.Message):
+    __slots__ = ("command", "acknowledgement")
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
+    command: Command
+    acknowledgement: Acknowledgement
+    def __init__(self, command: _Optional[_Union[Command, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
+
+class LeaderStarted(_message.Message):
+    __slots__ = ("holder", "last_report_sequence", "recovered")
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    LAST_REPORT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    holder: str
+    last_report_sequence: int
+    recovered: _containers.RepeatedCompositeFieldContainer[_execution_pb2.OrderState]
+    def __init__(self, holder: _Optional[str] = ..., last_report_sequence: _Optional[int] = ..., recovered: _Optional[_Iterable[_Union[_execution_pb2.OrderState, _Mapping]]] = ...) -> None: ...
+
+class CancelAsked(_message.Message):
+    __slots__ = ("client_order_id", "reason")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    def __init__(self, client_order_id: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class JournalEntry(_message.Message):
+    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "market")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    NOW_NS_FIELD_NUMBER: _ClassVar[int]
+    WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    LEADER_STARTED_FIELD_NUMBER: _ClassVar[int]
+    PROPOSAL_FIELD_NUMBER: _ClassVar[int]
+    CYCLE_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    BUDGETS_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    MARKET_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    epoch: int
+    now_ns: int
+    wall_ns: int
+    leader_started: LeaderStarted
+    proposal: ProposalTaken
+    cycle: Cycle
+    report: _execution_pb2.ExecutionReport
+    command: CommandTaken
+    budgets: _hedge_pb2.BudgetUpdate
+    assignment: _hedge_pb2.AssignmentUpdate
+    cancel: CancelAsked
+    market: _market_pb2.Header
+    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,341 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Side(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIDE_UNSPECIFIED: _ClassVar[Side]
+    SIDE_BUY: _ClassVar[Side]
+    SIDE_SELL: _ClassVar[Side]
+
+class TimeInForce(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIME_IN_FORCE_UNSPECIFIED: _ClassVar[TimeInForce]
+    TIME_IN_FORCE_DAY: _ClassVar[TimeInForce]
+    TIME_IN_FORCE_IOC: _ClassVar[TimeInForce]
+
+class OrdStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORD_STATUS_UNSPECIFIED: _ClassVar[OrdStatus]
+    ORD_STATUS_PENDING_NEW: _ClassVar[OrdStatus]
+    ORD_STATUS_NEW: _ClassVar[OrdStatus]
+    ORD_STATUS_PARTIALLY_FILLED: _ClassVar[OrdStatus]
+    ORD_STATUS_FILLED: _ClassVar[OrdStatus]
+    ORD_STATUS_CANCELED: _ClassVar[OrdStatus]
+    ORD_STATUS_REJECTED: _ClassVar[OrdStatus]
+    ORD_STATUS_EXPIRED: _ClassVar[OrdStatus]
+    ORD_STATUS_UNKNOWN: _ClassVar[OrdStatus]
+
+class TradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRADING_STATE_UNSPECIFIED: _ClassVar[TradingState]
+    TRADING_STATE_ACTIVE: _ClassVar[TradingState]
+    TRADING_STATE_PAUSED: _ClassVar[TradingState]
+    TRADING_STATE_KILLED: _ClassVar[TradingState]
+
+class Refusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REFUSAL_UNSPECIFIED: _ClassVar[Refusal]
+    REFUSAL_STALE_EPOCH: _ClassVar[Refusal]
+    REFUSAL_ID_REUSED: _ClassVar[Refusal]
+    REFUSAL_PAUSED: _ClassVar[Refusal]
+    REFUSAL_KILLED: _ClassVar[Refusal]
+    REFUSAL_UNKNOWN_INSTRUMENT: _ClassVar[Refusal]
+    REFUSAL_SIZE: _ClassVar[Refusal]
+    REFUSAL_NOTIONAL: _ClassVar[Refusal]
+    REFUSAL_COLLAR: _ClassVar[Refusal]
+    REFUSAL_STALE_REFERENCE: _ClassVar[Refusal]
+    REFUSAL_OPEN_ORDERS: _ClassVar[Refusal]
+    REFUSAL_RATE: _ClassVar[Refusal]
+    REFUSAL_VENUE: _ClassVar[Refusal]
+    REFUSAL_POSITION: _ClassVar[Refusal]
+    REFUSAL_MALFORMED: _ClassVar[Refusal]
+SIDE_UNSPECIFIED: Side
+SIDE_BUY: Side
+SIDE_SELL: Side
+TIME_IN_FORCE_UNSPECIFIED: TimeInForce
+TIME_IN_FORCE_DAY: TimeInForce
+TIME_IN_FORCE_IOC: TimeInForce
+ORD_STATUS_UNSPECIFIED: OrdStatus
+ORD_STATUS_PENDING_NEW: OrdStatus
+ORD_STATUS_NEW: OrdStatus
+ORD_STATUS_PARTIALLY_FILLED: OrdStatus
+ORD_STATUS_FILLED: OrdStatus
+ORD_STATUS_CANCELED: OrdStatus
+ORD_STATUS_REJECTED: OrdStatus
+ORD_STATUS_EXPIRED: OrdStatus
+ORD_STATUS_UNKNOWN: OrdStatus
+TRADING_STATE_UNSPECIFIED: TradingState
+TRADING_STATE_ACTIVE: TradingState
+TRADING_STATE_PAUSED: TradingState
+TRADING_STATE_KILLED: TradingState
+REFUSAL_UNSPECIFIED: Refusal
+REFUSAL_STALE_EPOCH: Refusal
+REFUSAL_ID_REUSED: Refusal
+REFUSAL_PAUSED: Refusal
+REFUSAL_KILLED: Refusal
+REFUSAL_UNKNOWN_INSTRUMENT: Refusal
+REFUSAL_SIZE: Refusal
+REFUSAL_NOTIONAL: Refusal
+REFUSAL_COLLAR: Refusal
+REFUSAL_STALE_REFERENCE: Refusal
+REFUSAL_OPEN_ORDERS: Refusal
+REFUSAL_RATE: Refusal
+REFUSAL_VENUE: Refusal
+REFUSAL_POSITION: Refusal
+REFUSAL_MALFORMED: Refusal
+
+class Allocation(_message.Message):
+    __slots__ = ("agent", "lots")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    LOTS_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    lots: int
+    def __init__(self, agent: _Optional[str] = ..., lots: _Optional[int] = ...) -> None: ...
+
+class Order(_message.Message):
+    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_LOTS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_TICKS_FIELD_NUMBER: _ClassVar[int]
+    TIME_IN_FORCE_FIELD_NUMBER: _ClassVar[int]
+    BOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    CYCLE_ID_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_HASH_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATION_FIELD_NUMBER: _ClassVar[int]
+    ARRIVAL_BID_TICKS_FIELD_NUMBER: _ClassVar[int]
+    ARRIVAL_ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    epoch: int
+    instrument_id: str
+    instrument: int
+    side: Side
+    quantity_lots: int
+    limit_ticks: int
+    time_in_force: TimeInForce
+    book_id: str
+    cycle_id: str
+    inputs_hash: str
+    cause_id: str
+    order_sequence: int
+    receive_time_ns: int
+    event_time_ns: int
+    allocation: _containers.RepeatedCompositeFieldContainer[Allocation]
+    arrival_bid_ticks: int
+    arrival_ask_ticks: int
+    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ...) -> None: ...
+
+class ExecutionReport(_message.Message):
+    __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EXEC_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORD_STATUS_FIELD_NUMBER: _ClassVar[int]
+    LAST_LOTS_FIELD_NUMBER: _ClassVar[int]
+    LAST_TICKS_FIELD_NUMBER: _ClassVar[int]
+    CUM_LOTS_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_LOTS_FIELD_NUMBER: _ClassVar[int]
+    FEE_CENTS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    BID_TICKS_FIELD_NUMBER: _ClassVar[int]
+    ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    exec_id: str
+    client_order_id: str
+    ord_status: OrdStatus
+    last_lots: int
+    last_ticks: int
+    cum_lots: int
+    leaves_lots: int
+    fee_cents: int
+    instrument: int
+    side: Side
+    refusal: Refusal
+    text: str
+    event_time_ns: int
+    receive_time_ns: int
+    bid_ticks: int
+    ask_ticks: int
+    def __init__(self, sequence: _Optional[int] = ..., exec_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., last_lots: _Optional[int] = ..., last_ticks: _Optional[int] = ..., cum_lots: _Optional[int] = ..., leaves_lots: _Optional[int] = ..., fee_cents: _Optional[int] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ...) -> None: ...
+
+class SubmitOrders(_message.Message):
+    __slots__ = ("orders",)
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    orders: _containers.RepeatedCompositeFieldContainer[Order]
+    def __init__(self, orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
+
+class CancelOrders(_message.Message):
+    __slots__ = ("client_order_id", "epoch")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: _containers.RepeatedScalarFieldContainer[str]
+    epoch: int
+    def __init__(self, client_order_id: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ...) -> None: ...
+
+class OrderAck(_message.Message):
+    __slots__ = ("client_order_id", "ord_status", "refusal", "text", "duplicate", "tick_to_order_ns")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORD_STATUS_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    TICK_TO_ORDER_NS_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    ord_status: OrdStatus
+    refusal: Refusal
+    text: str
+    duplicate: bool
+    tick_to_order_ns: int
+    def __init__(self, client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., duplicate: _Optional[bool] = ..., tick_to_order_ns: _Optional[int] = ...) -> None: ...
+
+class StreamOrdersRequest(_message.Message):
+    __slots__ = ("submit", "cancel")
+    SUBMIT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    submit: SubmitOrders
+    cancel: CancelOrders
+    def __init__(self, submit: _Optional[_Union[SubmitOrders, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrders, _Mapping]] = ...) -> None: ...
+
+class StreamOrdersResponse(_message.Message):
+    __slots__ = ("acks",)
+    ACKS_FIELD_NUMBER: _ClassVar[int]
+    acks: _containers.RepeatedCompositeFieldContainer[OrderAck]
+    def __init__(self, acks: _Optional[_Iterable[_Union[OrderAck, _Mapping]]] = ...) -> None: ...
+
+class FenceRequest(_message.Message):
+    __slots__ = ("epoch", "holder")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    holder: str
+    def __init__(self, epoch: _Optional[int] = ..., holder: _Optional[str] = ...) -> None: ...
+
+class FenceResponse(_message.Message):
+    __slots__ = ("epoch", "accepted", "last_report_sequence")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    LAST_REPORT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    accepted: bool
+    last_report_sequence: int
+    def __init__(self, epoch: _Optional[int] = ..., accepted: _Optional[bool] = ..., last_report_sequence: _Optional[int] = ...) -> None: ...
+
+class GetOrderRequest(_message.Message):
+    __slots__ = ("client_order_id",)
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    def __init__(self, client_order_id: _Optional[str] = ...) -> None: ...
+
+class OrderState(_message.Message):
+    __slots__ = ("order", "ord_status", "cum_lots", "leaves_lots")
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    ORD_STATUS_FIELD_NUMBER: _ClassVar[int]
+    CUM_LOTS_FIELD_NUMBER: _ClassVar[int]
+    LEAVES_LOTS_FIELD_NUMBER: _ClassVar[int]
+    order: Order
+    ord_status: OrdStatus
+    cum_lots: int
+    leaves_lots: int
+    def __init__(self, order: _Optional[_Union[Order, _Mapping]] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., cum_lots: _Optional[int] = ..., leaves_lots: _Optional[int] = ...) -> None: ...
+
+class GetOrderResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: OrderState
+    def __init__(self, state: _Optional[_Union[OrderState, _Mapping]] = ...) -> None: ...
+
+class ListOrdersRequest(_message.Message):
+    __slots__ = ("open_only", "after_row", "limit")
+    OPEN_ONLY_FIELD_NUMBER: _ClassVar[int]
+    AFTER_ROW_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    open_only: bool
+    after_row: int
+    limit: int
+    def __init__(self, open_only: _Optional[bool] = ..., after_row: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListOrdersResponse(_message.Message):
+    __slots__ = ("states", "last_row")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    LAST_ROW_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedCompositeFieldContainer[OrderState]
+    last_row: int
+    def __init__(self, states: _Optional[_Iterable[_Union[OrderState, _Mapping]]] = ..., last_row: _Optional[int] = ...) -> None: ...
+
+class StreamReportsRequest(_message.Message):
+    __slots__ = ("from_sequence",)
+    FROM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    from_sequence: int
+    def __init__(self, from_sequence: _Optional[int] = ...) -> None: ...
+
+class StreamReportsResponse(_message.Message):
+    __slots__ = ("reports",)
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    reports: _containers.RepeatedCompositeFieldContainer[ExecutionReport]
+    def __init__(self, reports: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ...) -> None: ...
+
+class SetTradingStateRequest(_message.Message):
+    __slots__ = ("state", "who", "why")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    state: TradingState
+    who: str
+    why: str
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
+class SetTradingStateResponse(_message.Message):
+    __slots__ = ("state", "cancels_sent")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CANCELS_SENT_FIELD_NUMBER: _ClassVar[int]
+    state: TradingState
+    cancels_sent: int
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., cancels_sent: _Optional[int] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LAST_REPORT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    TICK_TO_ORDER_P50_NS_FIELD_NUMBER: _ClassVar[int]
+    TICK_TO_ORDER_P99_NS_FIELD_NUMBER: _ClassVar[int]
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    state: TradingState
+    who: str
+    why: str
+    epoch: int
+    last_report_sequence: int
+    open_orders: int
+    orders: int
+    fills: int
+    tick_to_order_p50_ns: int
+    tick_to_order_p99_ns: int
+    venue: str
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,393 @@
+"""The messages inside Hedgerow: frozen dataclasses with numpy columns, never changed after creation.
+
+They mirror ``proto/hedgerow/{market,hedge,execution,control}/v1``; ``common.wire`` turns one into the other.
+Columns are contiguous little-endian arrays of the stated dtype. A message id is ``"source:sequence"``.
+*Tested by* tests/properties/test_wire_round_trip.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+U32 = NDArray[np.uint32]
+U8 = NDArray[np.uint8]
+
+_NO_I64: I64 = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Who, in which order, when (market and wall), because of what. See market.proto."""
+
+    source: str
+    sequence: int
+    event_time_ns: int
+    receive_time_ns: int = 0
+    cause_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Message id, ``source:sequence``."""
+        return f"{self.source}:{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteBatch:
+    """Top-of-book quotes of one underlying. All columns (n,); an absent side is ``units.NO_PRICE`` ticks."""
+
+    header: Header
+    instrument: U32
+    bid_ticks: I32
+    ask_ticks: I32
+    bid_size_lots: I32
+    ask_size_lots: I32
+    quote_time_ns: I64 = field(default_factory=lambda: _NO_I64)
+    snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputRun:
+    """``count`` consecutive inputs of one stream, the first with sequence ``first``."""
+
+    stream: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Where an agent wants its risk to be. f factors, m menu instruments; see hedge.proto.
+
+    exposure, lower, upper (f,) in the factor's unit; sensitivity (f, m) change per lot bought; alone_lots (m,) signed.
+    """
+
+    header: Header
+    kind: str
+    shard: int
+    book_id: str
+    incarnation: int
+    assignment_version: int
+    position_version: int
+    budget_epoch: int
+    inputs: tuple[InputRun, ...]
+    factor: tuple[str, ...]
+    exposure: F64
+    lower: F64
+    upper: F64
+    weighs_cost: U8
+    menu: U32
+    sensitivity: F64
+    alone_lots: F64
+    trigger: str
+    expires_ns: int
+    reported: tuple[str, ...] = ()
+    reported_value: F64 = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def agent(self) -> str:
+        """Agent that proposed, e.g. ``gamma-0``."""
+        return self.header.source
+
+
+@dataclass(frozen=True, slots=True)
+class PositionUpdate:
+    """Everything traded since the open, sparse: instrument (n,), signed traded_lots (n,)."""
+
+    header: Header
+    version: int
+    instrument: U32
+    traded_lots: I64
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUpdate:
+    """What the manager lends the agents: per factor a soft limit on |exposure| and the last price of risk."""
+
+    header: Header
+    budget_epoch: int
+    factor: tuple[str, ...]
+    soft_limit: F64
+    price_of_risk: F64
+    risk_aversion_per_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentUpdate:
+    """Which agent owns which key."""
+
+    header: Header
+    version: int
+    owner: dict[str, str]
+
+    def keys_of(self, agent: str) -> tuple[str, ...]:
+        """Keys owned by ``agent``, sorted."""
+        return tuple(sorted(k for k, a in self.owner.items() if a == agent))
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Sign of life of an agent; see hedge.proto."""
+
+    header: Header
+    incarnation: int
+    state: str
+    loop: str = ""
+    pid: int = 0
+    proposals: int = 0
+    batches: int = 0
+    gaps: int = 0
+    decide_p50_us: float = 0.0
+    decide_p99_us: float = 0.0
+    rss_bytes: int = 0
+    unusable_quotes: int = 0
+    keys: tuple[str, ...] = ()
+    assignment_version: int = 0
+
+
+class Side(IntEnum):
+    """Side of an order; values as in execution.proto."""
+
+    BUY = 1
+    SELL = 2
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+
+class TimeInForce(IntEnum):
+    """How long an order may work."""
+
+    DAY = 1
+    IOC = 2
+
+
+class OrdStatus(IntEnum):
+    """FIX tag 39 plus PENDING_NEW (stored, not sent) and UNKNOWN (the service died while sending)."""
+
+    PENDING_NEW = 1
+    NEW = 2
+    PARTIALLY_FILLED = 3
+    FILLED = 4
+    CANCELED = 5
+    REJECTED = 6
+    EXPIRED = 7
+    UNKNOWN = 8
+
+    @property
+    def terminal(self) -> bool:
+        """True when nothing more can happen to the order."""
+        return self in (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)
+
+
+class TradingState(IntEnum):
+    """Whether orders may leave execution."""
+
+    ACTIVE = 1
+    PAUSED = 2
+    KILLED = 3
+
+
+class Refusal(IntEnum):
+    """Rule by which execution refused an order; 0 is none. Values as in execution.proto."""
+
+    NONE = 0
+    STALE_EPOCH = 1
+    ID_REUSED = 2
+    PAUSED = 3
+    KILLED = 4
+    UNKNOWN_INSTRUMENT = 5
+    SIZE = 6
+    NOTIONAL = 7
+    COLLAR = 8
+    STALE_REFERENCE = 9
+    OPEN_ORDERS = 10
+    RATE = 11
+    VENUE = 12
+    POSITION = 13
+    MALFORMED = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An intent of the manager; its content never changes under one ``client_order_id``. See execution.proto."""
+
+    client_order_id: str
+    epoch: int
+    instrument_id: str
+    instrument: int
+    side: Side
+    quantity_lots: int
+    limit_ticks: int
+    time_in_force: TimeInForce
+    book_id: str
+    cycle_id: str
+    inputs_hash: str
+    cause_id: str
+    order_sequence: int
+    receive_time_ns: int
+    event_time_ns: int
+    allocation: tuple[tuple[str, int], ...]
+    arrival_bid_ticks: int
+    arrival_ask_ticks: int
+
+    @property
+    def signed_lots(self) -> int:
+        """Lots with the sign of the side."""
+        return self.side.sign * self.quantity_lots
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAck:
+    """Answer of execution to one order or cancel, after its commit."""
+
+    client_order_id: str
+    ord_status: OrdStatus
+    refusal: Refusal = Refusal.NONE
+    text: str = ""
+    duplicate: bool = False
+    tick_to_order_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto."""
+
+    sequence: int
+    exec_id: str
+    client_order_id: str
+    ord_status: OrdStatus
+    last_lots: int
+    last_ticks: int
+    cum_lots: int
+    leaves_lots: int
+    fee_cents: int
+    instrument: int
+    side: Side
+    refusal: Refusal
+    text: str
+    event_time_ns: int
+    receive_time_ns: int
+    bid_ticks: int
+    ask_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """An order as sent and what became of it."""
+
+    order: Order
+    ord_status: OrdStatus
+    cum_lots: int
+    leaves_lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One control action of a person. ``arguments`` is JSON text, validated by the receiver."""
+
+    command_id: str
+    action: str
+    who: str
+    why: str
+    arguments_json: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Answer to a command, sent when it holds."""
+
+    command_id: str
+    accepted: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One decision of the manager: what it knew, what it decided. f factors, m menu instruments. See control.proto."""
+
+    cycle_id: str
+    market_seen: tuple[tuple[str, int], ...]
+    proposal_id: tuple[str, ...]
+    method: str
+    factor: tuple[str, ...]
+    exposure_before: F64
+    exposure_after: F64
+    lower: F64
+    upper: F64
+    price_of_risk: F64
+    menu: U32
+    solution_lots: F64
+    ordered_lots: I64
+    wished_lots: F64
+    iterations: int
+    orders: tuple[Order, ...]
+    inputs_hash: str
+    cost_cents: int
+    wished_cost_cents: int
+    solve_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalTaken:
+    """A proposal as received; ``refusal`` is empty if it was accepted."""
+
+    proposal: Proposal
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTaken:
+    """A control action and its outcome."""
+
+    command: Command
+    acknowledgement: Acknowledgement
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderStarted:
+    """A takeover: who, what was reconciled, which orders the journal's tail had lost."""
+
+    holder: str
+    last_report_sequence: int
+    recovered: tuple[OrderState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """The manager asked for these working orders to be cancelled."""
+
+    client_order_id: tuple[str, ...]
+    reason: str
+
+
+JournalEvent = (
+    LeaderStarted
+    | ProposalTaken
+    | Cycle
+    | ExecutionReport
+    | CommandTaken
+    | BudgetUpdate
+    | AssignmentUpdate
+    | CancelAsked
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of the manager's record; state is the fold of these. ``market`` is the header seen last."""
+
+    sequence: int
+    epoch: int
+    now_ns: int
+    wall_ns: int
+    event: JournalEvent
+    market: Header

@@ -1,0 +1,117 @@
+"""The newest quotes, as columns: the data plane's "newest wins" in one place.
+
+One owner per instance. Unusable quotes (crossed, locked, one-sided, empty) are kept as they came but never counted as
+usable; a gap in a source's sequence marks the source until a snapshot heals it.
+*Tested by* tests/unit/test_snapshot.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.messages import F64, Header, QuoteBatch
+from common.units import NO_PRICE
+from common.universe import Universe
+
+
+@dataclass(slots=True)
+class SourceState:
+    """What was last seen of one source."""
+
+    sequence: int = 0
+    event_time_ns: int = 0
+    gapped: bool = False
+    gaps: int = 0
+
+
+class MarketSnapshot:
+    """Quotes (n,) by instrument index. Prices in points are ticks × tick_size; NaN where a side is absent."""
+
+    def __init__(self, universe: Universe) -> None:
+        n = len(universe)
+        self.universe = universe
+        self.bid_ticks = np.full(n, NO_PRICE, np.int32)
+        self.ask_ticks = np.full(n, NO_PRICE, np.int32)
+        self.bid_size_lots = np.zeros(n, np.int32)
+        self.ask_size_lots = np.zeros(n, np.int32)
+        self.quote_time_ns = np.zeros(n, np.int64)
+        self.sources: dict[str, SourceState] = {}
+        self.now_ns = 0
+        self.last_header = Header("", 0, 0)
+        self.unusable = 0
+
+    def apply(self, batch: QuoteBatch) -> bool:
+        """Take a batch in. False if it is old (already seen) and was ignored. A jump in sequence marks a gap."""
+        head = batch.header
+        source = self.sources.setdefault(head.source, SourceState())
+        if not self._advance(source, head, batch.snapshot):
+            return False
+        at = batch.instrument
+        self.bid_ticks[at] = batch.bid_ticks
+        self.ask_ticks[at] = batch.ask_ticks
+        self.bid_size_lots[at] = batch.bid_size_lots
+        self.ask_size_lots[at] = batch.ask_size_lots
+        self.quote_time_ns[at] = batch.quote_time_ns if len(batch.quote_time_ns) else head.event_time_ns
+        self.unusable += int(len(at) - np.count_nonzero(self._usable_at(at)))
+        self.now_ns = max(self.now_ns, head.event_time_ns)
+        self.last_header = head
+        return True
+
+    def _advance(self, source: SourceState, head: Header, snapshot: bool) -> bool:
+        if snapshot:
+            if head.sequence < source.sequence:
+                return False
+            source.gapped = False
+        elif head.sequence <= source.sequence:
+            return False
+        elif head.sequence != source.sequence + 1:
+            source.gapped = True
+            source.gaps += 1
+        source.sequence = head.sequence
+        source.event_time_ns = max(source.event_time_ns, head.event_time_ns)
+        return True
+
+    def _usable_at(self, at: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        bid, ask = self.bid_ticks[at], self.ask_ticks[at]
+        sized = (self.bid_size_lots[at] > 0) & (self.ask_size_lots[at] > 0)
+        ok: NDArray[np.bool_] = (bid > NO_PRICE) & (ask > NO_PRICE) & (bid < ask) & (bid >= 0) & sized
+        return ok
+
+    def usable(self) -> NDArray[np.bool_]:
+        """True (n,) where both sides stand, uncrossed, with size, and the source has no open gap."""
+        ok = self._usable_at(np.arange(len(self.universe), dtype=np.uint32))
+        for symbol in self.universe.symbols:
+            source = self.sources.get(f"feed.{symbol}")
+            if source is None or source.gapped:
+                ok[self.universe.rows_of(symbol)] = False
+        return ok
+
+    def mid(self) -> F64:
+        """Mid in points (n,); NaN where the quote is one-sided or absent."""
+        both = (self.bid_ticks > NO_PRICE) & (self.ask_ticks > NO_PRICE)
+        mid = 0.5 * (self.bid_ticks.astype(np.float64) + self.ask_ticks) * self.universe.tick_size
+        return np.where(both, mid, np.nan)
+
+    def seen(self) -> tuple[tuple[str, int], ...]:
+        """Last sequence per source, sorted by source."""
+        return tuple((name, self.sources[name].sequence) for name in sorted(self.sources))
+
+    def as_batch(self, symbol: str) -> QuoteBatch:
+        """Every standing quote of one underlying as a snapshot batch; its sequence is the last one applied."""
+        rows = self.universe.rows_of(symbol)
+        at = rows[self.quote_time_ns[rows] > 0].astype(np.uint32)
+        name = f"feed.{symbol}"
+        source = self.sources.get(name, SourceState())
+        return QuoteBatch(
+            Header(name, source.sequence, source.event_time_ns),
+            at,
+            self.bid_ticks[at],
+            self.ask_ticks[at],
+            self.bid_size_lots[at],
+            self.ask_size_lots[at],
+            self.quote_time_ns[at],
+            snapshot=True,
+        )

@@ -1,0 +1,69 @@
+"""Every NATS subject, in one table. Nobody writes a subject by hand.
+
+| subject | schema | from → to | plane |
+|---|---|---|---|
+| hedgerow.market.quotes.U | QuoteBatch | feed → agents, manager, execution | data (core, newest wins) |
+| hedgerow.market.snapshot.U | (request) → QuoteBatch | agents, manager, execution → feed | data, request-reply |
+| hedgerow.reference.universe, .book, .config | Universe, Book, JSON | launcher → all | record (stream REFERENCE, last value) |
+| hedgerow.proposal.AGENT | Proposal | agent → manager | data |
+| hedgerow.heartbeat.AGENT | Heartbeat | agent → manager, console | data |
+| hedgerow.positions | PositionUpdate | manager → agents | record (stream STATE, last value) |
+| hedgerow.budgets | BudgetUpdate | manager → agents | record (stream STATE, last value) |
+| hedgerow.assignment | AssignmentUpdate | manager → agents | record (stream STATE, last value) |
+| hedgerow.control.ACTION | Command → Acknowledgement | people → manager or fleet | control, request-reply |
+| hedgerow.status | (request) → JSON | people → manager | control, request-reply |
+| hedgerow.journal.entry | JournalEntry | manager → record | record (stream JOURNAL, fenced) |
+| hedgerow.journal.epoch | text | manager → record | record (stream JOURNAL, fence) |
+"""
+
+from __future__ import annotations
+
+ROOT = "hedgerow"
+QUOTES_ALL = f"{ROOT}.market.quotes.*"
+UNIVERSE = f"{ROOT}.reference.universe"
+BOOK = f"{ROOT}.reference.book"
+CONFIG = f"{ROOT}.reference.config"
+PROPOSALS_ALL = f"{ROOT}.proposal.*"
+HEARTBEATS_ALL = f"{ROOT}.heartbeat.*"
+POSITIONS = f"{ROOT}.positions"
+BUDGETS = f"{ROOT}.budgets"
+ASSIGNMENT = f"{ROOT}.assignment"
+CONTROL_ALL = f"{ROOT}.control.*"
+STATUS = f"{ROOT}.status"
+JOURNAL_ENTRY = f"{ROOT}.journal.entry"
+JOURNAL_EPOCH = f"{ROOT}.journal.epoch"
+
+STREAM_REFERENCE = "HEDGEROW_REFERENCE"
+STREAM_STATE = "HEDGEROW_STATE"
+STREAM_JOURNAL = "HEDGEROW_JOURNAL"
+BUCKET_LEASE = "hedgerow_lease"
+
+
+def quotes(underlying: str) -> str:
+    """Quotes of one underlying."""
+    return f"{ROOT}.market.quotes.{underlying}"
+
+
+def snapshot(underlying: str) -> str:
+    """Request subject for every standing quote of one underlying."""
+    return f"{ROOT}.market.snapshot.{underlying}"
+
+
+def feed_source(underlying: str) -> str:
+    """Header source of the quotes of one underlying."""
+    return f"feed.{underlying}"
+
+
+def proposal(agent: str) -> str:
+    """Proposals of one agent."""
+    return f"{ROOT}.proposal.{agent}"
+
+
+def heartbeat(agent: str) -> str:
+    """Heartbeats of one agent."""
+    return f"{ROOT}.heartbeat.{agent}"
+
+
+def control(action: str) -> str:
+    """Request subject of one control action."""
+    return f"{ROOT}.control.{action}"
