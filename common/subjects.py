@@ -4,7 +4,10 @@
 |---|---|---|---|
 | hedgerow.market.quotes.U | QuoteBatch | feed → agents, manager, execution | data (core, newest wins) |
 | hedgerow.market.snapshot.U | (request) → QuoteBatch | agents, manager, execution → feed | data, request-reply |
-| hedgerow.reference.universe, .book, .config | Universe, Book, JSON | launcher → all | record (stream REFERENCE, last value) |
+| hedgerow.market.start | text: who opened the market | launcher → feed | record (stream STATE, last value) |
+| hedgerow.market.end | Heartbeat "end of data" | feed → manager, console, launcher | record (STATE, last value) |
+| hedgerow.market.heartbeat | Heartbeat of the feed, lag in words | feed → console | data |
+| hedgerow.reference.universe, .book, .config | Universe, Book, JSON | launcher → all | record (REFERENCE, last value) |
 | hedgerow.proposal.AGENT | Proposal | agent → manager | data |
 | hedgerow.heartbeat.AGENT | Heartbeat | agent → manager, console | data |
 | hedgerow.positions | PositionUpdate | manager → agents | record (stream STATE, last value) |
@@ -14,6 +17,7 @@
 | hedgerow.status | (request) → JSON | people → manager | control, request-reply |
 | hedgerow.journal.entry | JournalEntry | manager → record | record (stream JOURNAL, fenced) |
 | hedgerow.journal.epoch | text | manager → record | record (stream JOURNAL, fence) |
+| hedgerow.stored.S | as hedgerow.S | NATS → whoever watches hedgerow.S | what a stream has just stored |
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ BUDGETS = f"{ROOT}.budgets"
 ASSIGNMENT = f"{ROOT}.assignment"
 CONTROL_ALL = f"{ROOT}.control.*"
 STATUS = f"{ROOT}.status"
+MARKET_START = f"{ROOT}.market.start"
+MARKET_END = f"{ROOT}.market.end"
+MARKET_HEARTBEAT = f"{ROOT}.market.heartbeat"
 JOURNAL_ENTRY = f"{ROOT}.journal.entry"
 JOURNAL_EPOCH = f"{ROOT}.journal.epoch"
 
@@ -37,6 +44,32 @@ STREAM_REFERENCE = "HEDGEROW_REFERENCE"
 STREAM_STATE = "HEDGEROW_STATE"
 STREAM_JOURNAL = "HEDGEROW_JOURNAL"
 BUCKET_LEASE = "hedgerow_lease"
+STREAM_LEASE = f"KV_{BUCKET_LEASE}"
+
+#: Subjects of each last-value stream: what ``Bus.put``, ``get`` and ``watch`` may name.
+LAST_VALUE_STREAMS = {
+    STREAM_REFERENCE: (UNIVERSE, BOOK, CONFIG),
+    STREAM_STATE: (POSITIONS, BUDGETS, ASSIGNMENT, MARKET_START, MARKET_END),
+}
+_STREAM_OF = {subject: stream for stream, kept in LAST_VALUE_STREAMS.items() for subject in kept}
+
+
+def stream_of(subject: str) -> str:
+    """Stream that keeps the newest value of a subject. Raises ``KeyError`` naming the subject if none does."""
+    try:
+        return _STREAM_OF[subject]
+    except KeyError:
+        raise KeyError(f"no stream keeps the newest value of {subject}; see common/subjects.py") from None
+
+
+def stored(subject: str) -> str:
+    """Subject under which a stream tells that it has stored a message of ``subject``."""
+    return f"{ROOT}.stored.{subject.removeprefix(f'{ROOT}.')}"
+
+
+def lease(name: str) -> str:
+    """Subject of one lease."""
+    return f"$KV.{BUCKET_LEASE}.{name}"
 
 
 def quotes(underlying: str) -> str:
@@ -65,5 +98,5 @@ def heartbeat(agent: str) -> str:
 
 
 def control(action: str) -> str:
-    """Request subject of one control action."""
-    return f"{ROOT}.control.{action}"
+    """Request subject of one control action; ``limits.set`` travels as ``limits-set`` (a dot would be a new token)."""
+    return f"{ROOT}.control.{action.replace('.', '-')}"

@@ -85,13 +85,15 @@ class Underlying(_message.Message):
     def __init__(self, symbol: _Optional[str] = ..., future_instrument: _Optional[int] = ..., carry_per_year: _Optional[float] = ..., rate_per_year: _Optional[float] = ...) -> None: ...
 
 class Book(_message.Message):
-    __slots__ = ("book_id", "account", "instrument", "quantity_lots")
+    __slots__ = ("book_id", "account", "instrument", "quantity_lots", "average_price")
     BOOK_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_LOTS_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
     book_id: str
     account: _containers.RepeatedScalarFieldContainer[str]
     instrument: bytes
     quantity_lots: bytes
-    def __init__(self, book_id: _Optional[str] = ..., account: _Optional[_Iterable[str]] = ..., instrument: _Optional[bytes] = ..., quantity_lots: _Optional[bytes] = ...) -> None: ...
+    average_price: bytes
+    def __init__(self, book_id: _Optional[str] = ..., account: _Optional[_Iterable[str]] = ..., instrument: _Optional[bytes] = ..., quantity_lots: _Optional[bytes] = ..., average_price: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,260 @@
+"""Agents as Ray actors: the only module of ``agents`` that imports ``ray``.
+
+Ray places, restarts and ends the actors, and nothing else: no tick, proposal or order passes through a call of an
+actor. The constructor arguments are all that Ray keeps, and all that an agent needs: it starts itself in
+``__init__``, in a thread with its own uvloop, so that a slow Ray call and the agent's loop never wait for each other.
+A named actor is not a singleton (while a node fails, an old and a new one may run together): the incarnation, which
+rises with every start, tells them apart, and the manager goes by the highest.
+*Tested by* tests/e2e/test_fleet_ray.py, tests/integration/test_agents_shell_ray_address.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import ray
+import uvloop
+from ray.exceptions import RayError
+
+from agents.shell import run_agent
+from common.bus.nats_bus import NatsBus
+from common.clock import WallClock
+from common.errors import Unavailable, UsageError
+from common.factors import KINDS, agent_name, kind_of
+
+NAMESPACE: Final = "hedgerow"
+LOCAL: Final = "local"
+#: Room for shards per kind on an embedded Ray, in the kind's custom resource.
+LOCAL_SHARDS: Final = 64
+OBJECT_STORE_BYTES: Final = 100 * 2**20
+CONNECT_TIMEOUT_S: Final = 10.0
+NATS_RETRY_S: Final = 0.2
+#: Ray's default finds a dead node after 15 s.
+_SYSTEM_CONFIG: Final = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 1000,
+    "health_check_failure_threshold": 3,
+    "health_check_timeout_ms": 1000,
+    "prestart_worker_first_driver": False,
+    "enable_worker_prestart": False,
+}
+#: Helpers of a local Ray that serve log forwarding, autoscaling and the dashboard: none of it is used here, and they
+#: take about 150 MB. Ray runs on without them.
+_UNUSED_HELPERS: Final = (
+    "ray/_private/log_monitor.py",
+    "ray/autoscaler/_private/monitor.py",
+    "ray/dashboard/dashboard.py",
+)
+
+log = logging.getLogger(__name__)
+
+
+def resource_of(kind: str) -> str:
+    """Custom resource that places the actors of a kind, and by which a cluster scales for them."""
+    return f"agent_{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlace:
+    """What an agent needs to find its world: NATS, and the folder for its log (empty: standard error)."""
+
+    nats_url: str
+    log_folder: str = ""
+
+
+class AgentActor:
+    """One agent of any kind in its own process, running from construction on."""
+
+    def __init__(self, kind: str, shard: int, place: AgentPlace) -> None:
+        self.name = agent_name(kind, shard)
+        self.incarnation = WallClock().wall_ns()
+        self._kind, self._shard, self._place = kind, shard, place
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        _log_to(place.log_folder, self.name)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def ping(self) -> int:
+        """Incarnation of the running process."""
+        return self.incarnation
+
+    def describe(self) -> dict[str, Any]:
+        """Name, process id, incarnation, and whether the agent's loop runs."""
+        return {
+            "name": self.name,
+            "pid": os.getpid(),
+            "incarnation": self.incarnation,
+            "running": self._thread.is_alive(),
+        }
+
+    def stop(self) -> None:
+        """Stop the agent; returns when its last heartbeat is out."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            uvloop.run(self._live())
+        except BaseException:
+            # Nobody waits for this thread. Ray restarts an actor whose process ends, and only that.
+            log.exception("%s ends; Ray starts it again", self.name)
+            logging.shutdown()
+            os._exit(1)
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        bus = await self._connect()
+        if bus is None:
+            return
+        try:
+            await run_agent(bus, self._kind, self._shard, self.incarnation, WallClock(), self._stop)
+        finally:
+            await bus.close()
+
+    async def _connect(self) -> NatsBus | None:
+        """The bus, waited for as long as it takes; None if told to stop first."""
+        while not self._stop.is_set():
+            try:
+                return await NatsBus.connect(self._place.nats_url, self.name)
+            except Unavailable as error:
+                log.warning("%s: %s", self.name, error)
+                await asyncio.sleep(NATS_RETRY_S)
+        return None
+
+
+def _log_to(folder: str, name: str) -> None:
+    handler = logging.FileHandler(Path(folder) / f"{name}.log") if folder else logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+
+class RayHost:
+    """Where agents run: an embedded Ray of this process, or an external one. Every call of Ray stands here.
+
+    Construct it in the main thread: the kernel ends Ray's daemons when the thread that started them ends.
+    """
+
+    def __init__(self, address: str, place: AgentPlace) -> None:
+        self.place = place
+        self.embedded = address == LOCAL
+        self._actors: dict[str, Any] = {}
+        self._reaper: subprocess.Popen[bytes] | None = None
+        self._remote = ray.remote(AgentActor)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if self.embedded:
+            self._start_local()
+        else:
+            _connect_external(address)
+
+    def _start_local(self) -> None:
+        # Ray keeps Unix sockets below this folder, whose paths may have 107 bytes: it must be short.
+        folder = tempfile.mkdtemp(prefix="hrw-")
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-m", "agents.reaper", str(os.getpid()), folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        ray.init(
+            address=LOCAL,
+            namespace=NAMESPACE,
+            num_cpus=1,
+            resources={resource_of(kind): LOCAL_SHARDS for kind in KINDS},
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            configure_logging=False,
+            _temp_dir=folder,
+            _system_config=_SYSTEM_CONFIG,
+        )
+        _end_unused_helpers()
+
+    def start(self, name: str) -> None:
+        """Start the agent, or adopt it if it runs already. Returns at once; its heartbeat says when it is there."""
+        kind, shard = kind_of(name), int(name.rpartition("-")[2])
+        self._actors[name] = self._remote.options(
+            name=name,
+            get_if_exists=True,
+            lifetime="detached",
+            num_cpus=0,
+            resources={resource_of(kind): 1},
+            scheduling_strategy="SPREAD",
+            max_restarts=-1,
+            max_task_retries=0,
+        ).remote(kind, shard, self.place)
+
+    def replace(self, name: str) -> None:
+        """End a hung process hard; Ray starts the actor again."""
+        ray.kill(self._actors[name], no_restart=False)
+
+    def stop(self, name: str, timeout_s: float) -> None:
+        """Let the agent say goodbye, then end its actor for good."""
+        actor = self._actors.pop(name)
+        try:
+            ray.get(actor.stop.remote(), timeout=timeout_s)
+        except RayError as error:
+            log.warning("%s did not stop by itself: %s", name, type(error).__name__)
+        ray.kill(actor, no_restart=True)
+
+    def close(self) -> None:
+        """Let go of Ray; an embedded one ends, with everything it started."""
+        ray.shutdown()
+        if self._reaper is not None and self._reaper.stdin is not None:
+            self._reaper.stdin.close()
+            self._reaper.wait(10.0)
+
+
+def _connect_external(address: str) -> None:
+    """Connect within seconds. Raises ``errors.Unavailable``, or ``errors.UsageError`` for a Ray Client address."""
+    if "://" in address:
+        raise UsageError(f"Ray address {address!r}: give HOST:PORT of the head's control store (port 6379 by default)")
+    remedy = "start Ray there (`ray start --head`), correct the address, or leave it out for an embedded Ray"
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"Ray address {address!r}: give HOST:PORT, or {LOCAL!r} for an embedded Ray")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S / 2).close()
+    except OSError as error:
+        raise Unavailable(f"Ray at {address} cannot be reached: {error}; {remedy}") from None
+    outcome: list[Exception | None] = []
+
+    def connect() -> None:
+        try:
+            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+            outcome.append(None)
+        except Exception as error:  # handed to the waiting thread
+            outcome.append(error)
+
+    # Something that listens but is no Ray makes ray.init wait for minutes: wait beside it.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(CONNECT_TIMEOUT_S)
+    if not outcome or outcome[0] is not None:
+        why = outcome[0] if outcome else f"no answer within {CONNECT_TIMEOUT_S:g} s"
+        raise Unavailable(f"Ray at {address} cannot be reached: {why}; {remedy}")
+
+
+def _end_unused_helpers() -> None:
+    helpers = [
+        p for p in psutil.Process().children() if any(h in part for part in p.cmdline() for h in _UNUSED_HELPERS)
+    ]
+    for process in helpers:
+        process.kill()
+    psutil.wait_procs(helpers, timeout=2.0)

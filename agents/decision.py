@@ -1,0 +1,47 @@
+"""What every kind's ``decide`` takes beside the `Picture`, and what it returns: the content of a proposal.
+
+*Tested by* the tests of each kind (tests/unit/test_agents_gamma.py and its siblings).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.config import AgentsConfig
+from common.messages import F64
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What people and manager set: one risk aversion, soft limits per factor (absent: none), the settings."""
+
+    risk_aversion_per_usd: float
+    soft_limit: Mapping[str, float]
+    config: AgentsConfig
+
+    def limit(self, factor: str) -> float:
+        """Soft limit on |exposure| in the factor's unit; infinity where none is set."""
+        return self.soft_limit.get(factor, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """f factors, m menu instruments: exposure, half_width (f,); sensitivity (f, m) per lot bought; alone_lots (m,)."""
+
+    factor: tuple[str, ...]
+    exposure: F64
+    half_width: F64
+    sensitivity: F64
+    alone_lots: F64
+    reported: tuple[str, ...] = ()
+    reported_value: F64 = field(default_factory=lambda: np.empty(0))
+
+
+def cheapest(cost_usd: F64, effect: F64) -> int:
+    """Row with the least cost per unit of |effect|, -1 where nothing has an effect; ties to the first."""
+    able = np.flatnonzero(effect)
+    return int(able[np.argmin(cost_usd[able] / np.abs(effect[able]))]) if len(able) else -1

@@ -1,0 +1,269 @@
+"""The fleet: starts the agents' actors, gives them their keys, replaces the hung ones, scales.
+
+Guarantees
+- It decides nothing about risk. Without it the agents go on hedging; it comes back, adopts what runs and the
+  assignment that holds, and goes on.
+- Keys change hands only by an assignment that the manager has acknowledged; an actor ends only after it owns no key.
+- An embedded Ray dies with this process, however that ends (see ``agents/reaper.py``).
+- One step of control every ``STEP_S``: the rules stand in ``agents/fleet_plan.py``.
+
+*Tested by* tests/unit/test_fleet_loop.py, tests/e2e/test_fleet_ray.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import uvloop
+
+from agents.config import AgentsConfig
+from agents.fleet_plan import Assign, Beat, GiveUp, Known, Replace, Rules, Start, Step, Stop, plan, shards_in, unsettled
+from agents.sharding import all_keys
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.clock import WallClock
+from common.errors import Refused, Unavailable
+from common.factors import KINDS
+from common.messages import Acknowledgement, Command
+from common.ports import Bus, Clock, Subscription
+from common.universe import Book, Universe
+from common.wire import codec
+
+STEP_S = 0.1
+REQUEST_TIMEOUT_S = 2.0
+SCALE_TIMEOUT_S = 45.0
+STOP_TIMEOUT_S = 2.0
+HEARTBEAT_BOUND = 1024
+
+log = logging.getLogger(__name__)
+
+
+class AgentHost(Protocol):
+    """Where agents run: ``agents.actor.RayHost``, or a fake. Calls may block; names are agent names."""
+
+    def start(self, name: str) -> None:
+        """Start an agent, or adopt the one that runs under this name."""
+        ...
+
+    def replace(self, name: str) -> None:
+        """End its process hard and have it started again."""
+        ...
+
+    def stop(self, name: str, timeout_s: float) -> None:
+        """End it for good, after at most ``timeout_s`` for a goodbye."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """Where NATS and Ray are (``"local"`` embeds a Ray), where agents log, and whether they end with the fleet."""
+
+    nats_url: str
+    ray_address: str = "local"
+    log_folder: str = ""
+    stop_agents: bool = True
+
+
+def serve(settings: FleetSettings, stop: asyncio.Event | None = None) -> None:
+    """Be the fleet process until SIGTERM, SIGINT or ``stop``. Call it in the main thread.
+
+    Raises ``errors.Unavailable`` within seconds if Ray or NATS cannot be reached, ``errors.UsageError`` for an
+    address that makes no sense.
+    """
+    from agents.actor import AgentPlace, RayHost  # imports ray: only the process that needs it
+
+    async def check_nats() -> None:
+        await (await NatsBus.connect(settings.nats_url, "fleet")).close()
+
+    uvloop.run(check_nats())
+    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder))
+    try:
+        uvloop.run(_serve(settings, host, stop or asyncio.Event()))
+    finally:
+        host.close()
+
+
+async def _serve(settings: FleetSettings, host: AgentHost, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bus = await NatsBus.connect(settings.nats_url, "fleet")
+    try:
+        await Fleet(bus, host, WallClock(), stop_agents=settings.stop_agents).run(stop)
+    finally:
+        await bus.close()
+
+
+class Fleet:
+    """One fleet: what it knows, and the loop that acts on it."""
+
+    def __init__(
+        self, bus: Bus, host: AgentHost, clock: Clock, rules: Rules | None = None, *, stop_agents: bool = True
+    ) -> None:
+        self.known = Known(desired={})
+        self._bus, self._host, self._clock = bus, host, clock
+        self._rules = rules or Rules()
+        self._stop_agents = stop_agents
+        self._scaling = asyncio.Lock()
+        self._refused = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``. Raises ``errors.Unavailable`` if no agent answers and replacing them did not help."""
+        running: list[Subscription] = []
+        try:
+            reference = await self._fetch(stop)
+            if reference is None:
+                return
+            universe, book, config = reference
+            running.append(await self._bus.watch(subjects.ASSIGNMENT, self._on_assignment))
+            running.append(
+                await self._bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=HEARTBEAT_BOUND)
+            )
+            # The assignment that holds tells how far people had scaled before this process began.
+            self.known.desired = dict(config.shards) | shards_in(self.known.owner)
+            running.append(await self._bus.serve(subjects.control("scale"), self._on_scale))
+            await self._control(universe, book, stop)
+        finally:
+            for subscription in running:
+                await subscription.stop()
+            if self._stop_agents:
+                await asyncio.gather(*(self._do(Stop(name)) for name in list(self.known.started)))
+
+    async def _fetch(self, stop: asyncio.Event) -> tuple[Universe, Book, AgentsConfig] | None:
+        while not stop.is_set():
+            with contextlib.suppress(Unavailable):
+                parts = [await self._bus.get(s) for s in (subjects.UNIVERSE, subjects.BOOK, subjects.CONFIG)]
+                if all(part is not None for part in parts):
+                    universe, book, config = (part for part in parts if part is not None)
+                    return (
+                        codec.decode_universe(universe),
+                        codec.decode_book(book),
+                        AgentsConfig.model_validate(json.loads(config)["agents"]),
+                    )
+            await asyncio.sleep(STEP_S)
+        return None
+
+    # -- news ------------------------------------------------------------------------------------------------------
+
+    def _on_assignment(self, _subject: str, data: bytes) -> None:
+        update = codec.decode_assignment_update(data)
+        if update.version >= self.known.version:
+            self.known.owner, self.known.version = update.owner, update.version
+
+    def _on_heartbeat(self, _subject: str, data: bytes) -> None:
+        beat = codec.decode_heartbeat(data)
+        name = beat.header.source
+        if name.rpartition("-")[0] in KINDS:
+            now_ns, wall_ns = beat.header.event_time_ns, self._clock.wall_ns()
+            self.known.hear(name, Beat(beat.incarnation, wall_ns, now_ns, beat.assignment_version, beat.state))
+
+    async def _market_now_ns(self, universe: Universe) -> int:
+        """Market time from the agents, else from the feed; 0 if nobody knows it yet."""
+        now_ns = max((beat.now_ns for beat in self.known.beats.values()), default=0)
+        if not now_ns:
+            with contextlib.suppress(Unavailable, Refused):
+                subject = subjects.snapshot(universe.symbols[0])
+                data = await self._bus.request(subject, b"", timeout_s=REQUEST_TIMEOUT_S)
+                now_ns = codec.decode_quote_batch(data).header.event_time_ns
+        return now_ns
+
+    # -- control ---------------------------------------------------------------------------------------------------
+
+    async def _control(self, universe: Universe, book: Book, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            for wish in plan(self.known, self._rules, self._clock.wall_ns()):
+                await self._do(wish)
+            if not self.known.keys and (now_ns := await self._market_now_ns(universe)):
+                # Once: a key that the passing of time has emptied stays where it is, so that nothing else moves.
+                self.known.keys = tuple(sorted({*all_keys(universe, book, now_ns), *self.known.owner}))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), STEP_S)
+
+    async def _do(self, step: Step) -> None:
+        known = self.known
+        match step:
+            case Start(name):
+                await asyncio.to_thread(self._host.start, name)
+                known.started[name] = self._clock.wall_ns()
+            case Replace(name, why):
+                log.warning("%s: it is ended and started again", why)
+                await asyncio.to_thread(self._host.replace, name)
+                known.replaced[name] = known.replaced.get(name, (0, 0))[0] + 1, self._clock.wall_ns()
+            case Stop(name):
+                await asyncio.to_thread(self._host.stop, name, STOP_TIMEOUT_S)
+                for table in (known.started, known.beats, known.replaced):
+                    table.pop(name, None)
+            case Assign(owner):
+                await self._assign(owner)
+            case GiveUp(why):
+                raise Unavailable(f"{why}, like every other agent: Ray does not run them; see its logs and resources")
+
+    async def _assign(self, owner: Mapping[str, str]) -> None:
+        """Ask the manager once; the next step of control asks again if it did not acknowledge."""
+        arguments = json.dumps({"owner": dict(owner)}, sort_keys=True)
+        # The same wish has the same id, so that a repeated request is carried out once.
+        digest = hashlib.sha256(f"{self.known.version}|{arguments}".encode()).hexdigest()[:20]
+        command = Command(f"assign-{digest}", "assign", "fleet", "shards as desired", arguments)
+        subject = subjects.control(command.action)
+        try:
+            data = await self._bus.request(subject, codec.encode_command(command), timeout_s=REQUEST_TIMEOUT_S)
+            answer = codec.decode_acknowledgement(data)
+        except Unavailable as error:
+            self._say_refused(f"no manager acknowledges the assignment yet: {error}")
+            return
+        except Refused as error:
+            self._say_refused(f"the assignment was refused: {error}")
+            return
+        self._say_refused("" if answer.accepted else f"the manager refused the assignment: {answer.text}")
+        if answer.accepted:
+            with contextlib.suppress(TimeoutError):  # until the watch has it; else the next step asks again
+                await asyncio.wait_for(self._until_owner(owner), REQUEST_TIMEOUT_S)
+
+    async def _until_owner(self, owner: Mapping[str, str]) -> None:
+        while dict(self.known.owner) != dict(owner):
+            await asyncio.sleep(0.01)
+
+    def _say_refused(self, text: str) -> None:
+        """Log a trouble once, not every step."""
+        if text and text != self._refused:
+            log.warning("%s", text)
+        self._refused = text
+
+    # -- scale -----------------------------------------------------------------------------------------------------
+
+    async def _on_scale(self, _subject: str, data: bytes) -> bytes:
+        command = codec.decode_command(data)
+        async with self._scaling:
+            accepted, text = await self._scale(command)
+        return codec.encode_acknowledgement(Acknowledgement(command.command_id, accepted, text))
+
+    async def _scale(self, command: Command) -> tuple[bool, str]:
+        try:
+            arguments = json.loads(command.arguments_json)
+            kind, n = arguments["kind"], arguments["n"]
+        except (ValueError, KeyError, TypeError):
+            return False, 'scale needs {"kind": KIND, "n": NUMBER}'
+        if kind not in KINDS:
+            return False, f"unknown kind {kind!r}; known: {', '.join(KINDS)}"
+        if type(n) is not int or not 1 <= n <= self._rules.max_shards:
+            return False, f"{n!r} shards of {kind}: give 1 to {self._rules.max_shards}"
+        log.info("%s asks for %d shards of %s: %s", command.who, n, kind, command.why)
+        self.known.desired[kind] = n
+        deadline_ns = self._clock.wall_ns() + int(SCALE_TIMEOUT_S * 1e9)
+        while why := unsettled(self.known, kind, self._rules, self._clock.wall_ns()):
+            if self._clock.wall_ns() >= deadline_ns:
+                return (
+                    False,
+                    f"{n} shards of {kind} are not settled after {SCALE_TIMEOUT_S:g} s: {why}; it goes on trying",
+                )
+            await asyncio.sleep(STEP_S / 4)
+        owned = {name: [k for k, a in self.known.owner.items() if a == name] for name in self.known.agents(kind)}
+        return True, "; ".join(f"{name} owns {', '.join(sorted(keys)) or 'nothing'}" for name, keys in owned.items())

@@ -1,0 +1,205 @@
+"""What the fleet should do next, from what it knows: pure, so that every rule is tested without Ray or NATS.
+
+The fleet is a controller: `plan` compares the shards that should run with what the heartbeats say, and names the
+steps towards it. Each step is safe to repeat; after a restart of the fleet the same rules bring it back to where it
+was.
+*Tested by* tests/unit/test_fleet_plan.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agents.sharding import assign
+from common.factors import KINDS, agent_name, kind_of
+from common.units import NS_PER_MS, NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Wall times in ns. A killed actor is back in about 2 s by Ray's own means, so a hung one is one silent for longer.
+
+    ``fresh_ns``: heard within it, an agent lives. ``hung_ns``: silent for longer, it is replaced; ``start_ns``:
+    unless it is still starting. ``takeover_ns``: silent for longer, its keys go to the other shards of its kind.
+    """
+
+    fresh_ns: int = 1_000 * NS_PER_MS
+    hung_ns: int = 6 * NS_PER_S
+    start_ns: int = 30 * NS_PER_S
+    takeover_ns: int = 10 * NS_PER_S
+    max_replacements: int = 3
+    max_shards: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Last heartbeat of an agent. ``wall_ns`` when it came here, ``now_ns`` its market time."""
+
+    incarnation: int
+    wall_ns: int
+    now_ns: int
+    assignment_version: int
+    state: str
+
+
+@dataclass(slots=True)
+class Known:
+    """Everything the fleet knows; owner: `agents.fleet.Fleet`.
+
+    ``started``: agent to wall time of its start; ``replaced``: number and wall time of replacements since its last
+    heartbeat. ``keys`` is empty until the market's time is known.
+    """
+
+    desired: dict[str, int]
+    keys: tuple[str, ...] = ()
+    owner: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
+    started: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, tuple[int, int]] = field(default_factory=dict)
+    beats: dict[str, Beat] = field(default_factory=dict)
+
+    def hear(self, name: str, beat: Beat) -> None:
+        """Take a heartbeat in, unless it is of an older incarnation: a replaced process that is still alive."""
+        last = self.beats.get(name)
+        if last is None or beat.incarnation >= last.incarnation:
+            self.beats[name] = beat
+            self.replaced.pop(name, None)
+
+    def agents(self, kind: str) -> tuple[str, ...]:
+        """Agents of a kind that should run."""
+        return tuple(agent_name(kind, shard) for shard in range(self.desired.get(kind, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an agent that should run."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """End a hung agent and have it started again."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Ask the manager to give the keys to these owners."""
+
+    owner: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End an agent that should not run and owns nothing."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Nobody answers, and replacing did not help: Ray itself, or its resources, must be the trouble."""
+
+    why: str
+
+
+Step = Start | Replace | Assign | Stop | GiveUp
+
+
+def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
+    """Steps to take now. At most one ``Assign``; no ``Stop`` of an agent that still owns a key."""
+    wanted = [name for kind in KINDS for name in known.agents(kind)]
+    steps: list[Step] = [Start(name) for name in wanted if name not in known.started]
+    for name in wanted:
+        attempts, replaced_ns = known.replaced.get(name, (0, 0))
+        silent_ns = _silent_ns(known, name, wall_ns)
+        waited_ns = min(silent_ns, wall_ns - replaced_ns)
+        if waited_ns > (rules.hung_ns if _has_spoken(known, name) and not attempts else rules.start_ns):
+            why = f"{name} has been silent for {silent_ns / NS_PER_S:.1f} s"
+            nobody = not any(is_fresh(known, other, rules, wall_ns) for other in wanted)
+            steps.append(GiveUp(why) if nobody and attempts >= rules.max_replacements else Replace(name, why))
+    owner = wanted_owners(known, rules, wall_ns)
+    if owner and owner != dict(known.owner):
+        steps.append(Assign(owner))
+    else:
+        steps += [Stop(name) for name in sorted(known.started) if name not in wanted and name not in owner.values()]
+    return steps
+
+
+def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
+    """Owner of every key, as it should be now; empty while the keys, or the first agents, are not there yet.
+
+    The keys of a kind are dealt anew only when all its shards are there, so that none falls to an agent that cannot
+    hedge it. An agent that fails later keeps its keys while it restarts, for ``takeover_ns``; then those who live
+    share them.
+    """
+    out: dict[str, str] = {}
+    for kind in KINDS:
+        keys = [k for k in known.keys if k.partition("/")[0] == kind]
+        agents = known.agents(kind)
+        if not keys or not agents:
+            continue
+        living = tuple(a for a in agents if is_fresh(known, a, rules, wall_ns))
+        if living == agents:
+            out |= assign(keys, {kind: len(agents)})
+            continue
+        lost = {a for a in agents if a not in living and _silent_ns(known, a, wall_ns) > rules.takeover_ns}
+        given = {k: known.owner[k] for k in keys if k in known.owner}
+        if not given and not lost:
+            return {}
+        kept = {k: a for k, a in given.items() if a not in lost or not living}
+        rest = [k for k in keys if k not in kept]
+        out |= kept | _deal(rest, kind, living)
+    return dict(sorted(out.items()))
+
+
+def _deal(keys: list[str], kind: str, living: tuple[str, ...]) -> dict[str, str]:
+    """Keys shared evenly among those that live, whatever their numbers; nothing if nobody lives."""
+    by_rank = assign(keys, {kind: len(living)})
+    return {key: living[int(rank.rpartition("-")[2])] for key, rank in by_rank.items()}
+
+
+def is_fresh(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
+    """True if the agent has been heard lately."""
+    beat = known.beats.get(name)
+    return name in known.started and beat is not None and wall_ns - beat.wall_ns <= rules.fresh_ns
+
+
+def unsettled(known: Known, kind: str, rules: Rules, wall_ns: int) -> str:
+    """What a kind still lacks; empty if its shards run, own their keys and know it, and no other runs."""
+    agents = known.agents(kind)
+    for name in agents:
+        if not is_fresh(known, name, rules, wall_ns):
+            return f"{name} does not answer yet"
+    if dict(known.owner) != wanted_owners(known, rules, wall_ns):
+        return "the manager has not acknowledged the new assignment yet"
+    for name in agents:
+        if known.beats[name].assignment_version < known.version:
+            return f"{name} has not adopted assignment {known.version} yet"
+    leaving = sorted(n for n in known.started if kind_of(n) == kind and n not in agents)
+    return f"{leaving[0]} has not ended yet" if leaving else ""
+
+
+def shards_in(owner: Mapping[str, str]) -> dict[str, int]:
+    """Shards per kind that an assignment names: highest shard number plus one."""
+    out: dict[str, int] = {}
+    for name in owner.values():
+        out[kind_of(name)] = max(out.get(kind_of(name), 0), int(name.rpartition("-")[2]) + 1)
+    return out
+
+
+def _has_spoken(known: Known, name: str) -> bool:
+    beat = known.beats.get(name)
+    return beat is not None and beat.wall_ns >= known.started.get(name, 0)
+
+
+def _silent_ns(known: Known, name: str, wall_ns: int) -> int:
+    """Since the last heartbeat or start, whichever is later; 0 for an agent that was never started."""
+    if name not in known.started:
+        return 0
+    beat = known.beats.get(name)
+    return wall_ns - max(known.started[name], beat.wall_ns if beat else 0)

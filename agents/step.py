@@ -1,0 +1,343 @@
+"""The pure core of every agent: state and event in, state and proposals out. No clock, no randomness, no I/O.
+
+News (quotes, positions, budgets, assignment) only updates the state; `Decide` looks at the triggers and proposes or
+not. "Now" is the largest market time among the quotes applied. The state has one owner and is changed in place.
+*Tested by* tests/unit/test_agents_step.py, tests/properties/test_agents_replay.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents import recorder
+from agents.config import AgentsConfig
+from agents.cross_asset.covariance import GridCovariance
+from agents.decision import Decision, Terms
+from agents.kinds import Selection, decide_kind, select
+from agents.menu import build_menu
+from agents.pricing import Picture, Pricing, take_picture
+from agents.recorder import Recorder
+from agents.sharding import all_keys
+from agents.status import HEDGING, status_of
+from agents.triggers import LastProposal, cheap_trigger, threshold_trigger
+from common import factors
+from common.messages import (
+    AssignmentUpdate,
+    BudgetUpdate,
+    Header,
+    InputRun,
+    PositionUpdate,
+    Proposal,
+    QuoteBatch,
+)
+from common.snapshot import MarketSnapshot
+from common.subjects import feed_source
+from common.units import NS_PER_S
+from common.universe import Book, Universe
+
+
+@dataclass(frozen=True)
+class AgentSetup:
+    """All that is fixed for the life of an agent process. ``incarnation`` numbers its starts."""
+
+    universe: Universe
+    book: Book
+    kind: str
+    shard: int
+    config: AgentsConfig
+    incarnation: int
+
+    @property
+    def name(self) -> str:
+        """Name of the agent, "gamma-0"."""
+        return factors.agent_name(self.kind, self.shard)
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """The shell's queue is empty: look at the triggers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Forget everything but the setup. Only `replay` sends it, where a record begins anew after it was full."""
+
+    number: int
+
+
+AgentEvent = QuoteBatch | PositionUpdate | BudgetUpdate | AssignmentUpdate | Decide | Reset
+
+
+class AgentState:
+    """What one agent knows. Made by `start`, changed by `step` only; shells read the properties."""
+
+    def __init__(self, setup: AgentSetup) -> None:
+        self.setup = setup
+        self.snapshot = MarketSnapshot(setup.universe)
+        self.pricing = Pricing(setup.universe, self.snapshot)
+        self.selection = Selection()
+        self.covariance: GridCovariance | None = None
+        self.position_version = -1
+        self.assignment_version = -1
+        self.budgets: BudgetUpdate | None = None
+        self.terms: Terms | None = None
+        self.assignment: AssignmentUpdate | None = None
+        self.positions: PositionUpdate | None = None
+        self.lots = setup.book.net_lots(len(setup.universe))
+        self.held = np.empty(0, np.int64)
+        self.held_lots = np.empty(0)
+        self.recorder = Recorder()
+        self.sequence = 0
+        self.decides = 0
+        self.resets = 0
+        self.last: LastProposal | None = None
+        self.unpriced: tuple[str, ...] = ()
+        self.changed = True
+
+    @property
+    def status(self) -> str:
+        """ "starting: waiting for ...", "idle", "hedging" or "stopped: REASON", as the heartbeat says it."""
+        return status_of(self)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys owned, sorted."""
+        return self.selection.keys
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Underlyings whose quotes it needs; batches of others are ignored."""
+        return self.selection.symbols
+
+    @property
+    def unusable_quotes(self) -> int:
+        """Crossed, one-sided or empty quotes seen so far."""
+        return self.snapshot.unusable
+
+    @property
+    def gaps(self) -> int:
+        """Gaps in the sequences of its sources so far."""
+        return sum(source.gaps for source in self.snapshot.sources.values())
+
+
+def start(setup: AgentSetup) -> AgentState:
+    """An agent that knows its universe, book and settings and nothing else."""
+    return AgentState(setup)
+
+
+def step(state: AgentState, event: AgentEvent) -> tuple[AgentState, list[Proposal]]:
+    """Take one event in; at most one proposal comes out, of `Decide` only.
+
+    Old news (a sequence, version or epoch already seen) and quotes of other underlyings change nothing and are not
+    recorded. Never raises on well-formed messages.
+    """
+    if isinstance(event, QuoteBatch):
+        _on_quotes(state, event)
+    elif isinstance(event, Decide):
+        return state, _on_decide(state)
+    elif isinstance(event, PositionUpdate):
+        _on_positions(state, event)
+    elif isinstance(event, BudgetUpdate):
+        _on_budgets(state, event)
+    elif isinstance(event, AssignmentUpdate):
+        _on_assignment(state, event)
+    else:
+        _forget(state, event.number)
+    if state.recorder.full:
+        _begin_anew(state)
+    return state, []
+
+
+def _on_quotes(state: AgentState, batch: QuoteBatch) -> None:
+    u = state.selection.underlying_of.get(batch.header.source, -1)
+    if u < 0 or not state.snapshot.apply(batch):
+        return
+    prefix = recorder.SNAPSHOT_PREFIX if batch.snapshot else ""
+    state.recorder.note(prefix + batch.header.source, batch.header.sequence)
+    state.changed = True
+    state.pricing.absorb(u, batch.instrument.astype(np.int64), batch.header.event_time_ns)
+    if state.covariance is not None:
+        state.covariance.observe(u, batch.header.event_time_ns, state.pricing.base_price(u))
+
+
+def _on_positions(state: AgentState, update: PositionUpdate) -> None:
+    if update.version <= state.position_version:
+        return
+    state.recorder.note(recorder.POSITIONS, update.version)
+    state.position_version, state.positions = update.version, update
+    lots = state.setup.book.net_lots(len(state.setup.universe))
+    np.add.at(lots, update.instrument.astype(np.intp), update.traded_lots)
+    state.lots = lots
+    _select_held(state)
+
+
+def _on_budgets(state: AgentState, update: BudgetUpdate) -> None:
+    if state.budgets is not None and update.budget_epoch <= state.budgets.budget_epoch:
+        return
+    state.recorder.note(recorder.BUDGETS, update.budget_epoch)
+    state.budgets = update
+    limits = dict(zip(update.factor, (float(x) for x in update.soft_limit), strict=True))
+    state.terms = Terms(update.risk_aversion_per_usd, limits, state.setup.config)
+    state.changed = True
+
+
+def _on_assignment(state: AgentState, update: AssignmentUpdate) -> None:
+    if update.version <= state.assignment_version:
+        return
+    state.recorder.note(recorder.ASSIGNMENT, update.version)
+    state.assignment_version, state.assignment = update.version, update
+    keys = update.keys_of(state.setup.name)
+    if keys == state.selection.keys:
+        return
+    watched = state.selection.underlyings
+    state.selection = select(state.setup.universe, state.setup.kind, keys)
+    state.last = None
+    if state.setup.kind == factors.CROSS_ASSET and (state.covariance is None or watched != state.selection.underlyings):
+        config = state.setup.config.cross_asset
+        prior = state.setup.universe.covariance_daily
+        state.covariance = GridCovariance(prior, state.selection.underlyings, config.grid_s, config.half_life_days)
+    _select_held(state)
+
+
+def _select_held(state: AgentState) -> None:
+    own = np.isin(state.setup.universe.underlying, np.array(state.selection.underlyings, np.int64))
+    state.held = np.flatnonzero(own & (state.lots != 0)).astype(np.int64)
+    state.held_lots = state.lots[state.held].astype(np.float64)
+    state.changed = True
+
+
+def _forget(state: AgentState, number: int) -> None:
+    fresh = AgentState(state.setup)
+    fresh.sequence, fresh.resets = state.sequence, number
+    fresh.recorder.note(recorder.RESET, number)
+    vars(state).update(vars(fresh))
+
+
+def _begin_anew(state: AgentState) -> None:
+    # The record is full (hours of silence). Forget, then take in again what stands: the last positions, budgets and
+    # assignment, and as snapshots the quotes of sources without a gap. The new record starts here, so a replay can
+    # follow.
+    kept: list[AgentEvent] = [x for x in (state.positions, state.budgets, state.assignment) if x is not None]
+    for symbol in state.symbols:
+        source = state.snapshot.sources.get(feed_source(symbol))
+        if source is not None and not source.gapped:
+            kept.append(state.snapshot.as_batch(symbol))
+    _forget(state, state.resets + 1)
+    for event in kept:
+        step(state, event)
+
+
+def _on_decide(state: AgentState) -> list[Proposal]:
+    state.decides += 1
+    state.recorder.note(recorder.DECIDE, state.decides)
+    if state.recorder.full:
+        _begin_anew(state)
+    if not state.changed:
+        return []
+    terms = state.terms
+    state.unpriced = ()
+    if terms is None or state.status != HEDGING:
+        return []
+    state.changed = False
+    now_ns = state.snapshot.now_ns
+    base = state.pricing.vols.base_price[list(state.selection.underlyings)]
+    trigger = cheap_trigger(state.last, state.setup.config.trigger, now_ns, state.position_version, base)
+    picture = look(state)
+    decision = decide_kind(
+        state.setup.kind, picture, state.setup.universe.symbols, state.selection, terms, state.covariance
+    )
+    if not np.isfinite(decision.exposure).all():
+        state.unpriced = tuple(n for n, e in zip(decision.factor, decision.exposure, strict=True) if not np.isfinite(e))
+        return []
+    if not trigger and state.last is not None:
+        trigger = threshold_trigger(state.last, state.setup.config.trigger, decision.exposure, decision.half_width)
+    if not trigger:
+        return []
+    state.last = LastProposal(
+        now_ns, state.position_version, decision.factor, decision.exposure, decision.half_width, base
+    )
+    return [_propose(state, picture, decision, trigger)]
+
+
+def look(state: AgentState) -> Picture:
+    """Greeks of the own book and menu as of the last quotes; smiles are fitted where quotes changed."""
+    config, now_ns = state.setup.config, state.snapshot.now_ns
+    underlyings = state.selection.underlyings
+    for u in underlyings:
+        state.pricing.refit(u, now_ns)
+    futures_only = state.setup.kind == factors.GAMMA and config.gamma.delta_only
+    menu = build_menu(state.pricing, underlyings, now_ns, config.menu, futures_only=futures_only)
+    return take_picture(
+        state.pricing, state.held, state.held_lots, underlyings, menu, now_ns, config.reference_tenor_days
+    )
+
+
+def _propose(state: AgentState, picture: Picture, decision: Decision, trigger: str) -> Proposal:
+    state.sequence += 1
+    setup, market = state.setup, state.snapshot.last_header
+    assert state.budgets is not None
+    return Proposal(
+        header=Header(setup.name, state.sequence, picture.now_ns, market.receive_time_ns, market.id),
+        kind=setup.kind,
+        shard=setup.shard,
+        book_id=setup.book.book_id,
+        incarnation=setup.incarnation,
+        assignment_version=state.assignment_version,
+        position_version=state.position_version,
+        budget_epoch=state.budgets.budget_epoch,
+        inputs=state.recorder.take(),
+        factor=decision.factor,
+        exposure=decision.exposure,
+        lower=-decision.half_width,
+        upper=decision.half_width,
+        weighs_cost=np.ones(len(decision.factor), np.uint8),
+        menu=picture.menu.astype(np.uint32),
+        sensitivity=decision.sensitivity,
+        alone_lots=decision.alone_lots,
+        trigger=trigger,
+        expires_ns=picture.now_ns + int(setup.config.proposal_life_s * NS_PER_S),
+        reported=decision.reported,
+        reported_value=decision.reported_value,
+    )
+
+
+def replay(
+    state: AgentState, runs: Iterable[InputRun], lookup: Callable[[str, int], AgentEvent]
+) -> tuple[AgentState, list[Proposal]]:
+    """Feed recorded inputs to an agent again; ``lookup(stream, sequence)`` finds each quote batch and update.
+
+    Streams are those of `InputRun`; "decide" and "reset" need no lookup. The result equals the recorded proposals byte
+    for byte if ``state`` came from `start` with the same setup and the runs of all earlier proposals went before.
+    """
+    proposals: list[Proposal] = []
+    for stream, sequence in recorder.expand(runs):
+        event: AgentEvent
+        if stream == recorder.DECIDE:
+            event = Decide()
+        elif stream == recorder.RESET:
+            event = Reset(sequence)
+        else:
+            event = lookup(stream, sequence)
+        state, more = step(state, event)
+        proposals += more
+    return state, proposals
+
+
+def warm(setup: AgentSetup) -> None:
+    """Load (or compile) every kernel an agent of any kind can call, so that its first decision is quick."""
+    universe = setup.universe
+    keys = all_keys(universe, setup.book, 0)
+    for kind in factors.KINDS:
+        state = start(replace(setup, kind=kind))
+        state.terms = Terms(1.0, {}, setup.config)
+        state.selection = select(universe, kind, tuple(k for k in keys if k.startswith(f"{kind}/")))
+        for u in range(len(universe.underlyings)):
+            state.pricing.absorb(u, np.empty(0, np.int64), 0)
+        state.covariance = GridCovariance(universe.covariance_daily, (0,), 1.0, 1.0)
+        for second in range(4):
+            state.covariance.observe(0, (10 + second) * NS_PER_S, 100.0)
+        picture = look(state)
+        decide_kind(kind, picture, universe.symbols, state.selection, state.terms, state.covariance)

@@ -1,0 +1,52 @@
+"""When an agent speaks: price move, time, threshold, a new position, its first decision.
+
+*Tested by* tests/unit/test_agents_triggers.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.config import TriggerConfig
+from common.messages import F64
+from common.units import NS_PER_S
+
+_BASIS_POINT = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class LastProposal:
+    """What the last proposal was made from; the triggers compare with it."""
+
+    now_ns: int
+    position_version: int
+    factor: tuple[str, ...]
+    exposure: F64
+    half_width: F64
+    base_price: F64
+
+
+def cheap_trigger(
+    last: LastProposal | None, config: TriggerConfig, now_ns: int, position_version: int, base_price: F64
+) -> str:
+    """Name of a trigger that needs no Greeks, or "". base_price (u,) of the own underlyings, order as last time."""
+    if last is None:
+        return "start"
+    if position_version != last.position_version:
+        return "positions"
+    move = np.abs(base_price - last.base_price)
+    if len(move) and float((move / last.base_price).max()) >= config.price_move_bp * _BASIS_POINT:
+        return "price move"
+    if now_ns - last.now_ns >= config.time_s * NS_PER_S:
+        return "time"
+    return ""
+
+
+def threshold_trigger(last: LastProposal, config: TriggerConfig, exposure: F64, half_width: F64) -> str:
+    """ "threshold" if an exposure moved by the configured share of its half-width or crossed an edge, else ""."""
+    moved = np.abs(exposure - last.exposure) >= config.threshold_fraction_of_half_width * half_width
+    moved &= exposure != last.exposure
+    crossed = (np.abs(exposure) > half_width) != (np.abs(last.exposure) > last.half_width)
+    return "threshold" if bool((moved | crossed).any()) else ""

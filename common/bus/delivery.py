@@ -1,0 +1,93 @@
+"""What every bus does alike: hand a message to a handler, ask a responder, hide a password, tell about the connection.
+
+*Tested by* tests/contract/test_bus_contract.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from common.errors import HedgerowError, Refused
+from common.ports import Handler, Responder
+
+log = logging.getLogger("hedgerow.bus")
+
+#: Requests one server answers at the same time; the next one is refused as busy.
+MAX_REQUESTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored message and its sequence in the stream."""
+
+    sequence: int
+    data: bytes
+
+
+class WrongSequence(Refused):
+    """The condition of a conditional store did not hold: somebody else has written meanwhile."""
+
+
+class CountsErrors(Protocol):
+    """Something that counts the handlers that raised."""
+
+    handler_errors: int
+
+
+def call(bus: CountsErrors, handler: Handler, subject: str, data: bytes) -> None:
+    """Hand over one message. A handler that raises is logged with its traceback; the next message comes."""
+    try:
+        handler(subject, data)
+    except Exception:
+        bus.handler_errors += 1
+        log.exception("the handler of %s failed on %d bytes", subject, len(data))
+
+
+async def answer_of(responder: Responder, subject: str, data: bytes) -> tuple[bool, bytes]:
+    """(refused, answer). An error Hedgerow raises on purpose is for the asker alone; any other is logged here too."""
+    try:
+        return False, await responder(subject, data)
+    except HedgerowError as error:
+        return True, str(error).encode()
+    except Exception as error:
+        log.exception("the responder of %s failed on %d bytes", subject, len(data))
+        return True, f"{subject}: internal error: {error!r}".encode()
+
+
+def without_password(url: str) -> str:
+    """An address that may be printed: user and password left out."""
+    netloc = urlsplit(url).netloc
+    return url.replace(netloc, netloc.rpartition("@")[2], 1) if "@" in netloc else url
+
+
+class ConnectionNews:
+    """Callbacks of one connection, always set: a client's own would print a traceback for each failed attempt."""
+
+    def __init__(self, where: str, name: str) -> None:
+        self._where, self._name = where, name
+        self.last_error = ""
+        self.closing = False
+        self.reconnected: Callable[[], None] = lambda: None
+
+    async def on_error(self, error: Exception) -> None:
+        """Something went wrong that no call can report."""
+        self.last_error = str(error) or type(error).__name__
+        log.debug("%s: NATS at %s: %s", self._name, self._where, self.last_error)
+
+    async def on_disconnected(self) -> None:
+        """The connection fell; the client tries again for ever."""
+        if not self.closing:
+            log.warning("%s: lost NATS at %s", self._name, self._where)
+
+    async def on_reconnected(self) -> None:
+        """It stands again; subscriptions are in place."""
+        log.warning("%s: NATS at %s is back", self._name, self._where)
+        self.reconnected()
+
+    async def on_closed(self) -> None:
+        """It was closed on purpose."""
+        log.debug("%s: closed NATS at %s", self._name, self._where)

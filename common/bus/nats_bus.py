@@ -1,0 +1,385 @@
+"""The bus on NATS: the only module that imports ``nats``.
+
+What it keeps, and what it drops:
+- *Data plane* (``publish``, ``subscribe``): core NATS. Of the messages that wait for a handler the newest ``bound``
+  are kept.
+- *Record* (``put``, ``get``, ``watch``): one JetStream message per subject. The stream tells under ``subjects.stored``
+  what it has stored, with its sequence; a watcher takes a value only if its sequence is newer, and reads the stored
+  value when it begins, after each reconnect and every ``RECHECK_S``. So no server keeps anything for a reader, and a
+  value can be late but not lost or old.
+- *Control* (``request``, ``serve``): request-reply. A responder that raises ``errors.Refused`` is heard as that by the
+  asker.
+
+Every timeout here is wall time. The connection is kept for ever once it stood; ``connected`` says how it is now.
+*Tested by* tests/contract/test_bus_contract.py, tests/integration/test_bus_nats.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import nats
+import nats.errors
+import nats.js.api as js_api
+import nats.js.errors
+
+from common import subjects
+from common.bus.delivery import (
+    MAX_REQUESTS,
+    ConnectionNews,
+    Stored,
+    WrongSequence,
+    answer_of,
+    call,
+    without_password,
+)
+from common.bus.streams import LEASE_TTL_S, stream_settings
+from common.bus.tail import RunningTail, Tail, ValueTail
+from common.errors import Refused, Unavailable
+from common.ports import Handler, Responder, Subscription
+
+log = logging.getLogger("hedgerow.bus")
+
+CONNECT_TIMEOUT_S: Final = 5.0
+STORE_TIMEOUT_S: Final = 5.0
+#: One try of a store or a read: what was sent into a dying connection is gone, so asking again beats waiting.
+TRY_TIMEOUT_S: Final = 1.0
+RECHECK_S: Final = 2.0
+#: Retry of a request nobody listens to yet, and of a store while JetStream comes up.
+RETRY_S: Final = 0.05
+RECONNECT_WAIT_S: Final = 0.1
+PING_INTERVAL_S: Final = 5
+#: Messages that one read of a stream brings at most.
+FETCH_MESSAGES: Final = 256
+FETCH_BYTES: Final = 16 * 2**20
+
+_WRONG_SEQUENCE = (10071, 10164)
+_REFUSED = "Hedgerow-Refused"
+
+
+class NatsBus:
+    """``ports.Bus`` on one NATS connection. Make it with ``connect``; ``create_streams`` once a run, by who may."""
+
+    def __init__(self, client: Any, where: str, news: ConnectionNews) -> None:
+        self._nc = client
+        self._news = news
+        news.reconnected = self.recheck
+        self._js = client.jetstream(timeout=TRY_TIMEOUT_S)
+        self.where = where
+        self.dropped = 0
+        self.handler_errors = 0
+        self._tails: list[RunningTail] = []
+        self._recheck_now = asyncio.Event()
+        self._rechecking: asyncio.Task[None] | None = None
+        self._put_locks: dict[str, asyncio.Lock] = {}
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        name: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        credentials: str | None = None,
+        timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> NatsBus:
+        """Connect as ``name``. Raises ``errors.Unavailable`` with the address if that fails within ``timeout_s``.
+
+        ``credentials`` is the path of a NATS credentials file; a user and password may also stand in the URL.
+        """
+        where = without_password(url)
+        news = ConnectionNews(where, name)
+        client = nats.aio.client.Client()
+        options: dict[str, Any] = {"user": user, "password": password, "user_credentials": credentials}
+        connecting = client.connect(
+            url,
+            name=name,
+            connect_timeout=timeout_s,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_WAIT_S,
+            ping_interval=PING_INTERVAL_S,
+            error_cb=news.on_error,
+            disconnected_cb=news.on_disconnected,
+            reconnected_cb=news.on_reconnected,
+            closed_cb=news.on_closed,
+            **{key: value for key, value in options.items() if value is not None},
+        )
+        try:
+            await asyncio.wait_for(connecting, timeout_s)
+        except (TimeoutError, OSError, ValueError, nats.errors.Error) as error:
+            await client.close()
+            why = news.last_error or str(error) or "no answer"
+            raise Unavailable(f"NATS at {where} cannot be reached within {timeout_s:g} s: {why}") from None
+        return cls(client, where, news)
+
+    @property
+    def connected(self) -> bool:
+        """True while the connection stands."""
+        return bool(self._nc.is_connected)
+
+    async def create_streams(self, *, replicas: int = 1, lease_ttl_s: float = LEASE_TTL_S) -> None:
+        """Make the streams of common/subjects.py, or bring them to this form. Idempotent."""
+        for settings in stream_settings(replicas, lease_ttl_s):
+            config = _stream_config(settings)
+            try:
+                await self._js.add_stream(config)
+            except nats.js.errors.BadRequestError:  # there already, in another form
+                await self._js.update_stream(config)
+            except (TimeoutError, nats.errors.Error) as error:
+                raise Unavailable(f"NATS at {self.where}: stream {config.name} cannot be made: {error}") from None
+
+    async def clear(self) -> None:
+        """Forget every stored value and the journal: the start of a new run on a server that has seen another.
+
+        Sequences go on rising, so an older leader's token stays worthless.
+        """
+        for stream in (*subjects.LAST_VALUE_STREAMS, subjects.STREAM_JOURNAL):
+            await self._js.purge_stream(stream)
+
+    # Data plane
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        """Send and forget. While the connection is down at most 2 MiB wait; beyond that the message is dropped."""
+        try:
+            await self._nc.publish(subject, data)
+        except nats.errors.OutboundBufferLimitError:
+            self.dropped += 1
+        except nats.errors.ConnectionClosedError:
+            raise Unavailable(f"NATS at {self.where}: the connection is closed") from None
+
+    async def subscribe(self, subject: str, handler: Handler, *, bound: int) -> NatsSubscription:
+        """See ``ports.Bus``. A handler that raises is logged and counted in ``handler_errors``."""
+        subscription = NatsSubscription(self)
+
+        async def on_message(message: Any) -> None:
+            # nats-py keeps messages in the order of arrival and hands out the oldest: when more wait behind it than
+            # the bound allows, it is the one to drop.
+            if subscription.inner is not None and subscription.inner.pending_msgs >= bound:
+                subscription.dropped += 1
+                self.dropped += 1
+            else:
+                call(self, handler, message.subject, message.data)
+
+        subscription.inner = await self._subscribe(subject, on_message)
+        return subscription
+
+    async def _subscribe(self, subject: str, callback: Callable[[Any], Awaitable[None]]) -> Any:
+        # No limit inside nats-py, which would drop the newest; the socket and the server's max_pending bound it.
+        try:
+            inner = await self._nc.subscribe(subject, cb=callback, pending_msgs_limit=0, pending_bytes_limit=0)
+            await self._nc.flush(timeout=STORE_TIMEOUT_S)
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Unavailable(f"NATS at {self.where}: no subscription to {subject}: {error}") from None
+        return inner
+
+    # Control
+
+    async def request(self, subject: str, data: bytes, *, timeout_s: float) -> bytes:
+        """See ``ports.Bus``. While nobody listens it asks again until the time is up. Raises ``errors.Refused`` too."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            try:
+                reply = await self._nc.request(subject, data, timeout=max(deadline - loop.time(), RETRY_S))
+                break
+            except nats.errors.NoRespondersError:
+                if loop.time() + RETRY_S >= deadline:
+                    raise Unavailable(f"{subject}: nobody listens at NATS {self.where}") from None
+                await asyncio.sleep(RETRY_S)
+            except (TimeoutError, nats.errors.Error) as error:
+                why = "no answer" if isinstance(error, TimeoutError) else str(error)
+                raise Unavailable(f"{subject}: {why} within {timeout_s:g} s at NATS {self.where}") from None
+        if reply.headers and _REFUSED in reply.headers:
+            raise Refused(reply.data.decode())
+        answer: bytes = reply.data
+        return answer
+
+    async def serve(self, subject: str, responder: Responder) -> NatsSubscription:
+        """Answer requests, at most ``MAX_REQUESTS`` at a time; the next one is refused."""
+        running: set[asyncio.Task[None]] = set()
+
+        async def respond(reply: str, asked: str, data: bytes) -> None:
+            refused, answer = await answer_of(responder, asked, data)
+            await self._nc.publish(reply, answer, headers={_REFUSED: "1"} if refused else None)
+
+        async def on_message(message: Any) -> None:
+            if len(running) >= MAX_REQUESTS:
+                await self._nc.publish(message.reply, f"{message.subject}: busy".encode(), headers={_REFUSED: "1"})
+            elif message.reply:
+                task = asyncio.create_task(respond(message.reply, message.subject, message.data))
+                running.add(task)
+                task.add_done_callback(running.discard)
+
+        subscription = NatsSubscription(self)
+        subscription.inner = await self._subscribe(subject, on_message)
+        return subscription
+
+    # Record
+
+    async def put(self, subject: str, data: bytes) -> None:
+        """See ``ports.Bus``. Puts of one subject go one by one. Raises ``errors.Unavailable`` if not stored in time."""
+        subjects.stream_of(subject)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + STORE_TIMEOUT_S
+        async with self._put_locks.setdefault(subject, asyncio.Lock()):
+            while True:
+                try:
+                    await self.store(subject, data)
+                    return
+                except Unavailable:
+                    if loop.time() + RETRY_S >= deadline:
+                        raise
+                    await asyncio.sleep(RETRY_S)
+
+    async def get(self, subject: str) -> bytes | None:
+        """See ``ports.Bus``. Raises ``errors.Unavailable``."""
+        kept = await self.last(subjects.stream_of(subject), subject, direct=True)
+        return kept.data if kept else None
+
+    async def watch(self, subject: str, handler: Handler) -> Subscription:
+        """See ``ports.Bus``. The value stored now has been handed over when this returns."""
+        return await self.follow(ValueTail(self, subject, handler))
+
+    async def follow(self, tail: Tail) -> Subscription:
+        """Let a tail hear what its stream stores; it has read what is there when this returns."""
+        running = RunningTail(tail, self._end_tail)
+
+        async def on_message(message: Any) -> None:
+            running.take(Stored(int(message.headers["Nats-Sequence"]), message.data))
+
+        running.inner = await self._subscribe(subjects.stored(tail.subject), on_message)
+        await running.refresh()
+        self._tails.append(running)
+        if self._rechecking is None:
+            self._rechecking = asyncio.create_task(self._recheck_for_ever())
+        return running
+
+    def recheck(self) -> None:
+        """Have every tail read its stream soon."""
+        self._recheck_now.set()
+
+    async def _end_tail(self, running: RunningTail) -> None:
+        if running in self._tails:
+            self._tails.remove(running)
+        if not self._nc.is_closed:
+            await running.inner.unsubscribe()
+
+    async def _recheck_for_ever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._recheck_now.wait(), RECHECK_S)
+            self._recheck_now.clear()
+            for running in list(self._tails):
+                try:
+                    await running.refresh()
+                except Unavailable as error:
+                    log.debug("recheck of %s: %s", running.subject, error)
+
+    # What journal and lease are built from
+
+    async def store(
+        self, subject: str, data: bytes, *, headers: dict[str, str] | None = None, timeout_s: float = TRY_TIMEOUT_S
+    ) -> int:
+        """Store one message; returns its sequence. Raises ``WrongSequence`` if a condition in the headers fails."""
+        try:
+            ack = await self._js.publish(subject, data, headers=headers, timeout=timeout_s)
+        except nats.js.errors.APIError as error:
+            raise self._store_error(subject, error) from None
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Unavailable(f"{subject}: not stored within {timeout_s:g} s at NATS {self.where}: {error}") from None
+        return int(ack.seq)
+
+    async def store_soon(self, subject: str, data: bytes, headers: dict[str, str]) -> asyncio.Future[Any]:
+        """Send one message to be stored; the future ends with the server's answer. Raises ``errors.Unavailable``."""
+        try:
+            future: asyncio.Future[Any] = await self._js.publish_async(subject, data, headers=headers)
+        except nats.errors.Error as error:
+            raise Unavailable(f"{subject}: not sent to NATS at {self.where}: {error}") from None
+        return future
+
+    def store_result(self, subject: str, future: asyncio.Future[Any]) -> int:
+        """Sequence at which a message of ``store_soon`` stands. Raises as ``store`` does."""
+        if future.cancelled():
+            raise Unavailable(f"{subject}: not stored")
+        error = future.exception()
+        if error is not None:
+            raise self._store_error(subject, error)
+        return int(future.result().seq)
+
+    def _store_error(self, subject: str, error: BaseException) -> Exception:
+        if getattr(error, "err_code", None) in _WRONG_SEQUENCE:
+            return WrongSequence(f"{subject}: somebody else has written: {error}")
+        return Unavailable(f"{subject}: not stored at NATS {self.where}: {error}")
+
+    async def last(self, stream: str, subject: str, *, direct: bool = False) -> Stored | None:
+        """Newest message of a subject; ``direct`` may ask a replica that lags, otherwise the leader answers."""
+        try:
+            raw = await self._js.get_msg(stream, subject=subject, direct=direct)
+        except nats.js.errors.NotFoundError:
+            return None
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Unavailable(f"{subject}: stream {stream} at NATS {self.where} does not answer: {error}") from None
+        return Stored(int(raw.seq), raw.data or b"")
+
+    async def fetch(self, stream: str, subject: str, first: int) -> list[Stored]:
+        """Up to ``FETCH_MESSAGES`` messages of a subject from sequence ``first`` on; empty at the end."""
+        ask = f'{{"seq":{first},"batch":{FETCH_MESSAGES},"max_bytes":{FETCH_BYTES},"next_by_subj":"{subject}"}}'
+        out: list[Stored] = []
+        inbox = self._nc.new_inbox()
+        try:
+            sub = await self._nc.subscribe(inbox)
+            await self._nc.publish(f"$JS.API.DIRECT.GET.{stream}", ask.encode(), reply=inbox)
+            while True:
+                message = await sub.next_msg(timeout=TRY_TIMEOUT_S)
+                status = message.headers.get("Status") if message.headers else None
+                if status in ("204", "404"):  # end of the batch; nothing there
+                    break
+                if status is not None:
+                    raise Unavailable(f"stream {stream} at NATS {self.where} answers {status}")
+                out.append(Stored(int(message.headers["Nats-Sequence"]), message.data))
+            await sub.unsubscribe()
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Unavailable(f"stream {stream} at NATS {self.where} cannot be read: {error}") from None
+        return out
+
+    async def close(self) -> None:
+        """Flush (for at most a second) and disconnect."""
+        self._news.closing = True
+        if self._rechecking is not None:
+            self._rechecking.cancel()
+            self._rechecking = None
+        if self.connected:
+            try:
+                await self._nc.flush(timeout=1.0)
+            except (TimeoutError, nats.errors.Error) as error:
+                log.warning("NATS at %s: closed before everything was sent: %s", self.where, error)
+        await self._nc.close()
+
+
+class NatsSubscription:
+    """A running subscription; ``dropped`` counts what the bound threw away."""
+
+    def __init__(self, bus: NatsBus) -> None:
+        self._bus = bus
+        self.inner: Any = None
+        self.dropped = 0
+
+    async def stop(self) -> None:
+        """See ``ports.Subscription``. Nothing to do when the connection is closed already."""
+        inner, self.inner = self.inner, None
+        if inner is not None and not self._bus._nc.is_closed:
+            await inner.unsubscribe()
+
+
+def _stream_config(settings: dict[str, Any]) -> Any:
+    republish = settings.get("republish")
+    return js_api.StreamConfig(
+        **{key: value for key, value in settings.items() if key not in ("republish", "storage")},
+        storage=js_api.StorageType(settings["storage"]),
+        republish=js_api.RePublish(src=republish[0], dest=republish[1]) if republish else None,
+    )

@@ -1,0 +1,81 @@
+"""The one door to numba: how every kernel is compiled, and where the compiled code is kept.
+
+*Cache.* numba's cache looks only at the file a function stands in, so that a change in an inlined helper would go
+unseen. Here the cache folder carries a hash of every kernel file instead: other text, other folder. It lies under
+``NUMBA_CACHE_DIR`` if that is set (a writable volume where the root file system is read-only), else beside this file.
+
+*Fast maths.* Only flags that keep the rounding trick of ``elementary.exp``: no ``reassoc``. `kernel` also assumes
+finite numbers (``nnan``, ``ninf``); whatever may meet NaN is `strict_kernel`, which keeps them.
+
+*Speed.* In a hot loop give helpers numbers and plain arrays: each access to a member of a tuple counts references, which
+made the loops of ``surface.py`` five times slower.
+*Tested by* tests/unit/test_kernels_elementary.py, tests/unit/test_kernels_jit.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+U8 = NDArray[np.uint8]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FINITE: Final = frozenset({"contract", "nsz", "arcp", "nnan", "ninf"})
+STRICT: Final = frozenset({"contract", "nsz"})
+
+
+def kernel_files() -> tuple[Path, ...]:
+    """Every file whose text decides what the kernels compute, sorted."""
+    root = Path(__file__).resolve().parents[2]
+    return tuple(sorted([*(root / "common/kernels").glob("*.py"), *(root / "agents").glob("*/kernel.py")]))
+
+
+def cache_folder(base: Path) -> Path:
+    """Folder of the compiled code of exactly this source text under ``base``."""
+    digest = hashlib.sha256()
+    for path in kernel_files():
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return base / f"hedgerow-{digest.hexdigest()[:16]}"
+
+
+numba.config.CACHE_DIR = str(
+    cache_folder(Path(os.environ.get("NUMBA_CACHE_DIR", Path(__file__).parent / "__pycache__")))
+)
+
+
+def _jit(function: F, flags: frozenset[str], *, force_inline: bool = False) -> F:
+    # error_model numpy: a division by zero gives infinity or NaN, never an exception out of a kernel.
+    compile_it = numba.njit(cache=True, nogil=True, fastmath=set(flags), error_model="numpy", forceinline=force_inline)
+    return cast(F, compile_it(function))
+
+
+def kernel(function: F) -> F:
+    """Compile a loop over finite numbers; the caller has removed NaN and infinity."""
+    return _jit(function, FINITE)
+
+
+def strict_kernel(function: F) -> F:
+    """Compile a function that must see NaN and infinity as they are."""
+    return _jit(function, STRICT)
+
+
+def inline(function: F) -> F:
+    """Compile a helper that LLVM must inline (a call in the loop would stop vectorisation); finite arguments only."""
+    return _jit(function, FINITE, force_inline=True)
+
+
+def strict_inline(function: F) -> F:
+    """`strict_kernel` that LLVM must inline, since passing tuples of arrays costs more than most helpers do."""
+    return _jit(function, STRICT, force_inline=True)

@@ -1,0 +1,164 @@
+"""Orders, acknowledgements and execution reports between dataclasses and protobuf objects.
+
+The numbers of the enumerations are the same on both sides. A value nobody knows, or an enumeration left unset where one
+is needed, is refused; nothing is guessed.
+*Tested by* tests/unit/test_execution_codec.py, tests/properties/test_wire_round_trip.py.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TypeVar
+
+from hedgerow.execution.v1 import execution_pb2 as pb
+
+from common.errors import Refused
+from common.messages import ExecutionReport, Order, OrderAck, OrderState, OrdStatus, Refusal, Side, TimeInForce
+
+E = TypeVar("E", bound=IntEnum)
+
+
+def _member(enum: type[E], value: int, where: str) -> E:
+    try:
+        return enum(value)
+    except ValueError:
+        state = "is not given" if value == 0 else f"has the unknown value {value}"
+        raise Refused(f"{where} {state}") from None
+
+
+def order_to_pb(order: Order) -> pb.Order:
+    """Order as protobuf."""
+    return pb.Order(
+        client_order_id=order.client_order_id,
+        epoch=order.epoch,
+        instrument_id=order.instrument_id,
+        instrument=order.instrument,
+        side=int(order.side),
+        quantity_lots=order.quantity_lots,
+        limit_ticks=order.limit_ticks,
+        time_in_force=int(order.time_in_force),
+        book_id=order.book_id,
+        cycle_id=order.cycle_id,
+        inputs_hash=order.inputs_hash,
+        cause_id=order.cause_id,
+        order_sequence=order.order_sequence,
+        receive_time_ns=order.receive_time_ns,
+        event_time_ns=order.event_time_ns,
+        allocation=[pb.Allocation(agent=agent, lots=lots) for agent, lots in order.allocation],
+        arrival_bid_ticks=order.arrival_bid_ticks,
+        arrival_ask_ticks=order.arrival_ask_ticks,
+    )
+
+
+def order_from_pb(m: pb.Order) -> Order:
+    """Order of a message. Raises ``errors.Refused`` for an unknown or unset side or time in force."""
+    return Order(
+        client_order_id=m.client_order_id,
+        epoch=m.epoch,
+        instrument_id=m.instrument_id,
+        instrument=m.instrument,
+        side=_member(Side, m.side, "order: side"),
+        quantity_lots=m.quantity_lots,
+        limit_ticks=m.limit_ticks,
+        time_in_force=_member(TimeInForce, m.time_in_force, "order: time_in_force"),
+        book_id=m.book_id,
+        cycle_id=m.cycle_id,
+        inputs_hash=m.inputs_hash,
+        cause_id=m.cause_id,
+        order_sequence=m.order_sequence,
+        receive_time_ns=m.receive_time_ns,
+        event_time_ns=m.event_time_ns,
+        allocation=tuple((a.agent, a.lots) for a in m.allocation),
+        arrival_bid_ticks=m.arrival_bid_ticks,
+        arrival_ask_ticks=m.arrival_ask_ticks,
+    )
+
+
+def report_to_pb(report: ExecutionReport) -> pb.ExecutionReport:
+    """Execution report as protobuf."""
+    return pb.ExecutionReport(
+        sequence=report.sequence,
+        exec_id=report.exec_id,
+        client_order_id=report.client_order_id,
+        ord_status=int(report.ord_status),
+        last_lots=report.last_lots,
+        last_ticks=report.last_ticks,
+        cum_lots=report.cum_lots,
+        leaves_lots=report.leaves_lots,
+        fee_cents=report.fee_cents,
+        instrument=report.instrument,
+        side=int(report.side),
+        refusal=int(report.refusal),
+        text=report.text,
+        event_time_ns=report.event_time_ns,
+        receive_time_ns=report.receive_time_ns,
+        bid_ticks=report.bid_ticks,
+        ask_ticks=report.ask_ticks,
+    )
+
+
+def report_from_pb(m: pb.ExecutionReport) -> ExecutionReport:
+    """Execution report of a message. Raises ``errors.Refused`` for an unknown or unset status or side."""
+    return ExecutionReport(
+        sequence=m.sequence,
+        exec_id=m.exec_id,
+        client_order_id=m.client_order_id,
+        ord_status=_member(OrdStatus, m.ord_status, "execution report: ord_status"),
+        last_lots=m.last_lots,
+        last_ticks=m.last_ticks,
+        cum_lots=m.cum_lots,
+        leaves_lots=m.leaves_lots,
+        fee_cents=m.fee_cents,
+        instrument=m.instrument,
+        side=_member(Side, m.side, "execution report: side"),
+        refusal=_member(Refusal, m.refusal, "execution report: refusal"),
+        text=m.text,
+        event_time_ns=m.event_time_ns,
+        receive_time_ns=m.receive_time_ns,
+        bid_ticks=m.bid_ticks,
+        ask_ticks=m.ask_ticks,
+    )
+
+
+def ack_to_pb(ack: OrderAck) -> pb.OrderAck:
+    """Order acknowledgement as protobuf."""
+    return pb.OrderAck(
+        client_order_id=ack.client_order_id,
+        ord_status=int(ack.ord_status),
+        refusal=int(ack.refusal),
+        text=ack.text,
+        duplicate=ack.duplicate,
+        tick_to_order_ns=ack.tick_to_order_ns,
+    )
+
+
+def ack_from_pb(m: pb.OrderAck) -> OrderAck:
+    """Order acknowledgement of a message. Raises ``errors.Refused`` for an unknown or unset status."""
+    return OrderAck(
+        client_order_id=m.client_order_id,
+        ord_status=_member(OrdStatus, m.ord_status, "order acknowledgement: ord_status"),
+        refusal=_member(Refusal, m.refusal, "order acknowledgement: refusal"),
+        text=m.text,
+        duplicate=m.duplicate,
+        tick_to_order_ns=m.tick_to_order_ns,
+    )
+
+
+def order_state_to_pb(state: OrderState) -> pb.OrderState:
+    """Order with what became of it as protobuf."""
+    return pb.OrderState(
+        order=order_to_pb(state.order),
+        ord_status=int(state.ord_status),
+        cum_lots=state.cum_lots,
+        leaves_lots=state.leaves_lots,
+    )
+
+
+def order_state_from_pb(m: pb.OrderState) -> OrderState:
+    """Order with what became of it. Raises ``errors.Refused`` as ``order_from_pb``."""
+    return OrderState(
+        order=order_from_pb(m.order),
+        ord_status=_member(OrdStatus, m.ord_status, "order state: ord_status"),
+        cum_lots=m.cum_lots,
+        leaves_lots=m.leaves_lots,
+    )

@@ -1,0 +1,291 @@
+"""Why does this order exist: from the quote that woke an agent to the position after the fill, in plain sentences.
+
+Read-only: everything comes from journal entries, the universe and, where it is at hand, the recorded market.
+*Tested by* tests/unit/test_console_story.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from common.errors import Refused
+from common.factors import unit_of
+from common.messages import (
+    Cycle,
+    ExecutionReport,
+    JournalEntry,
+    LeaderStarted,
+    Order,
+    Proposal,
+    ProposalTaken,
+    QuoteBatch,
+    Refusal,
+    Side,
+)
+from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_MS, NS_PER_S
+from common.universe import Book, Universe
+
+QuoteLookup = Callable[[str, int], QuoteBatch | None]
+SHOWN_WISHES = 12
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One step of the chain: a title, sentences for people, the same facts as JSON-ready values."""
+
+    title: str
+    lines: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Story:
+    """The chain of one order, from cause to effect."""
+
+    client_order_id: str
+    chapters: tuple[Chapter, ...]
+
+    def text(self) -> str:
+        """The story as prose lines."""
+        out = [f"Order {self.client_order_id}", ""]
+        for chapter in self.chapters:
+            out += [chapter.title, *(f"  {line}" for line in chapter.lines), ""]
+        return "\n".join(out).rstrip() + "\n"
+
+    def as_json(self) -> dict[str, Any]:
+        """The story as a JSON-ready value."""
+        return {
+            "client_order_id": self.client_order_id,
+            "chapters": [{"title": c.title, "lines": list(c.lines), **c.facts} for c in self.chapters],
+        }
+
+
+@dataclass(frozen=True)
+class _Found:
+    order: Order
+    entry: JournalEntry
+    cycle: Cycle | None
+    taken: tuple[ProposalTaken, ...]
+    reports: tuple[ExecutionReport, ...]
+
+
+def story(
+    client_order_id: str,
+    entries: Iterable[JournalEntry],
+    universe: Universe,
+    *,
+    book: Book | None = None,
+    quotes: QuoteLookup | None = None,
+) -> Story:
+    """The story of one order. ``quotes(source, sequence)`` gives a recorded batch or None.
+
+    Raises ``Refused`` if no order of that id is in the journal; a unique prefix of the id is enough.
+    """
+    entries = list(entries)
+    found = _find(client_order_id, entries)
+    caused = [t.proposal for t in found.taken if t.proposal.header.id == found.order.cause_id]
+    chapters = [_quote(found, caused, universe, quotes)]
+    chapters += [_proposal(p, found, universe) for p in _in_order(found, caused)]
+    if found.cycle is not None:
+        chapters.append(_cycle(found.cycle, found.entry, universe))
+    chapters += [_order(found, universe), _execution(found, universe), _position(found, entries, universe, book)]
+    return Story(found.order.client_order_id, tuple(chapters))
+
+
+def _find(name: str, entries: Sequence[JournalEntry]) -> _Found:
+    matches: dict[str, tuple[JournalEntry, Order, Cycle | None]] = {}
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, Cycle):
+            for order in event.orders:
+                if order.client_order_id.startswith(name):
+                    matches[order.client_order_id] = (entry, order, event)
+        elif isinstance(event, LeaderStarted):
+            for state in event.recovered:
+                if state.order.client_order_id.startswith(name):
+                    matches.setdefault(state.order.client_order_id, (entry, state.order, None))
+    if name in matches:
+        matches = {name: matches[name]}
+    if len(matches) != 1:
+        raise Refused(f"no order {name!r} in the journal" if not matches else f"{name!r} fits {len(matches)} orders")
+    ((order_id, (entry, order, cycle)),) = matches.items()
+    wanted = set(cycle.proposal_id) if cycle else {order.cause_id}
+    taken = [e.event for e in entries if isinstance(e.event, ProposalTaken) and e.event.proposal.header.id in wanted]
+    reports = [e.event for e in entries if isinstance(e.event, ExecutionReport)]
+    unique = {r.exec_id: r for r in reports if r.client_order_id == order_id}
+    return _Found(order, entry, cycle, tuple(taken), tuple(unique.values()))
+
+
+def _in_order(found: _Found, caused: list[Proposal]) -> list[Proposal]:
+    """The proposal that caused the cycle first, then those of the agents the order serves."""
+    served = {agent for agent, _ in found.order.allocation}
+    others = [t.proposal for t in found.taken if t.proposal.agent in served and t.proposal not in caused]
+    return caused + others
+
+
+def clock(ns: int) -> str:
+    """Market time as people read it, UTC, to the millisecond."""
+    return datetime.fromtimestamp(ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
+
+
+def money(usd: float) -> str:
+    """USD with thousands separators and no cents above 100."""
+    return f"{usd:,.0f}" if abs(usd) >= 100 else f"{usd:,.2f}"
+
+
+def _points(ticks: int, row: int, universe: Universe) -> str:
+    return "none" if ticks == NO_PRICE else f"{ticks * universe.tick_size[row]:,.2f}"
+
+
+def _quote(found: _Found, caused: list[Proposal], universe: Universe, quotes: QuoteLookup | None) -> Chapter:
+    order = found.order
+    head_id = caused[0].header.cause_id if caused else ""
+    source, _, sequence = head_id.rpartition(":")
+    facts: dict[str, Any] = {"market": head_id, "event_time_ns": found.entry.market.event_time_ns}
+    lines = []
+    batch = quotes(source, int(sequence)) if quotes and sequence.isdigit() else None
+    if batch is not None:
+        lines.append(
+            f"Quote message {head_id} of {clock(batch.header.event_time_ns)} changed {len(batch.instrument)} quotes"
+            + (" (a snapshot)." if batch.snapshot else ".")
+        )
+        facts["quotes"] = len(batch.instrument)
+    elif head_id:
+        lines.append(f"Message {head_id} woke the agent.")
+    seen = found.entry.market
+    if seen.source:
+        lines.append(f"When the manager decided it had last seen {seen.id}, market time {clock(seen.event_time_ns)}.")
+    bid, ask = (_points(t, order.instrument, universe) for t in (order.arrival_bid_ticks, order.arrival_ask_ticks))
+    lines.append(f"{order.instrument_id} stood at {bid} bid, {ask} asked.")
+    facts |= {"arrival_bid_ticks": order.arrival_bid_ticks, "arrival_ask_ticks": order.arrival_ask_ticks}
+    return Chapter("1. The market", tuple(lines), facts)
+
+
+def _proposal(p: Proposal, found: _Found, universe: Universe) -> Chapter:
+    cause = p.header.id == found.order.cause_id
+    lines = [
+        f"{p.agent} (start {p.incarnation}) spoke at {clock(p.header.event_time_ns)}; trigger: {p.trigger}.",
+        f"It was computed from {_inputs(p)}; positions version {p.position_version}, budgets {p.budget_epoch}, "
+        f"assignment {p.assignment_version}.",
+    ]
+    rows = []
+    for name, e, low, high in zip(p.factor, p.exposure, p.lower, p.upper, strict=True):
+        place = "inside" if low <= e <= high else ("above" if e > high else "below")
+        lines.append(f"{name}: {money(e)}, wanted in [{money(low)}, {money(high)}] {unit_of(name)}: {place}.")
+        rows.append({"factor": name, "exposure": float(e), "lower": float(low), "upper": float(high), "place": place})
+    wishes = [(int(i), float(x)) for i, x in zip(p.menu, p.alone_lots, strict=True) if round(x, 3) != 0]
+    named = ", ".join(f"{x:+.2f} {universe.instrument_id[i]}" for i, x in wishes[:SHOWN_WISHES])
+    lines.append(f"Alone it would trade {named or 'nothing'}.")
+    facts = {"proposal": p.header.id, "trigger": p.trigger, "factors": rows, "caused": cause}
+    return Chapter(f"2. The proposal {p.header.id}{' (the cause)' if cause else ''}", tuple(lines), facts)
+
+
+def _inputs(p: Proposal) -> str:
+    newest: dict[str, int] = {}
+    for run in p.inputs:
+        newest[run.stream] = run.first + run.count - 1
+    named = ", ".join(f"{stream} up to {last}" for stream, last in newest.items() if stream != "decide")
+    return named or "what it had already seen"
+
+
+def _cycle(c: Cycle, entry: JournalEntry, universe: Universe) -> Chapter:
+    lines = [
+        f"Cycle {c.cycle_id} of leader epoch {entry.epoch} at {clock(entry.now_ns)}: method {c.method}, "
+        f"{len(c.proposal_id)} proposals in force, {c.iterations} iterations, {c.solve_ns / NS_PER_MS:.2f} ms."
+    ]
+    outside = np.flatnonzero((c.exposure_before < c.lower) | (c.exposure_before > c.upper))
+    for f in outside:
+        lines.append(
+            f"{c.factor[f]} stood at {money(c.exposure_before[f])} outside [{money(c.lower[f])}, {money(c.upper[f])}]; "
+            f"after the orders {money(c.exposure_after[f])}; price of risk {c.price_of_risk[f]:.3g} USD a unit."
+        )
+    for j in np.flatnonzero((c.ordered_lots != 0) | (np.abs(c.wished_lots) > 0.005)):
+        lines.append(
+            f"{universe.instrument_id[c.menu[j]]}: wished {c.wished_lots[j]:+.2f}, solved {c.solution_lots[j]:+.2f}, "
+            f"ordered {c.ordered_lots[j]:+d} lots."
+        )
+    wished, cost = c.wished_cost_cents / CENTS_PER_USD, c.cost_cents / CENTS_PER_USD
+    lines.append(f"Expected cost {money(cost)} USD; the wishes one by one would have cost {money(wished)} USD.")
+    facts = {
+        "cycle_id": c.cycle_id,
+        "method": c.method,
+        "market_seen": dict(c.market_seen),
+        "menu": [universe.instrument_id[i] for i in c.menu],
+        "wished_lots": c.wished_lots.tolist(),
+        "solution_lots": c.solution_lots.tolist(),
+        "ordered_lots": c.ordered_lots.tolist(),
+        "price_of_risk": dict(zip(c.factor, c.price_of_risk.tolist(), strict=True)),
+        "cost_cents": c.cost_cents,
+        "wished_cost_cents": c.wished_cost_cents,
+    }
+    return Chapter("3. The decision", tuple(lines), facts)
+
+
+def _order(found: _Found, universe: Universe) -> Chapter:
+    o = found.order
+    verb = "Buy" if o.side is Side.BUY else "Sell"
+    shares = ", ".join(f"{lots:+d} for {agent}" for agent, lots in o.allocation)
+    lines = [
+        f"{verb} {o.quantity_lots} lots of {o.instrument_id} at {_points(o.limit_ticks, o.instrument, universe)} "
+        f"or better, {o.time_in_force.name}; order {o.order_sequence} of the run.",
+        f"Allocation: {shares or 'none'}.",
+        f"Inputs of the decision: SHA-256 {o.inputs_hash[:16]}…",
+    ]
+    if found.cycle is None:
+        lines.append("The journal had lost this order; the next leader recovered it from execution.")
+    facts = {
+        "instrument": o.instrument_id,
+        "side": o.side.name,
+        "quantity_lots": o.quantity_lots,
+        "limit_ticks": o.limit_ticks,
+        "allocation": dict(o.allocation),
+        "inputs_hash": o.inputs_hash,
+        "epoch": o.epoch,
+    }
+    return Chapter("4. The order", tuple(lines), facts)
+
+
+def _execution(found: _Found, universe: Universe) -> Chapter:
+    lines = []
+    for r in found.reports:
+        text = f"Report {r.sequence} at {clock(r.event_time_ns)}: {r.ord_status.name}"
+        if r.last_lots:
+            text += f", {r.last_lots} lots at {_points(r.last_ticks, r.instrument, universe)}"
+            text += f", fee {r.fee_cents / CENTS_PER_USD:.2f} USD, {r.leaves_lots} left"
+        if r.refusal is not Refusal.NONE:
+            text += f", refused by rule {r.refusal.name}"
+        lines.append(text + (f" ({r.text})." if r.text else "."))
+    lines = lines or ["Execution has reported nothing about it yet."]
+    facts = {
+        "reports": [
+            {"sequence": r.sequence, "status": r.ord_status.name, "last_lots": r.last_lots, "last_ticks": r.last_ticks}
+            for r in found.reports
+        ]
+    }
+    return Chapter("5. Execution", tuple(lines), facts)
+
+
+def _position(found: _Found, entries: Sequence[JournalEntry], universe: Universe, book: Book | None) -> Chapter:
+    row = found.order.instrument
+    last = max((r.sequence for r in found.reports if r.last_lots), default=0)
+    traded, seen = 0, set()
+    for entry in entries:
+        r = entry.event
+        if isinstance(r, ExecutionReport) and r.instrument == row and r.sequence <= last and r.exec_id not in seen:
+            seen.add(r.exec_id)
+            traded += r.side.sign * r.last_lots
+    opening = int(book.net_lots(len(universe))[row]) if book is not None else 0
+    filled = sum(r.last_lots for r in found.reports)
+    if not filled:
+        line = "Nothing was filled; the position did not change."
+    else:
+        start = f"{opening:+d} in the opening book, " if book is not None else ""
+        line = f"{filled} of {found.order.quantity_lots} lots filled. {found.order.instrument_id} stands at "
+        line += f"{opening + traded:+d} lots: {start}{traded:+d} traded."
+    facts = {"filled_lots": filled, "traded_lots": traded, "opening_lots": opening}
+    return Chapter("6. The position", (line,), facts)

@@ -1,0 +1,268 @@
+"""The command ``hedgerow``. Exit codes: ``common/errors.py``.
+
+Only argument handling stands here; what a command does stands in a module of its own, imported when it is called, so that
+``hedgerow status`` does not wait for Ray. *Tested by* tests/unit/test_cli.py, tests/e2e.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from common.errors import HedgerowError
+
+app = typer.Typer(
+    help="Keeps an options book hedged: agents, a manager, an execution service.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+limits_app = typer.Typer(help="The risk managers' limits of a running system.", no_args_is_help=True)
+config_app = typer.Typer(help="Settings.", no_args_is_help=True)
+bench_app = typer.Typer(help="Measure what the project claims.", invoke_without_command=True)
+app.add_typer(limits_app, name="limits")
+app.add_typer(config_app, name="config")
+
+RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
+Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Why = Annotated[str, typer.Option("--why", help="Reason; it stands in the record.")]
+MarketName = Annotated[str | None, typer.Option(help="demo, es-options, a recording, or a quote file.")]
+DataDir = Annotated[Path | None, typer.Option("--data", help="Folder with market data files.")]
+BookFile = Annotated[Path | None, typer.Option("--book", help="Opening book (CSV).")]
+LimitsFile = Annotated[Path | None, typer.Option("--limits", help="Limits (TOML).")]
+Seed = Annotated[int | None, typer.Option(help="Seed of what is modelled.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings (TOML).")]
+
+
+def _settings(config: Path | None, **flags: Any) -> Any:
+    from deploy.config import load
+
+    return load(config, {key.replace("__", "."): value for key, value in flags.items()})
+
+
+def _emit(value: Any, as_json: bool, text: str) -> None:
+    print(json.dumps(value) if as_json else text)
+
+
+@app.command()
+def live(
+    market: MarketName = None,
+    data: DataDir = None,
+    book: BookFile = None,
+    limits: LimitsFile = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    speed: Annotated[float | None, typer.Option(help="Market seconds per wall second.")] = None,
+    duration_s: Annotated[float | None, typer.Option(help="Wall seconds after which to end; default: at the end.")] = None,
+    no_hedge: Annotated[bool, typer.Option("--no-hedge", help="Watch the book without trading.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Skip the baselines and the report at the end.")] = False,
+    run_dir: RunDir = None,
+    nats: Annotated[str | None, typer.Option(help="External NATS; default: an embedded one.")] = None,
+    ray: Annotated[str | None, typer.Option(help="External Ray address; default: an embedded one.")] = None,
+) -> None:
+    """Hedge a book: start every part, watch it, write the report. Ctrl-C stops cleanly."""
+    from deploy.live import run_live
+
+    settings = _settings(
+        config,
+        market__name=market,
+        market__data_dir=data,
+        market__seed=seed,
+        book=book,
+        limits=limits,
+        live__speed=speed,
+        live__duration_s=duration_s,
+        live__nats_url=nats,
+        live__ray_address=ray,
+        manager__netting="none" if no_hedge else None,
+    )
+    raise typer.Exit(run_live(settings, run_dir, report=not no_report))
+
+
+@app.command()
+def replay(
+    source: Annotated[str, typer.Argument(help="A run folder, a recording, a quote file, demo or es-options.")],
+    data: DataDir = None,
+    book: BookFile = None,
+    limits: LimitsFile = None,
+    seed: Seed = None,
+    config: ConfigFile = None,
+    batch: Annotated[int | None, typer.Option(help="Split quote batches to at most this many quotes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the same cores in process under a virtual clock; print the order hash. A recorded run must match itself."""
+    from deploy.replay import run_replay
+
+    settings = _settings(config, market__name=source, market__data_dir=data, market__seed=seed, book=book, limits=limits)
+    raise typer.Exit(run_replay(Path(source), settings, batch, as_json))
+
+
+@app.command()
+def status(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
+    """What the system holds, wants and does now."""
+    from console.projections import view_of
+    from deploy import control
+
+    view = control.ask(control.nats_url(run_dir, nats), control.status)
+    if as_json:
+        print(json.dumps(view))
+        return
+    from rich.console import Console
+
+    from console.view import render
+
+    console = Console()
+    console.print(render(view_of(view), console.width, 200))
+
+
+@limits_app.command("show")
+def limits_show(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
+    """Every limit with what is used and reserved of it, who set it, when and why."""
+    from deploy import control
+    from deploy.tables import limits_table
+
+    view = control.ask(control.nats_url(run_dir, nats), control.status)
+    _emit(view["limits"], as_json, limits_table(view))
+
+
+@limits_app.command("set")
+def limits_set(
+    path: Annotated[str, typer.Argument(help='E.g. factor."delta:SPX".hard_usd or flow.cost_usd')],
+    value: Annotated[str, typer.Argument(help="New value.")],
+    why: Why,
+    run_dir: RunDir = None,
+    nats: Nats = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change one limit; a contradiction with another is refused."""
+    _act("limits.set", why, {"path": path, "value": _number(value)}, run_dir, nats, as_json)
+
+
+@app.command()
+def pause(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
+    """No new order leaves once this is acknowledged; working orders stay."""
+    _act("pause", why, {}, run_dir, nats, as_json)
+
+
+@app.command()
+def resume(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
+    """Orders may leave again."""
+    _act("resume", why, {}, run_dir, nats, as_json)
+
+
+@app.command()
+def kill(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
+    """No new order leaves and working orders are cancelled; stays so until resumed."""
+    _act("kill", why, {}, run_dir, nats, as_json)
+
+
+@app.command()
+def scale(
+    kind: Annotated[str, typer.Argument(help="gamma, vega or cross_asset.")],
+    n: Annotated[int, typer.Argument(min=1, max=64, help="Shards wanted.")],
+    why: Why = "scaled by hand",
+    run_dir: RunDir = None,
+    nats: Nats = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run N shards of a kind; keys move while hedging goes on."""
+    from common.errors import UsageError
+    from common.factors import KINDS
+    from deploy.control import SCALE_TIMEOUT_S
+
+    name = kind.replace("-", "_")
+    if name not in KINDS:
+        raise UsageError(f"no agent kind {kind!r}; known: {', '.join(KINDS)}")
+    _act("scale", why, {"kind": name, "n": n}, run_dir, nats, as_json, timeout_s=SCALE_TIMEOUT_S)
+
+
+@app.command()
+def story(
+    order: Annotated[str, typer.Argument(help="client_order_id or the start of one; 'last' for the newest.")],
+    run_dir: RunDir = None,
+    nats: Nats = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why an order exists: from the quote to the fill."""
+    from deploy.story import tell
+
+    told = tell(order, run_dir, nats)
+    _emit(told.as_json(), as_json, told.text())
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Every setting with its unit, default and meaning, as JSON Schema."""
+    from deploy.config import RunConfig
+
+    print(json.dumps(RunConfig.model_json_schema(), indent=2))
+
+
+@config_app.command("show")
+def config_show(config: ConfigFile = None) -> None:
+    """The settings as they resolve from file, environment and defaults."""
+    print(_settings(config).model_dump_json(indent=2))
+
+
+@app.command()
+def bench(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A bench id, its prefix, 'list' or 'all'.")] = "all",
+    as_json: AsJson = False,
+    data: DataDir = None,
+) -> None:
+    """Measure a claimed figure again; exit 0 only if every row holds."""
+    from benchmarks.run import run_bench
+
+    raise typer.Exit(run_bench(id_, as_json, data))
+
+
+@app.command(hidden=True)
+def role(name: str, run_dir: RunDir = None, nats: Nats = None, member: str = "") -> None:
+    """Run one part as a process of its own (used by the launcher, compose and Kubernetes)."""
+    from deploy.roles import run_role
+
+    raise typer.Exit(run_role(name, run_dir, nats, member))
+
+
+def _number(text: str) -> float | int | str:
+    try:
+        value: float | int = json.loads(text.replace("_", ""))
+    except json.JSONDecodeError:
+        return text
+    return value if isinstance(value, int | float) else text
+
+
+def _act(
+    action: str,
+    why: str,
+    arguments: dict[str, Any],
+    run_dir: Path | None,
+    nats: str | None,
+    as_json: bool,
+    timeout_s: float | None = None,
+) -> None:
+    from deploy import control
+
+    order = control.command(action, why, arguments)
+    wait_s = timeout_s or control.ASK_TIMEOUT_S
+    text = control.ask(control.nats_url(run_dir, nats), lambda bus: control.act(bus, order, timeout_s=wait_s))
+    _emit({"action": action, "command_id": order.command_id, "accepted": True, "text": text}, as_json, text)
+
+
+def main() -> None:
+    """Entry point of ``hedgerow``: one clear line for every error, with its documented exit code."""
+    try:
+        app()
+    except HedgerowError as error:
+        print(f"hedgerow: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

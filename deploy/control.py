@@ -1,0 +1,87 @@
+"""Control from a second terminal: find the run, ask over NATS, wait for the acknowledgement.
+
+Every action travels as a ``Command`` with an id of its own; the answer comes when the action holds. Who asks is the login
+name; why is required for what restrains or frees trading. *Tested by* tests/unit/test_deploy_control.py, tests/e2e.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import hashlib
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.clock import WallClock
+from common.errors import Refused, Unavailable
+from common.messages import Command
+from common.ports import Bus
+from common.wire import codec
+
+RUNS = Path("runs")
+ASK_TIMEOUT_S = 5.0
+#: Re-sharding waits for new actors to start.
+SCALE_TIMEOUT_S = 60.0
+
+T = TypeVar("T")
+
+
+def run_info(run_dir: Path | None) -> dict[str, Any]:
+    """Addresses of a run: ``run.json`` of the given folder, else of the newest one.
+
+    Raises ``Unavailable`` saying how to start or name a run.
+    """
+    folder = run_dir or RUNS / "latest"
+    try:
+        info: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise Unavailable(
+            f"no run found in {folder}: start one with `hedgerow live`, or name it with --run-dir or --nats"
+        ) from error
+    return info
+
+
+def nats_url(run_dir: Path | None, nats: str | None) -> str:
+    """NATS address from the flag, the environment or the run folder, in this order."""
+    return nats or os.environ.get("HEDGEROW_NATS_URL") or str(run_info(run_dir)["nats_url"])
+
+
+def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
+    """Connect, do ``work(bus)``, disconnect."""
+
+    async def talk() -> T:
+        bus = await NatsBus.connect(url, "hedgerow-cli")
+        try:
+            return await work(bus)
+        finally:
+            await bus.close()
+
+    return asyncio.run(talk())
+
+
+async def status(bus: Bus) -> dict[str, Any]:
+    """The leader's status. Raises ``Unavailable`` if no manager leads."""
+    view: dict[str, Any] = json.loads(await bus.request(subjects.STATUS, b"", timeout_s=ASK_TIMEOUT_S))
+    return view
+
+
+def command(action: str, why: str, arguments: dict[str, Any]) -> Command:
+    """A new command of the person at the terminal; its id is a digest of who, what, when and process."""
+    who = getpass.getuser()
+    text = json.dumps(arguments, sort_keys=True)
+    stamp = f"{who}|{action}|{text}|{WallClock().wall_ns()}|{os.getpid()}"
+    return Command(hashlib.sha256(stamp.encode()).hexdigest()[:20], action, who, why, text)
+
+
+async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S) -> str:
+    """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out."""
+    data = await bus.request(subjects.control(order.action), codec.encode_command(order), timeout_s=timeout_s)
+    answer = codec.decode_acknowledgement(data)
+    if not answer.accepted:
+        raise Refused(f"{order.action} refused: {answer.text}")
+    return answer.text

@@ -1,0 +1,233 @@
+"""``hedgerow live``: one command starts every part, hedges, watches, stops cleanly and writes the report.
+
+What flows: settings → prepared run → nats-server → reference data → execution, managers, fleet, feed → the market is opened
+once every agent is ready → view → stop → exported record → report. The launcher owns processes and the run folder,
+nothing of the hedging. *Tested by* tests/e2e/test_live.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from rich.console import Console
+
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.bus.nats_journal import NatsJournal
+from common.clock import WallClock
+from common.errors import HedgerowError, Refused, Unavailable
+from common.wire.delimited import write_delimited
+from deploy import control, nats_server
+from deploy.config import RunConfig
+from deploy.processes import ChildSpec, Ended, Supervisor
+from deploy.run_folder import RunFolder
+from deploy.setup import Prepared, create_and_publish, prepare
+from deploy.watch import Watcher
+
+READY_TIMEOUT_S = 90.0
+QUIET_TIMEOUT_S = 10.0
+
+
+def run_live(settings: RunConfig, run_dir: Path | None, *, report: bool = True) -> int:
+    """Run to the end; 0 when done, 130 after Ctrl-C. Raises ``HedgerowError`` before anything has started."""
+    console = Console(stderr=False)
+    folder = RunFolder.open(run_dir, WallClock().wall_ns())
+    try:
+        console.print(f"run folder {_short(folder.path)}")
+        prepared = prepare(settings, folder.path.name)
+        for statement in prepared.source.statements:
+            console.print(f"  {statement}", highlight=False)
+        launcher = Launcher(prepared, folder, console)
+        code = uvloop.run(launcher.run())
+        if report and code == 0:
+            from deploy.finish import write_report
+
+            write_report(prepared, folder, launcher.summary(), console)
+        return code
+    finally:
+        folder.close()
+
+
+class Launcher:
+    """One run's processes."""
+
+    def __init__(self, prepared: Prepared, folder: RunFolder, console: Console) -> None:
+        self.prepared = prepared
+        self.folder = folder
+        self.console = console
+        self.interrupted = False
+        self.ended: list[Ended] = []
+        self.watcher = Watcher(prepared)
+        self.last_status: dict[str, Any] = {}
+        self._stop = asyncio.Event()
+
+    def summary(self) -> dict[str, Any]:
+        """What only the launcher knows: last status, memory, restarts, time series of the watcher."""
+        return {
+            "status": self.last_status,
+            "memory": self.watcher.memory,
+            "restarts": [{"name": e.name, "code": e.code, "fate": e.fate} for e in self.ended],
+            "interrupted": self.interrupted,
+        }
+
+    async def run(self) -> int:
+        """Start, watch, stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt)
+        supervisor = Supervisor(self.folder.path, on_ended=self._on_ended)
+        try:
+            async with self._nats(supervisor) as url:
+                await self._hedge(supervisor, url)
+        finally:
+            await supervisor.stop()
+            supervisor.close()
+        return 130 if self.interrupted else 0
+
+    def _interrupt(self) -> None:
+        if not self.interrupted:
+            print("\nstopping: no new orders, working orders are cancelled", file=sys.stderr)
+        self.interrupted = True
+        self._stop.set()
+
+    def _on_ended(self, ended: Ended) -> None:
+        self.ended.append(ended)
+        if ended.fate == "given up":
+            print(f"{ended.name} keeps failing: see {_short(self.folder / (ended.name + '.log'))}", file=sys.stderr)
+            self._stop.set()
+
+    @contextlib.asynccontextmanager
+    async def _nats(self, supervisor: Supervisor) -> AsyncIterator[str]:
+        external = self.prepared.settings.live.nats_url
+        if external is not None:
+            yield external
+            return
+        server = nats_server.prepare(self.folder / "nats")
+        supervisor.start(ChildSpec("nats", server.argv, stop_order=9))
+        await asyncio.to_thread(nats_server.wait_ready, server)
+        yield server.url
+
+    async def _hedge(self, supervisor: Supervisor, url: str) -> None:
+        await create_and_publish(url, self.prepared)
+        self._start_children(supervisor, url)
+        bus = await NatsBus.connect(url, "launcher")
+        watching = asyncio.create_task(supervisor.watch())
+        try:
+            await self._until_ready(bus)
+            if not self._stop.is_set():
+                await bus.put(subjects.MARKET_START, b"launcher")
+                await self._watch(bus, supervisor)
+            await self._wind_down(bus)
+        finally:
+            watching.cancel()
+            await bus.close()
+
+    def _start_children(self, supervisor: Supervisor, url: str) -> None:
+        address = f"127.0.0.1:{_free_port()}"
+        ray = self.prepared.settings.live.ray_address
+        env = {
+            "HEDGEROW_NATS_URL": url,
+            "HEDGEROW_EXECUTION_ADDRESS": address,
+            "HEDGEROW_RUN_DIR": str(self.folder.path),
+            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(self.folder.path.parent / ".numba")),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
+            **({"HEDGEROW_RAY_ADDRESS": ray} if ray else {}),
+        }
+        names = {"execution": ["execution"], "manager": [f"manager-{c}" for c in "abcde"]}
+        members = [("fleet", "fleet", 1), ("execution", "execution", 4), ("feed", "feed", 0)]
+        members += [("manager", n, 3) for n in names["manager"][: self.prepared.settings.live.managers]]
+        for role, name, order in members:
+            argv = [sys.executable, "-m", "deploy.cli", "role", role, "--member", name]
+            supervisor.start(ChildSpec(name, argv, env=env, stop_order=order))
+        pids = {name: child.pid for name, child in supervisor.children.items()}
+        self.folder.write_info(
+            {"run_id": self.prepared.run_id, "nats_url": url, "execution_address": address, "launcher_pid": os.getpid(), "pids": pids}
+        )
+
+    async def _until_ready(self, bus: NatsBus) -> None:
+        """Wait until a manager leads and every assigned agent waits for its quotes."""
+        deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
+        shown = ""
+        while not self._stop.is_set():
+            waiting = await self._waiting_for(bus)
+            if not waiting:
+                return
+            if waiting != shown:
+                self.console.print(f"waiting for {waiting}", highlight=False)
+                shown = waiting
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(f"not ready after {READY_TIMEOUT_S:.0f} s: {waiting}; see the logs in {_short(self.folder.path)}")
+            await asyncio.sleep(0.2)
+
+    async def _waiting_for(self, bus: NatsBus) -> str:
+        try:
+            status = await control.status(bus)
+        except (Unavailable, Refused):
+            return "a manager to lead"
+        if not status["execution"]["reachable"]:
+            return "execution"
+        wanted = sum(self.prepared.settings.agents.shards.values())
+        agents = {n: a for n, a in status["agents"].items() if a.get("keys")}
+        if len(agents) < wanted:
+            return f"agents ({len(agents)} of {wanted} have their keys)"
+        return ""
+
+    async def _watch(self, bus: NatsBus, supervisor: Supervisor) -> None:
+        duration = self.prepared.settings.live.duration_s
+        if duration is not None:
+            asyncio.get_running_loop().call_later(duration, self._stop.set)
+        await self.watcher.show(bus, supervisor, self._stop, self.console)
+
+    async def _wind_down(self, bus: NatsBus) -> None:
+        """No new orders, nothing working, everything in the record; then export it."""
+        try:
+            why = "stopped by Ctrl-C" if self.interrupted else "end of the run"
+            text = await control.act(bus, control.command("kill", why, {}))
+            self.last_status = await self._settled(bus)
+            open_orders = self.last_status["orders"]["working"]
+            self.console.print(f"{text}; {open_orders} orders still working", highlight=False)
+        except HedgerowError as error:
+            self.console.print(f"could not confirm the stop: {error}", highlight=False)
+        await export_journal(bus, self.folder / "journal.bin")
+
+    async def _settled(self, bus: NatsBus) -> dict[str, Any]:
+        deadline = asyncio.get_running_loop().time() + QUIET_TIMEOUT_S
+        while True:
+            status = await control.status(bus)
+            if status["orders"]["working"] == 0 or asyncio.get_running_loop().time() > deadline:
+                (self.folder / "status.json").write_text(json.dumps(status, indent=2) + "\n")
+                return status
+            await asyncio.sleep(0.1)
+
+
+async def export_journal(bus: NatsBus, path: Path) -> int:
+    """Write every journal entry to a file, length-delimited; returns how many."""
+    count = 0
+    with path.open("wb") as out:
+        async for data in NatsJournal(bus).read(1):
+            write_delimited(out, data)
+            count += 1
+    return count
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _short(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

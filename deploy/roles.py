@@ -1,0 +1,200 @@
+"""The parts of a run, each as a process: ``setup``, ``feed``, ``execution``, ``manager``, ``fleet``.
+
+A role finds NATS by flag or ``HEDGEROW_NATS_URL`` and reads the rest from the reference data there; it needs no file of the
+run but its own folder (``HEDGEROW_RUN_DIR``). It ends on SIGTERM, on SIGINT, and when its launcher is gone.
+*Tested by* tests/e2e/test_live.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.bus.nats_journal import NatsJournal
+from common.bus.nats_lease import NatsLease
+from common.clock import WallClock
+from common.errors import HedgerowError, UsageError
+from common.universe import Book, Universe
+from common.wire import codec
+from deploy.config import RunConfig
+from deploy.processes import watch_parent
+
+REFERENCE_POLL_S = 0.1
+DEFAULT_EXECUTION_ADDRESS = "127.0.0.1:50051"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a role runs."""
+
+    name: str
+    nats_url: str
+    folder: Path
+    execution_address: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What every role reads from NATS first."""
+
+    universe: Universe
+    book: Book
+    config: dict[str, Any]
+
+    @property
+    def settings(self) -> RunConfig:
+        """The resolved settings of the run."""
+        return RunConfig.model_validate(self.config["settings"])
+
+
+def run_role(role: str, run_dir: Path | None, nats: str | None, member: str) -> int:
+    """Be one part until told to stop; returns the exit code. Errors go to standard error in one line."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    url = nats or os.environ.get("HEDGEROW_NATS_URL")
+    if not url:
+        raise UsageError(f"role {role}: where is NATS? give --nats or HEDGEROW_NATS_URL")
+    folder = run_dir or Path(os.environ.get("HEDGEROW_RUN_DIR", "."))
+    address = os.environ.get("HEDGEROW_EXECUTION_ADDRESS", DEFAULT_EXECUTION_ADDRESS)
+    place = Place(member or f"{role}-{socket.gethostname()}-{os.getpid()}", url, folder, address)
+    if role == "setup":
+        return _setup(place)
+    if role == "fleet":
+        return _fleet(place)
+    if role not in _LOOPS:
+        raise UsageError(f"no role {role!r}; known: setup, fleet, {', '.join(_LOOPS)}")
+    try:
+        uvloop.run(_until_stopped(_LOOPS[role], place))
+    except HedgerowError as error:
+        logging.error("%s: %s", place.name, error)
+        return error.exit_code
+    return 0
+
+
+async def _until_stopped(loop_of: Callable[[Place, NatsBus, asyncio.Event], Awaitable[None]], place: Place) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch_parent(lambda: loop.call_soon_threadsafe(stop.set))
+    bus = await NatsBus.connect(place.nats_url, place.name)
+    try:
+        await loop_of(place, bus, stop)
+    finally:
+        await bus.close()
+
+
+async def _reference(bus: NatsBus, stop: asyncio.Event) -> Reference | None:
+    """Wait for the reference data; None if told to stop meanwhile."""
+    while not stop.is_set():
+        config = await bus.get(subjects.CONFIG)
+        universe = await bus.get(subjects.UNIVERSE)
+        book = await bus.get(subjects.BOOK)
+        if config and universe and book:
+            return Reference(codec.decode_universe(universe), codec.decode_book(book), json.loads(config))
+        await asyncio.sleep(REFERENCE_POLL_S)
+    return None
+
+
+async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
+    from common.execution_client import ExecutionClient
+
+    from common.limits import Limits
+    from manager.service import ManagerService, Ports
+    from manager.step import ManagerSetup
+
+    reference = await _reference(bus, stop)
+    if reference is None:
+        return
+    limits = Limits.model_validate(reference.config["limits"])
+    setup = ManagerSetup(
+        reference.universe, reference.book, reference.settings.manager, limits, reference.config["run_id"]
+    )
+    async with ExecutionClient(place.execution_address) as client:
+        ports = Ports(bus, NatsJournal(bus), NatsLease(bus), client, WallClock())
+        ended = await ManagerService(setup, ports, place.name).run(stop)
+    logging.info("%s ended: %s", place.name, ended)
+    if not stop.is_set():
+        raise HedgerowError(ended)
+
+
+async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
+    from execution.service import serve
+
+    from execution.limits import ExecutionLimits
+
+    reference = await _reference(bus, stop)
+    if reference is None:
+        return
+    config = reference.settings.execution.model_copy(
+        update={
+            "address": place.execution_address,
+            "store": place.folder / "store" / "execution.db",
+            "speed": reference.config["speed"],
+        }
+    )
+    limits = ExecutionLimits.model_validate(reference.config["execution_limits"])
+    await serve(config, limits, bus, reference.universe, stop)
+
+
+async def _feed(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
+    from common.market.open import open_market
+
+    from deploy.feed import run_feed
+
+    reference = await _reference(bus, stop)
+    if reference is None:
+        return
+    settings = reference.settings
+    source, book = open_market(settings.market, settings.book_path)
+    await run_feed(
+        source,
+        bus,
+        speed=float(reference.config["speed"]),
+        recording=place.folder / "market.bin",
+        book=book,
+        clock=WallClock(),
+        stop=stop,
+    )
+
+
+_LOOPS: dict[str, Callable[[Place, NatsBus, asyncio.Event], Awaitable[None]]] = {
+    "manager": _manager,
+    "execution": _execution,
+    "feed": _feed,
+}
+
+
+def _setup(place: Place) -> int:
+    from deploy.config import load
+    from deploy.setup import create_and_publish, prepare
+
+    settings = load(None, {"market.name": os.environ.get("HEDGEROW_MARKET")})
+    replicas = int(os.environ.get("HEDGEROW_NATS_REPLICAS", "1"))
+    prepared = prepare(settings, os.environ.get("HEDGEROW_RUN_ID", "cluster"))
+    uvloop.run(create_and_publish(place.nats_url, prepared, replicas=replicas))
+    return 0
+
+
+def _fleet(place: Place) -> int:
+    from agents.fleet import FleetSettings, serve
+
+    watch_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    ray_address = os.environ.get("HEDGEROW_RAY_ADDRESS", "local")
+    logs = str(place.folder) if place.folder != Path() else ""
+    serve(FleetSettings(place.nats_url, ray_address, logs, stop_agents=ray_address == "local"))
+    return 0

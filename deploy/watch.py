@@ -1,0 +1,115 @@
+"""What the launcher sees while a run lasts: status, marks, memory; and the live view on it. Read-only.
+
+P&L on the screen: book plus traded lots at the standing mids, plus the cash of the fills in the record, minus fees, against
+the first moment at which every quoted position had a mid. Positions without quotes are left out of it (the report marks them on
+a surface). *Tested by* tests/unit/test_deploy_watch.py, tests/e2e/test_live.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.bus.nats_journal import NatsJournal
+from common.errors import Refused, Unavailable
+from common.messages import ExecutionReport
+from common.snapshot import MarketSnapshot
+from common.units import CENTS_PER_USD
+from common.wire import codec
+from console.projections import View, view_of
+from console.view import show
+from deploy import control
+from deploy.processes import Supervisor
+from deploy.setup import Prepared
+
+QUOTE_BOUND = 1024
+MEMORY_EVERY_S = 2.0
+
+
+class PnlMeter:
+    """Running P&L in USD of what is quoted; ``hedged`` with the fills, ``unhedged`` the opening book alone."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._universe = prepared.source.universe
+        self._snapshot = MarketSnapshot(self._universe)
+        listed = self._universe.listed.astype(bool)
+        self._book = np.where(listed, prepared.book.net_lots(len(self._universe)), 0)
+        self._traded = np.zeros(len(self._universe), np.int64)
+        self._cash_usd = 0.0
+        self._opening_usd: float | None = None
+
+    def on_quotes(self, _subject: str, data: bytes) -> None:
+        """Take a batch in."""
+        self._snapshot.apply(codec.decode_quote_batch(data))
+
+    def on_journal(self, data: bytes) -> None:
+        """Take a journal entry in; only fills matter."""
+        event = codec.decode_journal_entry(data).event
+        if isinstance(event, ExecutionReport) and event.last_lots:
+            at, signed = event.instrument, event.side.sign * event.last_lots
+            price = event.last_ticks * float(self._universe.tick_size[at])
+            self._traded[at] += signed
+            self._cash_usd -= signed * price * float(self._universe.multiplier_usd[at]) + event.fee_cents / CENTS_PER_USD
+
+    def read(self) -> tuple[float | None, float | None]:
+        """(hedged, unhedged) since the first full set of mids; None before."""
+        mid = self._snapshot.mid()
+        held = (self._book != 0) | (self._traded != 0)
+        value = np.where(held, mid, 0.0) * self._universe.multiplier_usd
+        if not np.isfinite(value).all():
+            return None, None
+        book_usd = float(self._book @ value)
+        if self._opening_usd is None:
+            self._opening_usd = book_usd
+        unhedged = book_usd - self._opening_usd
+        return unhedged + float(self._traded @ value) + self._cash_usd, unhedged
+
+
+class Watcher:
+    """Fetches status, meters P&L and memory, draws."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._pnl = PnlMeter(prepared)
+        self.memory: dict[str, int] = {}
+        self.peak_bytes = 0
+
+    async def show(self, bus: NatsBus, supervisor: Supervisor, stop: asyncio.Event, console: Console) -> None:
+        """Draw until ``stop`` is set or the feed says that the data have ended."""
+        quotes = await bus.subscribe(subjects.QUOTES_ALL, self._pnl.on_quotes, bound=QUOTE_BOUND)
+        tail = await NatsJournal(bus).follow(1, self._pnl.on_journal)
+        end = await bus.watch(subjects.MARKET_END, lambda _subject, _data: stop.set())
+        measuring = asyncio.create_task(self._measure(supervisor))
+        try:
+            await show(lambda: self._fetch(bus), stop, console)
+        finally:
+            measuring.cancel()
+            for subscription in (quotes, tail, end):
+                await subscription.stop()
+
+    async def _fetch(self, bus: NatsBus) -> View | None:
+        try:
+            status = await control.status(bus)
+        except (Unavailable, Refused):
+            return None
+        hedged, unhedged = self._pnl.read()
+        more: dict[str, Any] = {
+            "speed": self._prepared.speed,
+            "memory_bytes": self.memory,
+            "pnl_usd": hedged,
+            "unhedged_pnl_usd": unhedged,
+            "notes": self._prepared.source.statements,
+        }
+        return view_of(status, more)
+
+    async def _measure(self, supervisor: Supervisor) -> None:
+        while True:
+            report = await asyncio.to_thread(supervisor.report_memory)
+            self.memory = dict(report.by_child)
+            self.peak_bytes = max(self.peak_bytes, report.total_bytes)
+            await asyncio.sleep(MEMORY_EVERY_S)

@@ -1,0 +1,47 @@
+"""What people write to run execution.
+
+*Tested by* tests/unit/test_execution_limits.py, tests/integration/test_execution_service.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from execution.limits import ExecutionLimits
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PaperConfig(_Frozen):
+    """The paper venue. Latency in market milliseconds: base plus a share of the jitter fixed by seed and order id."""
+
+    latency_ms: float = Field(default=50.0, ge=0.0)
+    jitter_ms: float = Field(default=10.0, ge=0.0)
+    seed: int = 0
+    reject_share: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class ExecutionConfig(_Frozen):
+    """The service. Times in seconds are wall time unless they say market time.
+
+    ``address`` host:port, port 0 takes a free one; ``store`` a folder, made if missing; ``speed`` market seconds a wall
+    second (timers of the venue); ``sessions_ns`` (open, close) in market time, empty means always open.
+    """
+
+    address: str = "127.0.0.1:0"
+    store: Path
+    limits: ExecutionLimits
+    paper: PaperConfig = PaperConfig()
+    speed: float = Field(default=1.0, gt=0.0)
+    sessions_ns: tuple[tuple[int, int], ...] = ()
+    group_bound: int = Field(default=512, ge=1)
+    queue_bound: int = Field(default=4096, ge=1)
+    quotes_bound: int = Field(default=4096, ge=1)
+    reports_bound: int = Field(default=8192, ge=1)
+    resolve_every_s: float = Field(default=1.0, gt=0.0)
+    snapshot_timeout_s: float = Field(default=1.0, gt=0.0)
+    grace_s: float = Field(default=1.0, ge=0.0)

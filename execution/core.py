@@ -1,0 +1,193 @@
+"""The pure core: ``step(state, event) -> (state, instructions)``. No clock, no I/O; the state is changed in place.
+
+Guarantees
+- An id is sent once in the life of the store: ``Send`` follows only from the first ``Submit`` of an id, after its record.
+- The same id with the same content gets the stored answer (``duplicate``); with other content ``ID_REUSED``, and nothing
+  changes. The epoch is not content: a new leader may retry an old leader's order.
+- Only the leader that fenced last is heard. An older epoch is stale; a newer one must fence first (promise 3: fence,
+  reconcile, act) and is refused under the same name. Neither leaves a trace: the sender had no say.
+- Report sequences have no gap. Every status change but the first record is a report; a refusal is one too.
+- After a restart an order being sent is UNKNOWN and the venue is asked; nothing is sent again.
+- A terminal status is final. A fill beyond it, or beyond the quantity, is a real trade all the same: it is booked once and
+  trading pauses, because the venue and this store disagree.
+
+*Tested by* tests/properties/test_execution_core.py, tests/unit/test_execution_core.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from common.messages import OrderAck, OrdStatus, Refusal, TradingState
+from execution import checks, venue_news
+from execution.events import (
+    Ack,
+    AskVenue,
+    Cancel,
+    CancelAtVenue,
+    EpochRaised,
+    Event,
+    Fence,
+    Instruction,
+    Loaded,
+    NewOrder,
+    Persist,
+    Quotes,
+    Recovered,
+    Report,
+    Resolve,
+    Send,
+    SetTrading,
+    Submit,
+    TradingSet,
+    VenueEvents,
+)
+from execution.orders import OrderRecord, same_content
+from execution.state import ExecutionState
+
+
+def names(event: Event) -> Iterable[str]:
+    """Order ids an event speaks of; the shell loads those not in memory before the step."""
+    match event:
+        case Submit(order):
+            return (order.client_order_id,)
+        case Cancel(ids):
+            return ids
+        case VenueEvents(events):
+            return (e.client_order_id for e in events)
+    return ()
+
+
+def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Instruction]]:
+    """Apply one event. Returns the state and what to do, ``Persist`` first where it matters."""
+    match event:
+        case Quotes(batch):
+            state.snapshot.apply(batch)
+            state.now_ns = max(state.now_ns, state.snapshot.now_ns)
+            return state, []
+        case Submit():
+            return state, _submit(state, event)
+        case VenueEvents(events, wall_ns):
+            return state, [i for e in events for i in venue_news.applied(state, e, wall_ns)]
+        case Cancel():
+            return state, _cancel(state, event)
+        case Fence():
+            return state, _fence(state, event)
+        case SetTrading():
+            return state, _set_trading(state, event)
+        case Recovered(wall_ns):
+            return state, _recovered(state, wall_ns)
+        case Resolve():
+            return state, [AskVenue(n) for n in state.open if state.orders[n].ord_status is OrdStatus.UNKNOWN]
+        case Loaded(records):
+            for record in records:
+                state.remember(record)
+            return state, []
+
+
+def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
+    order = event.order
+    elapsed_ns = event.wall_ns - order.receive_time_ns if event.wall_ns and order.receive_time_ns else 0
+    if (found := checks.malformed(order, state.universe)) is not None:
+        return [_refusal(order.client_order_id, found.refusal, found.text, elapsed_ns)]
+    if (text := _not_leading(state, order.epoch)) is not None:
+        return [_refusal(order.client_order_id, Refusal.STALE_EPOCH, text, elapsed_ns)]
+    known = state.orders.get(order.client_order_id)
+    if known is not None:
+        if not same_content(known.order, order):
+            text = f"id: {order.client_order_id} is known with other content, limit one content per id"
+            return [_refusal(order.client_order_id, Refusal.ID_REUSED, text, elapsed_ns)]
+        ack = OrderAck(order.client_order_id, known.ord_status, known.refusal, known.text, True, elapsed_ns)
+        return [Ack(ack)]
+    refused = _not_trading(state) or checks.breach(
+        order, state.limits, state.universe, state.snapshot, state.exposure, state.accepted_ns
+    )
+    state.orders_stored += 1
+    if refused is not None:
+        record = OrderRecord(order, OrdStatus.REJECTED, refusal=refused.refusal, text=refused.text)
+        state.put(record)
+        report = venue_news.report(state, record, max(state.now_ns, order.event_time_ns), event.wall_ns)
+        ack = OrderAck(order.client_order_id, OrdStatus.REJECTED, refused.refusal, refused.text, False, elapsed_ns)
+        return [Persist(NewOrder(record)), Persist(report), Ack(ack), Report(report)]
+    record = OrderRecord(order, OrdStatus.PENDING_NEW, leaves_lots=order.quantity_lots)
+    state.put(record)
+    taken_ns = max(state.snapshot.now_ns, order.event_time_ns)
+    state.accepted_ns.append(max(taken_ns, state.accepted_ns[-1]) if state.accepted_ns else taken_ns)
+    ack = OrderAck(order.client_order_id, OrdStatus.PENDING_NEW, tick_to_order_ns=elapsed_ns)
+    return [Persist(NewOrder(record)), Send(order), Ack(ack)]
+
+
+def _refusal(name: str, refusal: Refusal, text: str, elapsed_ns: int = 0) -> Ack:
+    """Answer to a request that leaves no trace in the store."""
+    return Ack(OrderAck(name, OrdStatus.REJECTED, refusal, text, False, elapsed_ns))
+
+
+def _not_leading(state: ExecutionState, epoch: int) -> str | None:
+    if epoch == state.epoch and epoch > 0:
+        return None
+    why = "older than" if epoch < state.epoch else "not fenced; fenced is"
+    return f"epoch: {epoch} is {why} {state.epoch}, limit exactly {state.epoch}"
+
+
+def _not_trading(state: ExecutionState) -> checks.Breach | None:
+    trading = state.trading
+    if trading.state is TradingState.ACTIVE:
+        return None
+    refusal = Refusal.KILLED if trading.state is TradingState.KILLED else Refusal.PAUSED
+    return checks.Breach(refusal, f"trading: {trading.state.name} by {trading.who} ({trading.why}), limit ACTIVE")
+
+
+def _cancel(state: ExecutionState, event: Cancel) -> list[Instruction]:
+    if (text := _not_leading(state, event.epoch)) is not None:
+        return [_refusal(name, Refusal.STALE_EPOCH, text) for name in event.ids]
+    out: list[Instruction] = []
+    for name in event.ids:
+        record = state.orders.get(name)
+        if record is None:
+            out.append(_refusal(name, Refusal.MALFORMED, f"id: no order {name!r}, limit a known id"))
+            continue
+        out += _ask_cancel(state, record)
+        out.append(Ack(OrderAck(name, record.ord_status)))
+    return out
+
+
+def _ask_cancel(state: ExecutionState, record: OrderRecord) -> list[Instruction]:
+    """Note the wish and pass it on; of an UNKNOWN order the venue is asked first, the cancel follows what it says."""
+    if not record.open:
+        return []
+    out: list[Instruction] = []
+    if not record.cancel_asked:
+        record = replace(record, cancel_asked=True)
+        state.put(record)
+        out.append(Persist(record))
+    if record.ord_status is not OrdStatus.UNKNOWN:
+        out.append(CancelAtVenue(record.order.client_order_id))
+    return out
+
+
+def _fence(state: ExecutionState, event: Fence) -> list[Instruction]:
+    if event.epoch <= state.epoch:
+        return []
+    state.epoch, state.holder = event.epoch, event.holder
+    return [Persist(EpochRaised(event.epoch, event.holder))]
+
+
+def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
+    state.trading = TradingSet(event.state, event.who, event.why)
+    out: list[Instruction] = [Persist(state.trading)]
+    if event.state is TradingState.KILLED:
+        for name in list(state.open):
+            out += _ask_cancel(state, state.orders[name])
+    return out
+
+
+def _recovered(state: ExecutionState, wall_ns: int) -> list[Instruction]:
+    out: list[Instruction] = []
+    for name in list(state.open):
+        if state.orders[name].ord_status is OrdStatus.PENDING_NEW:
+            out += venue_news.lost(state, name, "the service stopped while sending it; the venue is asked", wall_ns)
+        out.append(AskVenue(name))
+        if state.orders[name].cancel_asked:
+            out += _ask_cancel(state, state.orders[name])
+    return out

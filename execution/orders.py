@@ -1,0 +1,99 @@
+"""The life of an order as a table: (status, change) → status. What is not in the table does not happen.
+
+*Tested by* tests/unit/test_execution_orders.py, tests/properties/test_execution_core.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from common.messages import Order, OrderState, OrdStatus, Refusal
+
+
+class Change(Enum):
+    """What may happen to a stored order."""
+
+    ACCEPT = "accept"
+    FILL_PART = "fill in part"
+    FILL_ALL = "fill in full"
+    CANCEL = "cancel"
+    REJECT = "reject"
+    EXPIRE = "expire"
+    LOSE = "lose sight"
+    MISS = "not at the venue"
+
+
+_S = OrdStatus
+_TOLD = {
+    Change.FILL_PART: _S.PARTIALLY_FILLED,
+    Change.FILL_ALL: _S.FILLED,
+    Change.CANCEL: _S.CANCELED,
+    Change.REJECT: _S.REJECTED,
+    Change.EXPIRE: _S.EXPIRED,
+}
+_ROWS: dict[OrdStatus, dict[Change, OrdStatus]] = {
+    _S.PENDING_NEW: {**_TOLD, Change.ACCEPT: _S.NEW, Change.LOSE: _S.UNKNOWN},
+    # It never arrived, so it is refused; the sender may decide again under a new id.
+    _S.UNKNOWN: {**_TOLD, Change.ACCEPT: _S.NEW, Change.MISS: _S.REJECTED},
+    # A venue that knew the order and has it no more: whatever it filled is stored, the rest is gone.
+    _S.NEW: {**_TOLD, Change.MISS: _S.EXPIRED},
+    _S.PARTIALLY_FILLED: {**_TOLD, Change.MISS: _S.EXPIRED},
+}
+TRANSITIONS: dict[tuple[OrdStatus, Change], OrdStatus] = {
+    (status, change): after for status, row in _ROWS.items() for change, after in row.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """An order and all that execution knows of it. ``cum + leaves == quantity`` while open; ``leaves == 0`` once terminal.
+
+    ``fills`` are the venue's exec ids already booked, so that a fill told twice counts once.
+    """
+
+    order: Order
+    ord_status: OrdStatus
+    cum_lots: int = 0
+    leaves_lots: int = 0
+    cancel_asked: bool = False
+    refusal: Refusal = Refusal.NONE
+    text: str = ""
+    fills: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """True while something may still happen to it."""
+        return not self.ord_status.terminal
+
+    @property
+    def state(self) -> OrderState:
+        """The part others see."""
+        return OrderState(self.order, self.ord_status, self.cum_lots, self.leaves_lots)
+
+
+def same_content(a: Order, b: Order) -> bool:
+    """True if two orders of one id mean the same. The epoch is the envelope, not the content: a new leader may retry."""
+    return _content(a) == _content(b)
+
+
+def _content(o: Order) -> tuple[object, ...]:
+    return (
+        o.client_order_id,
+        o.instrument_id,
+        o.instrument,
+        o.side,
+        o.quantity_lots,
+        o.limit_ticks,
+        o.time_in_force,
+        o.book_id,
+        o.cycle_id,
+        o.inputs_hash,
+        o.cause_id,
+        o.order_sequence,
+        o.receive_time_ns,
+        o.event_time_ns,
+        o.allocation,
+        o.arrival_bid_ticks,
+        o.arrival_ask_ticks,
+    )

@@ -1,0 +1,112 @@
+"""What the core owns while it runs, and what it starts from.
+
+*Tested by* tests/properties/test_execution_core.py, tests/contract/test_venue_store.py.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from common.messages import TradingState
+from common.snapshot import MarketSnapshot
+from common.universe import Universe
+from execution.events import TradingSet
+from execution.exposure import Exposure
+from execution.limits import ExecutionLimits
+from execution.orders import OrderRecord
+
+#: Terminal orders kept in memory; older ones are fetched from the store when somebody names them.
+FINISHED_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store knows at the start. ``open_records`` oldest first; ``position_lots`` signed, per instrument."""
+
+    epoch: int = 0
+    holder: str = ""
+    trading: TradingSet = TradingSet(TradingState.ACTIVE, "", "")
+    open_records: tuple[OrderRecord, ...] = ()
+    position_lots: dict[int, int] = field(default_factory=dict)
+    last_sequence: int = 0
+    last_event_time_ns: int = 0
+    orders: int = 0
+    fills: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSetup:
+    """What a core starts from."""
+
+    universe: Universe
+    limits: ExecutionLimits
+    stored: Stored
+
+
+@dataclass(slots=True)
+class ExecutionState:
+    """Owned by one shell. ``orders`` holds every open order and the last finished ones."""
+
+    universe: Universe
+    limits: ExecutionLimits
+    snapshot: MarketSnapshot
+    epoch: int
+    holder: str
+    trading: TradingSet
+    sequence: int
+    now_ns: int
+    orders_stored: int
+    fills_stored: int
+    exposure: Exposure
+    orders: dict[str, OrderRecord] = field(default_factory=dict)
+    open: dict[str, None] = field(default_factory=dict)
+    finished: deque[str] = field(default_factory=deque)
+    accepted_ns: deque[int] = field(default_factory=deque)
+
+    def put(self, record: OrderRecord) -> None:
+        """Make ``record`` what is known of its order; forget the oldest finished one when there are too many."""
+        name = record.order.client_order_id
+        before = self.orders.get(name)
+        self.exposure.moved(before, record)
+        self.orders[name] = record
+        if record.open:
+            self.open[name] = None
+        elif before is None or before.open:
+            self.open.pop(name, None)
+            self._keep(name)
+
+    def remember(self, record: OrderRecord) -> None:
+        """Take a finished record back into memory; it is already accounted for."""
+        name = record.order.client_order_id
+        if name not in self.orders:
+            self.orders[name] = record
+            self._keep(name)
+
+    def _keep(self, name: str) -> None:
+        self.finished.append(name)
+        if len(self.finished) > FINISHED_KEPT:
+            self.orders.pop(self.finished.popleft(), None)
+
+
+def start(setup: ExecutionSetup) -> ExecutionState:
+    """State as the store left it; reference quotes are empty."""
+    stored = setup.stored
+    state = ExecutionState(
+        universe=setup.universe,
+        limits=setup.limits,
+        snapshot=MarketSnapshot(setup.universe),
+        epoch=stored.epoch,
+        holder=stored.holder,
+        trading=stored.trading,
+        sequence=stored.last_sequence,
+        now_ns=stored.last_event_time_ns,
+        orders_stored=stored.orders,
+        fills_stored=stored.fills,
+        exposure=Exposure(),
+    )
+    for record in stored.open_records:
+        state.put(record)
+    # The stored position holds every fill, those of open orders too, which ``put`` has just counted.
+    state.exposure.position_lots = dict(stored.position_lots)
+    return state

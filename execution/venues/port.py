@@ -1,0 +1,87 @@
+"""What execution needs from a venue, as a protocol, and what a venue may answer.
+
+*Tested by* tests/contract/test_venue_contract.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from common.messages import Order, QuoteBatch
+from common.units import NO_PRICE
+
+
+class VenueKind(IntEnum):
+    """What a venue says about one order (FIX ExecType where there is one)."""
+
+    ACCEPTED = 1
+    FILL = 2
+    CANCELED = 3
+    REJECTED = 4
+    EXPIRED = 5
+    #: A cancel came too late or named an order that is not working.
+    CANCEL_REJECTED = 6
+    #: Answer to ``ask``: the venue does not have the order and it can no longer arrive.
+    NOT_FOUND = 7
+    #: Said by the adapter, not the venue: whether the order arrived is not known.
+    UNCERTAIN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class VenueEvent:
+    """One thing that happened to one order at the venue.
+
+    ``exec_id`` is unique per venue and repeated when the same event is told again. ``lots`` > 0 and ``ticks`` on a FILL,
+    ``fee_cents`` for the whole fill; ``bid_ticks``/``ask_ticks`` as quoted at that moment, ``units.NO_PRICE`` if absent.
+    """
+
+    kind: VenueKind
+    client_order_id: str
+    event_time_ns: int
+    exec_id: str = ""
+    lots: int = 0
+    ticks: int = 0
+    fee_cents: int = 0
+    bid_ticks: int = NO_PRICE
+    ask_ticks: int = NO_PRICE
+    text: str = ""
+
+
+class Venue(Protocol):
+    """A place where orders work. Times are market time; a venue that answers later returns nothing now.
+
+    ``submit`` may raise ``errors.Unavailable``: the order then counts as uncertain, is never sent again, and ``ask`` is
+    tried until the venue answers.
+    """
+
+    @property
+    def name(self) -> str:
+        """For status and messages."""
+        ...
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """Market time at which something happens by itself (an order arrives, a day ends), or None."""
+        ...
+
+    def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
+        """Send an order. Each ``client_order_id`` at most once in the venue's life."""
+        ...
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        """Ask for a cancel; may be repeated."""
+        ...
+
+    def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        """Everything that happened to the order so far, told again with the same ids, or one NOT_FOUND."""
+        ...
+
+    def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
+        """Take new quotes; what they cause."""
+        ...
+
+    def on_time(self, now_ns: int) -> list[VenueEvent]:
+        """Let everything due up to and including ``now_ns`` happen."""
+        ...

@@ -1,0 +1,142 @@
+"""Control actions of people and of the fleet. A command holds before it is acknowledged; the same id is done once.
+
+``pause``, ``resume``, ``kill``: execution, the last hand, is asked first; the acknowledgement waits for its answer.
+``limits.set {"path", "value"}`` and ``assign {"owner": {key: agent}}`` hold at once.
+*Tested by* tests/unit/test_manager_control.py.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from common.errors import Refused
+from common.factors import key_of, kind_of
+from common.messages import (
+    Acknowledgement,
+    AssignmentUpdate,
+    BudgetUpdate,
+    Command,
+    CommandTaken,
+    Header,
+    JournalEvent,
+    TradingState,
+)
+from manager.events import Acknowledge, Instruction, Publish, SetTradingState
+from manager.fold import LIMITS_SET, TRADING_ACTIONS
+from manager.ledger import SOURCE
+from manager.recording import record
+from manager.state import ManagerState
+
+ASSIGN = "assign"
+_TEXT_OF = {TradingState.PAUSED: "paused", TradingState.KILLED: "killed", TradingState.ACTIVE: "active"}
+
+
+def on_command(state: ManagerState, command: Command, wall_ns: int) -> list[Instruction]:
+    """Carry out a command, or start to."""
+    done = state.fold.commands.get(command.command_id)
+    if done is not None:
+        return [Acknowledge(done)]
+    if command.command_id in state.pending:
+        return []
+    if command.action in TRADING_ACTIONS:
+        wanted = TRADING_ACTIONS[command.action]
+        state.pending[command.command_id] = command
+        return [SetTradingState(wanted, command)]
+    try:
+        if command.action == LIMITS_SET:
+            return _set_limits(state, command, wall_ns)
+        if command.action == ASSIGN:
+            return _assign(state, command, wall_ns)
+        raise Refused(f"unknown action {command.action!r}; known: {', '.join((*TRADING_ACTIONS, LIMITS_SET, ASSIGN))}")
+    except Refused as error:
+        return _close(state, command, False, str(error), wall_ns)
+
+
+def on_trading_state_set(state: ManagerState, command_id: str, ok: bool, text: str, wall_ns: int) -> list[Instruction]:
+    """Execution has answered: now the command holds, or it does not."""
+    command = state.pending.pop(command_id, None)
+    if command is None:
+        return []
+    state.dirty |= ok
+    now = _TEXT_OF[TRADING_ACTIONS[command.action]]
+    return _close(state, command, ok, f"{now}; {text}" if ok else f"not {now}: {text}", wall_ns)
+
+
+def budget_update(state: ManagerState, wall_ns: int, cause_id: str) -> list[Instruction]:
+    """A new budget epoch: each limited factor's soft limit and the last price of risk."""
+    fold = state.fold
+    epoch = 1 if fold.budgets is None else fold.budgets.budget_epoch + 1
+    limited = [i for i, soft in enumerate(fold.soft) if soft < float("inf")]
+    solved = fold.last_solved
+    prices = {} if solved is None else dict(zip(solved.factor, solved.price_of_risk.tolist(), strict=True))
+    names = tuple(fold.table.names[i] for i in limited)
+    update = BudgetUpdate(
+        Header(SOURCE, epoch, state.now_ns, wall_ns, cause_id),
+        epoch,
+        names,
+        fold.soft[limited],
+        np.array([prices.get(name, 0.0) for name in names]),
+        fold.limits.risk_aversion_per_usd,
+    )
+    return [record(state, update, wall_ns), Publish(update)]
+
+
+def _close(
+    state: ManagerState, command: Command, ok: bool, text: str, wall_ns: int, *more: JournalEvent
+) -> list[Instruction]:
+    ack = Acknowledgement(command.command_id, ok, text)
+    entries: list[Instruction] = [record(state, CommandTaken(command, ack), wall_ns)]
+    entries += [record(state, event, wall_ns) for event in more]
+    return [*entries, Acknowledge(ack)]
+
+
+def _set_limits(state: ManagerState, command: Command, wall_ns: int) -> list[Instruction]:
+    wanted = _arguments(command, "path", "value")
+    path, value = wanted["path"], wanted["value"]
+    if not isinstance(path, str) or isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Refused("limits.set needs a path (text) and a value (number)")
+    limits = state.fold.limits.with_change(path, value, command.who, command.why)
+    unknown = limits.unknown_underlyings(state.setup.universe.symbols)
+    if unknown:
+        raise Refused(f"this market has no {', '.join(unknown)}")
+    out = _close(state, command, True, f"{path} = {value}; limits version {limits.version}", wall_ns)
+    state.dirty = True
+    return [*out[:-1], *budget_update(state, wall_ns, command.command_id), out[-1]]
+
+
+def _assign(state: ManagerState, command: Command, wall_ns: int) -> list[Instruction]:
+    owner = _arguments(command, "owner")["owner"]
+    if not isinstance(owner, dict) or not all(isinstance(a, str) and a for a in owner.values()):
+        raise Refused("assign needs owner: {key: agent}")
+    known = {key_of(name) for name in state.fold.table.names}
+    for key, agent in owner.items():
+        if key not in known:
+            raise Refused(f"unknown key {key!r}")
+        if key.partition("/")[0] != kind_of(agent):
+            raise Refused(f"{key!r} cannot be owned by {agent!r}: the kinds differ")
+    old = state.fold.assignment
+    version = 1 if old is None else old.version + 1
+    header = Header(SOURCE, version, state.now_ns, wall_ns, command.command_id)
+    update = AssignmentUpdate(header, version, {key: owner[key] for key in sorted(owner)})
+    out = _close(state, command, True, f"assignment version {version}: {len(owner)} keys", wall_ns, update)
+    state.dirty = True
+    return [*out[:-1], Publish(update), out[-1]]
+
+
+def _arguments(command: Command, *names: str) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        out = dict(pairs)
+        if len(out) != len(pairs):
+            raise Refused(f"{command.action}: a key is named twice; a key has one owner")
+        return out
+
+    try:
+        found = json.loads(command.arguments_json, object_pairs_hook=once)
+    except ValueError as error:
+        raise Refused(f"{command.action}: the arguments are not JSON: {error}") from error
+    if not isinstance(found, dict) or set(found) != set(names):
+        raise Refused(f"{command.action} takes exactly {', '.join(names)}")
+    return found

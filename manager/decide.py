@@ -1,0 +1,196 @@
+"""One decision: from what the agents last said to orders, or to nothing. See README.md for the maths.
+
+*Tested by* tests/unit/test_manager_step.py, tests/unit/test_manager_modes.py, tests/unit/test_manager_edge.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.messages import F64, I64, Cycle, Proposal
+from manager.events import Instruction, Submit
+from manager.lots import round_lots
+from manager.menu import Menu, choose, menu_of
+from manager.netting import Problem, Solution, objective, solve, standing_price
+from manager.problem import Stated, problem_of, whole_lot_may_pay
+from manager.recording import record
+from manager.state import ManagerState
+from manager.ticket import Draft, build_orders, draft_of, inputs_hash
+from manager.view import View, view_of
+from manager.wishes import fit, wish_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one cycle decided, before it becomes orders. price (f,) over the view's rows; drafts, first things first."""
+
+    method: str
+    view: View
+    menu: Menu
+    proposals: tuple[Proposal, ...]
+    solution: F64
+    price: F64
+    iterations: int
+    drafts: tuple[Draft, ...]
+
+
+def decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
+    """Every cycle that is due now, recorded and submitted."""
+    mode = state.setup.config.netting
+    if mode == "none":
+        return []
+    if mode == "alone":
+        return _alone(state, now_ns, wall_ns)
+    view = view_of(state, now_ns)
+    if not len(view.rows):
+        return []
+    if mode == "plain":
+        plain = _wished(state, view, "plain", _live_proposals(state, view), now_ns)
+        return [] if plain is None else _close(state, plain, now_ns, wall_ns)
+    if view.calm:
+        state.seen["no-trade: everybody inside"] += 1
+        return []
+    joint = _joint(state, view, now_ns)
+    return [] if joint is None else _close(state, joint, now_ns, wall_ns)
+
+
+def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
+    config = state.setup.config
+    menu = menu_of(state, view.rows, view.working, now_ns, need_all=True)
+    if not len(menu.index):
+        state.seen["no-trade: nothing usable"] += 1
+        return None
+    stated = problem_of(state, view, menu, now_ns)
+    if not whole_lot_may_pay(stated.problem):
+        state.seen["no-trade: no whole lot pays"] += 1
+        return None
+    if len(menu.index) > config.menu_max:
+        pull = _on_rows(view, stated, standing_price(stated.problem))
+        futures = state.setup.universe.kind[menu.index] == 0
+        menu = choose(menu, pull, futures, config.menu_max)
+        stated = problem_of(state, view, menu, now_ns)
+    solution = solve(stated.problem, config.iteration_limit, _warm(state, view, stated, menu))
+    if solution.failure:
+        method = f"fallback: {solution.failure}"
+        return _wished(state, view, method, _live_proposals(state, view), now_ns, solution)
+    lots = round_lots(stated.problem, solution.lots, config.min_gain_usd)
+    price = _on_rows(view, stated, solution.price)
+    drafts = tuple(draft_of(state, view, menu, int(j), int(lots[j]), price=price) for j in np.flatnonzero(lots))
+    worth = sorted(drafts, key=lambda d: (-d.worth, d.instrument))
+    proposals = _live_proposals(state, view)
+    return Decision("joint", view, menu, proposals, solution.lots, price, solution.iterations, tuple(worth))
+
+
+def _on_rows(view: View, stated: Stated, price: F64) -> F64:
+    """Prices of the problem's factors on the view's rows; a broken limit's extra row adds to its factor's."""
+    out = np.zeros(len(view.rows))
+    np.add.at(out, stated.factor_of, price)
+    return out
+
+
+def _warm(state: ManagerState, view: View, stated: Stated, menu: Menu) -> tuple[F64, F64] | None:
+    """What the last solve left to do, and its prices: both stand in the record, so a replay starts alike."""
+    last = state.fold.last_solved
+    if last is None:
+        return None
+    left = dict(zip(last.menu.tolist(), (last.solution_lots - last.ordered_lots).tolist(), strict=True))
+    prices = dict(zip(last.factor, last.price_of_risk.tolist(), strict=True))
+    lots = np.array([left.get(int(j), 0.0) for j in menu.index])
+    names = state.fold.table.names
+    known = np.array([prices.get(names[i], 0.0) for i in view.rows])[stated.factor_of]
+    repeated = len(np.unique(stated.factor_of)) < len(stated.factor_of)
+    return None if repeated else (np.clip(lots, -menu.sell_cap, menu.buy_cap), known)
+
+
+def _live_proposals(state: ManagerState, view: View) -> tuple[Proposal, ...]:
+    agents = sorted({str(a) for a in state.fold.table.owner[view.rows]})
+    return tuple(state.fold.proposals[a] for a in agents)
+
+
+def _unused(state: ManagerState, proposals: tuple[Proposal, ...]) -> list[Proposal]:
+    """Proposals whose wish has not been used by an earlier cycle."""
+    return [p for p in proposals if state.fold.consumed.get(p.agent) != p.header.id]
+
+
+def _wished(
+    state: ManagerState,
+    view: View,
+    method: str,
+    proposals: tuple[Proposal, ...],
+    now_ns: int,
+    failed: Solution | None = None,
+) -> Decision | None:
+    """Sum the unused wishes and scale them into the limits. None where there is nothing to do."""
+    menu = menu_of(state, view.rows, view.working, now_ns, need_all=False)
+    if not len(menu.index):
+        return None
+    wishes = wish_columns(_unused(state, proposals), menu.index)
+    total = sum(wishes.values(), np.zeros(len(menu.index)))
+    stated = problem_of(state, view, menu, now_ns)
+    lots: I64 = fit(stated.problem, total)
+    if failed is not None and not _improves(stated.problem, lots, state.setup.config.min_gain_usd):
+        lots = np.zeros_like(lots)
+    if failed is None and not lots.any():
+        return None
+    drafts = tuple(
+        draft_of(state, view, menu, int(j), int(lots[j]), wish={a: float(x[j]) for a, x in wishes.items()})
+        for j in np.flatnonzero(lots)
+    )
+    price = _on_rows(view, stated, standing_price(stated.problem))
+    return Decision(method, view, menu, proposals, total, price, 0 if failed is None else failed.iterations, drafts)
+
+
+def _improves(problem: Problem, lots: I64, min_gain_usd: float) -> bool:
+    trade = lots.astype(np.float64)
+    return objective(problem, np.zeros_like(trade)) - objective(problem, trade) > min_gain_usd
+
+
+def _alone(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
+    """Each agent's wish its own cycle and orders; a later agent's limits and budgets see the earlier one's orders."""
+    out: list[Instruction] = []
+    view = view_of(state, now_ns)
+    for proposal in _unused(state, _live_proposals(state, view)):
+        decision = _wished(state, view_of(state, now_ns), "alone", (proposal,), now_ns)
+        if decision is not None:
+            out += _close(state, decision, now_ns, wall_ns)
+    return out
+
+
+def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[Instruction]:
+    """Turn a decision into a recorded cycle and its orders."""
+    fold, menu, view = state.fold, d.menu, d.view
+    cycle_id = f"{fold.epoch}-{fold.cycle_number + 1}"
+    seen = state.market.seen()
+    digest = inputs_hash(state, cycle_id, d.proposals, seen)
+    orders, kept = build_orders(state, d.drafts, cycle_id, digest, now_ns)
+    ordered = np.zeros(len(menu.index), np.int64)
+    for draft in kept:
+        ordered[draft.column] = draft.side.sign * draft.lots
+    wishes = wish_columns(_unused(state, d.proposals), menu.index)
+    wished = sum(wishes.values(), np.zeros(len(menu.index)))
+    wished_cents = sum(float(np.abs(x) @ menu.cost_cents) for x in wishes.values())
+    cycle = Cycle(
+        cycle_id=cycle_id,
+        market_seen=seen,
+        proposal_id=tuple(p.header.id for p in d.proposals),
+        method=d.method,
+        factor=tuple(fold.table.names[i] for i in view.rows),
+        exposure_before=view.exposure,
+        exposure_after=view.exposure + menu.sensitivity @ ordered,
+        lower=view.lower,
+        upper=view.upper,
+        price_of_risk=d.price,
+        menu=menu.index.astype(np.uint32),
+        solution_lots=d.solution,
+        ordered_lots=ordered,
+        wished_lots=wished,
+        iterations=d.iterations,
+        orders=orders,
+        inputs_hash=digest,
+        cost_cents=int(np.abs(ordered) @ menu.cost_cents),
+        wished_cost_cents=int(np.floor(wished_cents + 0.5)),
+    )
+    entry = record(state, cycle, wall_ns)
+    return [Submit(orders), entry] if orders else [entry]

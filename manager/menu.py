@@ -1,0 +1,140 @@
+"""What can be traded now, and what it costs: instruments from the agents' menus that may be used, as columns.
+
+Usable: listed, both sides standing uncrossed with size, its source neither gapped nor stale, not resting, its
+sensitivity stated now by every live owner of a factor of its underlying; an option only where somebody watches the
+delta it brings.
+*Tested by* tests/unit/test_manager_menu.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.limits import OrderCaps
+from common.messages import F64, I64
+from common.subjects import feed_source
+from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_S
+from common.universe import OPTION
+from manager.exposures import Bools, Rows
+from manager.state import ManagerState
+
+#: Impact is never quite 0, so that the cheapest trade is unique: this share of the cost for each lot.
+_UNIQUE = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """m instruments: index (m,), sensitivity of the live factors (f, m), and per lot in USD what it costs and reserves.
+
+    cost_cents, notional_cents: what one lot reserves. buy_cap, sell_cap: lots that may be ordered.
+    """
+
+    index: Rows
+    sensitivity: F64
+    cost: F64
+    impact: F64
+    cost_cents: I64
+    notional_cents: I64
+    buy_cap: F64
+    sell_cap: F64
+
+    def take(self, at: NDArray[np.intp]) -> Menu:
+        """The same columns for a part of the instruments."""
+        return Menu(
+            self.index[at],
+            self.sensitivity[:, at],
+            self.cost[at],
+            self.impact[at],
+            self.cost_cents[at],
+            self.notional_cents[at],
+            self.buy_cap[at],
+            self.sell_cap[at],
+        )
+
+
+def fresh_underlyings(state: ManagerState) -> Bools:
+    """Whose source may be traded on, (u,): seen, no open gap, not older than the newest market time allows."""
+    oldest = state.market.now_ns - int(state.setup.config.max_source_age_s * NS_PER_S)
+    sources = (state.market.sources.get(feed_source(s)) for s in state.setup.universe.symbols)
+    return np.array([s is not None and not s.gapped and s.event_time_ns >= oldest for s in sources], np.bool_)
+
+
+def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns: int, *, need_all: bool) -> Menu:
+    """Everything usable from the menus of the live agents, instruments ascending.
+
+    ``need_all``: every live owner must state the sensitivity (joint netting); without, what is unknown is excluded only
+    where the table has never seen it.
+    """
+    fold, universe, market = state.fold, state.setup.universe, state.market
+    agents = {str(a) for a in fold.table.owner[live]}
+    menus = [fold.proposals[a].menu for a in agents if a in fold.proposals]
+    at = np.unique(np.concatenate(menus)).astype(np.intp) if menus else np.empty(0, np.intp)
+    grid = np.ix_(live, at)
+    known = (fold.table.stated[grid] | fold.table.nature[grid]) if need_all else ~np.isnan(fold.table.sensitivity[grid])
+    bid, ask = market.bid_ticks[at], market.ask_ticks[at]
+    ok = (universe.listed[at] != 0) & fresh_underlyings(state)[universe.underlying[at]]
+    ok &= (bid > NO_PRICE) & (ask > NO_PRICE) & (bid < ask) & (bid >= 0)
+    ok &= (market.bid_size_lots[at] > 0) & (market.ask_size_lots[at] > 0)
+    ok &= known.all(axis=0)
+    ok &= _delta_watched(state, live)[universe.underlying[at]] | (universe.kind[at] != OPTION)
+    resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
+    if resting:
+        ok &= ~np.isin(at, resting)
+    return _columns(state, live, at[ok], working)
+
+
+def _delta_watched(state: ManagerState, live: Rows) -> Bools:
+    table, watched = state.fold.table, np.zeros(len(state.setup.universe.symbols), np.bool_)
+    for i in live:
+        if table.names[i].startswith(("delta:", "proxy:")):
+            watched[table.underlying[i]] = True
+    return watched
+
+
+def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int]) -> Menu:
+    universe, market, config = state.setup.universe, state.market, state.setup.config
+    bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
+    tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]
+    half_spread_cents = 0.5 * (ask - bid) * tick_cents
+    cost = np.maximum(half_spread_cents + fee_cents, 0.01) / CENTS_PER_USD
+    sizes = np.minimum(market.bid_size_lots[at], market.ask_size_lots[at])
+    impact = config.impact_share * half_spread_cents / CENTS_PER_USD / sizes + _UNIQUE * cost
+    notional_cents = np.ceil(ask * tick_cents).astype(np.int64)
+    cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
+    own = np.array([working.get(int(j), 0) for j in at], np.int64)
+    buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap) - np.maximum(own, 0)
+    sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap) - np.maximum(-own, 0)
+    return Menu(
+        at,
+        state.fold.table.sensitivity[np.ix_(live, at)],
+        cost,
+        impact,
+        np.ceil(half_spread_cents).astype(np.int64) + fee_cents,
+        notional_cents,
+        # An order against one of our own that still works could trade with it.
+        np.where(own < 0, 0.0, np.maximum(buy, 0.0)),
+        np.where(own > 0, 0.0, np.maximum(sell, 0.0)),
+    )
+
+
+def _order_cap(caps: OrderCaps, kind: NDArray[np.uint8], notional_cents: I64) -> F64:
+    lots = np.where(kind == OPTION, caps.max_lots_option, caps.max_lots_future)
+    by_notional = np.floor(caps.max_notional_usd * CENTS_PER_USD / np.maximum(notional_cents, 1))
+    return np.asarray(np.minimum(lots, by_notional), np.float64)
+
+
+def choose(menu: Menu, price: F64, futures: Bools, most: int) -> Menu:
+    """At most ``most`` of the menu by risk removed per cost at the standing price of risk, futures first.
+
+    Futures stay because they take back the delta that options bring. Ties by lowest index; the choice is the cycle's
+    menu.
+    """
+    if len(menu.index) <= most:
+        return menu
+    score = np.abs(price @ menu.sensitivity) / menu.cost
+    best = np.lexsort((menu.index, -score, ~futures))[:most]
+    return menu.take(np.sort(best))

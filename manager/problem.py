@@ -1,0 +1,110 @@
+"""From a view and a menu to the QP: prices of risk, rows for limits and budgets, the extra row of a broken limit.
+
+*Tested by* tests/properties/test_netting_limits.py, tests/unit/test_manager_edge.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.messages import F64
+from common.units import CENTS_PER_USD
+from manager.exposures import Bools, Rows
+from manager.flows import COST, NOTIONAL, day_of
+from manager.menu import Menu
+from manager.netting import Problem, outside
+from manager.risk_price import kinks
+from manager.state import ManagerState
+from manager.view import View
+
+#: The extra row of a broken limit has next to no quadratic part: this share of its factor's.
+_LINEAR = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A problem and where its rows come from: ``factor_of`` gives the view's row of each of its factors."""
+
+    problem: Problem
+    factor_of: Rows
+
+
+def problem_of(state: ManagerState, view: View, menu: Menu, now_ns: int) -> Stated:
+    """The QP of one decision. Factors that nothing on the menu moves are left out: no trade changes them."""
+    config, fold = state.setup.config, state.fold
+    moved = np.flatnonzero((np.abs(menu.sensitivity) > 0.0).any(axis=1))
+    w, dearest = kinks(
+        menu.sensitivity[moved], menu.cost, view.weighs_cost[moved], config.kink_multiple, config.admissible_multiple
+    )
+    risk = state.risk_price.matrix(
+        view.rows, fold.limits.risk_aversion_per_usd, state.volatility.sigma_daily(), fold.table.sensitivity
+    )[np.ix_(moved, moved)]
+    broken = np.flatnonzero(np.abs(view.exposure[moved]) > view.hard[moved])
+    factor_of = np.concatenate([moved, moved[broken]])
+    rows, room = _rows(state, view, menu, now_ns)
+    problem = Problem(
+        exposure=view.exposure[factor_of],
+        lower=np.concatenate([view.lower[moved], -view.hard[moved[broken]]]),
+        upper=np.concatenate([view.upper[moved], view.hard[moved[broken]]]),
+        kink=np.concatenate([w, config.breach_multiple * dearest[broken]]),
+        risk=_with_broken(risk, broken),
+        sensitivity=menu.sensitivity[factor_of],
+        cost=menu.cost,
+        impact=menu.impact,
+        buy_cap=menu.buy_cap,
+        sell_cap=menu.sell_cap,
+        rows=rows,
+        room=room,
+        spread=config.correlation_shrink,
+    )
+    return Stated(problem, factor_of)
+
+
+def _with_broken(risk: F64, broken: Rows) -> F64:
+    f, b = len(risk), len(broken)
+    if not b:
+        return risk
+    out = np.zeros((f + b, f + b))
+    out[:f, :f] = risk
+    out[range(f, f + b), range(f, f + b)] = _LINEAR * np.diag(risk)[broken]
+    return out
+
+
+def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64, F64]:
+    """Rows on (z+, z-) and their room: hard limits both ways over every subset of orders, then flow budgets in USD.
+
+    A limit that is already broken leaves no room: no single order may make it worse.
+    """
+    limited = np.isfinite(view.hard)
+    up, down = np.maximum(menu.sensitivity[limited], 0.0), np.maximum(-menu.sensitivity[limited], 0.0)
+    rows = [np.hstack([up, down]), np.hstack([down, up])]
+    room = [
+        np.maximum(view.hard[limited] - view.highest[limited], 0.0),
+        np.maximum(view.hard[limited] + view.lowest[limited], 0.0),
+    ]
+    universe, flows, day = state.setup.universe, state.fold.flows, day_of(now_ns)
+    spend = np.vstack([menu.cost_cents, menu.notional_cents]) / CENTS_PER_USD
+    owner = universe.underlying[menu.index]
+    scopes: list[tuple[str, Bools]] = [("firm", np.ones(len(owner), np.bool_))]
+    scopes += [(f"underlying:{s}", owner == u) for u, s in enumerate(universe.symbols)]
+    for scope, mine in scopes:
+        left = flows.room(scope, day)
+        part = np.where(mine, spend, 0.0)
+        rows.append(np.hstack([part, part]))
+        room.append(np.array([left[COST], left[NOTIONAL]]) / CENTS_PER_USD)
+    return np.vstack(rows), np.concatenate(room)
+
+
+def whole_lot_may_pay(p: Problem) -> bool:
+    """False where no trade of whole lots can lower the objective: what there is to gain is below one useful lot's cost.
+
+    Useful: moves a factor that is outside its interval back toward it. The objective is never negative, so a trade gains
+    at most what stands now, and it costs at least one lot of something useful.
+    """
+    r = outside(p.exposure, p.lower, p.upper)
+    standing = float(p.kink @ np.abs(r) + 0.5 * (r @ p.risk @ r))
+    toward = -np.sign(r)[:, None] * p.sensitivity
+    useful = ((toward > 0.0).any(axis=0) & (p.buy_cap >= 1.0)) | ((toward < 0.0).any(axis=0) & (p.sell_cap >= 1.0))
+    return bool(useful.any()) and standing > float(p.cost[useful].min())

@@ -1,0 +1,124 @@
+"""The price of risk left outside an interval: one covariance of the firm's P&L, one horizon, one risk aversion.
+
+½ r'Wr is a/2 × the variance over H days of the P&L of r. With σ per √day, η vol points per √day, h days between delta
+hedges: delta σ² H; gamma (USD per 1 %, so ΓF² = 100 G) ½ (100 G)² σ⁴ h H, from Var(R²) = 2σ⁴h²; vega η² H. Where the
+common factor is stated, the variance of the deltas is split into common (σ_c², on ``factor:common``) and idiosyncratic
+(on ``delta:U``), so that a dollar of it is charged once; where it is not, the deltas carry their full covariance.
+Correlation of gammas is the square of that of returns; of vegas, falling with the log distance of the buckets.
+*Tested by* tests/unit/test_manager_risk_price.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from common import factors
+from common.messages import F64
+from common.universe import Universe
+from manager.config import ManagerConfig
+from manager.exposures import Bools, Rows, underlying_of
+
+#: A middling expiry of each bucket, days.
+BUCKET_DAYS = dict(zip(factors.BUCKET_NAMES, (4.0, 18.0, 45.0, 75.0, 135.0, 270.0, 540.0, 1000.0), strict=True))
+_ONE_PER_CENT = 100.0
+
+
+class RiskPrice:
+    """Builds W for the factors of a solve; correlations are fixed by the prior, volatilities run."""
+
+    def __init__(self, universe: Universe, names: tuple[str, ...], config: ManagerConfig) -> None:
+        self._config = config
+        sd = np.sqrt(np.diag(universe.covariance_daily))
+        self._returns = universe.covariance_daily / np.outer(sd, sd)
+        self._head = np.array([name.partition(":")[0] for name in names])
+        self._u = np.array([universe.symbols.index(s) if (s := underlying_of(n)) else 0 for n in names], np.intp)
+        self._futures = np.array([u.future_instrument for u in universe.underlyings], np.intp)
+        days = np.array([BUCKET_DAYS.get(name.partition("/")[2], 1.0) for name in names])
+        v = config.vol_of_vol
+        self._eta = v.points_30d * (30.0 / days) ** v.decay
+        self._corr = self._correlation(np.log(days))
+
+    def _correlation(self, log_days: F64) -> F64:
+        v, f = self._config.vol_of_vol, len(self._head)
+        across = self._returns[np.ix_(self._u, self._u)]
+        out = np.zeros((f, f))
+        for heads, block in (
+            (("delta", "proxy"), across),
+            (("gamma",), across**2),
+            (
+                ("vega",),
+                np.exp(-v.bucket_distance * np.abs(log_days[:, None] - log_days[None, :]))
+                * np.where(self._u[:, None] == self._u[None, :], 1.0, v.underlying_correlation),
+            ),
+            (("factor",), np.ones((f, f))),
+        ):
+            at = np.flatnonzero(np.isin(self._head, heads))
+            out[np.ix_(at, at)] = block[np.ix_(at, at)]
+        out *= 1.0 - self._config.correlation_shrink
+        np.fill_diagonal(out, 1.0)
+        return out
+
+    def matrix(self, rows: Rows, risk_aversion_per_usd: float, sigma_daily: F64, sensitivity: F64) -> F64:
+        """W over ``rows``, USD per unit², (f, f); the eigenvalues of its correlation are at least the shrinkage.
+
+        ``sensitivity`` is the whole table (all factors, instruments): the betas of the common factor are read off the
+        futures.
+        """
+        c, head, u = self._config, self._head[rows], self._u[rows]
+        sigma = sigma_daily[u]
+        scale = sigma.copy()
+        corr = self._corr[np.ix_(rows, rows)]
+        common = head == "factor"
+        if common.any():
+            variance, idiosyncratic = self._split(sigma_daily, self._betas(sensitivity))
+            delta = head == "delta"
+            scale[delta] = np.sqrt(idiosyncratic[u[delta]])
+            scale[common] = math.sqrt(variance)
+            corr = corr.copy()
+            corr[np.ix_(delta, delta)] = np.eye(int(delta.sum()))
+        gamma, vega = head == "gamma", head == "vega"
+        scale[gamma] = _ONE_PER_CENT * math.sqrt(0.5 * c.hedge_days) * sigma[gamma] ** 2
+        scale[vega] = self._eta[rows][vega]
+        scale *= math.sqrt(risk_aversion_per_usd * c.horizon_days)
+        return np.asarray(scale[:, None] * corr * scale[None, :])
+
+    def _betas(self, sensitivity: F64) -> F64:
+        """Change of the common factor per USD of each underlying's delta; 1 where nobody has said."""
+        common = sensitivity[-1, self._futures]
+        delta_rows = np.flatnonzero(self._head == "delta")
+        own = sensitivity[delta_rows, self._futures]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            beta = common / own
+        return np.where(np.isfinite(beta), beta, 1.0)
+
+    def _split(self, sigma_daily: F64, beta: F64) -> tuple[float, F64]:
+        """Σ ≈ σ_c² ββ' + diag: σ_c² by least squares on the covariances, leaving each a part of its own variance."""
+        cov = self._returns * np.outer(sigma_daily, sigma_daily)
+        bb = np.outer(beta, beta)
+        off = ~np.eye(len(beta), dtype=np.bool_)
+        own = np.diag(cov)
+        most = (1.0 - self._config.correlation_shrink) * float(np.min(own / np.maximum(beta**2, 1e-12)))
+        fitted = float((cov * bb)[off].sum() / (bb * bb)[off].sum()) if off.any() and (bb[off] != 0).any() else most
+        variance = min(max(fitted, self._config.correlation_shrink * most), most)
+        return variance, own - variance * beta**2
+
+
+def kinks(
+    sensitivity: F64, cost: F64, weighs: Bools, kink_multiple: float, admissible_multiple: float
+) -> tuple[F64, F64]:
+    """(w, dearest) in USD per unit, (f,): w where the interval weighs cost already, 0 elsewhere.
+
+    w = ``kink_multiple`` × the dearest admissible c_j / |S_ij|; admissible is what costs at most ``admissible_multiple``
+    × the cheapest for that factor. An instrument that does not move a factor is no way to pay for it.
+    """
+    with np.errstate(divide="ignore"):
+        ratio = np.where(np.abs(sensitivity) > 1e-9, cost[None, :] / np.abs(sensitivity), np.inf)
+    if ratio.shape[1] == 0:
+        return np.zeros(len(weighs)), np.zeros(len(weighs))
+    cheapest = ratio.min(axis=1)
+    admissible = np.isfinite(ratio) & (ratio <= admissible_multiple * cheapest[:, None])
+    w = kink_multiple * np.where(admissible, ratio, 0.0).max(axis=1)
+    dearest = np.where(np.isfinite(ratio), ratio, 0.0).max(axis=1)
+    return np.where(weighs, w, 0.0), dearest

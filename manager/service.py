@@ -1,0 +1,314 @@
+"""The manager's shell: what ``manager.step`` decides, carried out over NATS and gRPC.
+
+Guarantees
+- Only the holder of the newest epoch changes anything: the journal and execution refuse every older one. The lease merely
+  says who should try; a holder that was paused and wakes up is refused, learns it, and ends.
+- A new leader first fences (journal, then execution), then reconciles (execution's store is the truth about orders, the
+  journal about everything else), and only then acts.
+- Everything runs through one queue on one loop. Orders leave before the journal's acknowledgement arrives; execution's
+  commit is the durable intent, and a lost journal tail is filled from execution by the next leader.
+- While execution cannot be reached no order is decided; when it is back the leader reconciles before it acts again.
+
+*Tested by* tests/integration/test_manager_service.py, tests/e2e/test_live.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from common.execution_client import ExecutionClient
+
+from common import subjects
+from common.errors import Refused, Unavailable
+from common.messages import (
+    Command,
+    Heartbeat,
+    OrderAck,
+    TradingState,
+)
+from common.ports import Bus, Clock, Journal, Lease, Subscription
+from common.wire import codec
+from manager import events as ev
+from manager.fold import apply
+from manager.status import status
+from manager.step import ManagerSetup, start, step
+
+#: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
+DATA_BOUND = 4096
+LEASE_POLL_S = 0.2
+LEASE_RENEW_S = 0.4
+STATUS_EVERY_S = 0.5
+EXECUTION_RETRY_S = 0.25
+CONTROL_ACTIONS = ("pause", "resume", "kill", "limits.set", "assign")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything outside the process that the manager talks to."""
+
+    bus: Bus
+    journal: Journal
+    lease: Lease
+    execution: ExecutionClient
+    clock: Clock
+
+
+class ManagerService:
+    """One manager process: a standby that folds the journal until it holds the lease, then the leader."""
+
+    def __init__(self, setup: ManagerSetup, ports: Ports, holder: str) -> None:
+        self.ports = ports
+        self.holder = holder
+        self.state = start(setup)
+        self.epoch = 0
+        self.leading = False
+        self._events: deque[ev.Event] = deque()
+        self._wake = asyncio.Event()
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._peers: dict[str, int] = {}
+        self._execution_status: dict[str, object] = {}
+        self._execution_up = False
+        self._ended: str = ""
+
+    # -- standby ---------------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> str:
+        """Stand by, lead, and return why it ended: "stopped" or "deposed: REASON"."""
+        bus = self.ports.bus
+        running: list[Subscription] = [
+            await bus.subscribe(subjects.QUOTES_ALL, self._on_quotes, bound=DATA_BOUND),
+            await bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=DATA_BOUND),
+        ]
+        await self._catch_up_market()
+        try:
+            if await self._stand_by(stop):
+                async with asyncio.TaskGroup() as tasks:
+                    await self._lead(stop, tasks)
+        except* (Refused, Unavailable) as group:
+            self._ended = f"deposed: {group.exceptions[0]}"
+        finally:
+            self.leading = False
+            for subscription in running:
+                await subscription.stop()
+        return self._ended or "stopped"
+
+    async def _stand_by(self, stop: asyncio.Event) -> bool:
+        """Fold the journal until the lease is ours (True) or we are told to stop (False)."""
+        tail = await self.ports.journal.follow(1, self._on_journal)
+        beat = 0
+        while not stop.is_set():
+            if await self.ports.lease.try_acquire(self.holder):
+                await tail.stop()
+                return True
+            beat += 1
+            await self._announce("standby")
+            self._drain_as_standby()
+            await _sleep(stop, LEASE_POLL_S)
+        await tail.stop()
+        return False
+
+    def _on_journal(self, data: bytes) -> None:
+        entry = codec.decode_journal_entry(data)
+        if entry.sequence > self.state.journal_sequence:
+            apply(self.state, entry)
+
+    def _drain_as_standby(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, ev.MarketNews | ev.HeartbeatArrived):
+                step(self.state, event)
+
+    async def _catch_up_market(self) -> None:
+        """Ask for the standing quotes; a feed that is not up yet will send them all as its first batches."""
+        for symbol in self.state.setup.universe.symbols:
+            try:
+                data = await self.ports.bus.request(subjects.snapshot(symbol), b"", timeout_s=0.5)
+            except Unavailable:
+                continue
+            self._push(ev.MarketNews(codec.decode_quote_batch(data)))
+
+    # -- leading ---------------------------------------------------------------------------------------------------
+
+    async def _lead(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
+        jobs = [tasks.create_task(self._keep_lease())]
+        self.epoch = await self.ports.journal.take_over(self.holder)
+        async for data in self.ports.journal.read(self.state.journal_sequence + 1):
+            self._on_journal(data)
+        await self._reconcile()
+        self.leading = True
+        running = await self._open_for_business()
+        jobs += [tasks.create_task(job) for job in (self._work(), self._read_reports(), self._report_status())]
+        self._wake.set()
+        await _first(stop.wait(), *jobs)
+        self.leading = False
+        for subscription in running:
+            await subscription.stop()
+        await self._finish(jobs)
+
+    async def _finish(self, jobs: list[asyncio.Task[None]]) -> None:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        for job in jobs:
+            if not job.cancelled() and (error := job.exception()) is not None:
+                raise error
+        await self._run_queue()
+        await self.ports.journal.flush()
+        await self.ports.lease.release()
+
+    async def _reconcile(self) -> None:
+        """Fence execution, then take over what it knows; retried until it answers."""
+        client = self.ports.execution
+        while True:
+            try:
+                fence = await client.fence(self.epoch, self.holder)
+                if not fence.accepted:
+                    raise Refused(f"execution has seen epoch {fence.epoch}, newer than ours ({self.epoch})")
+                states = await client.list_orders()
+                reports = await client.reports_between(self.state.report_sequence + 1, fence.last_report_sequence)
+                break
+            except Unavailable:
+                await asyncio.sleep(EXECUTION_RETRY_S)
+        now = self.state.now_ns
+        await self._do(ev.TookOver(now, self._wall(), self.epoch, self.holder, states, reports, fence.last_report_sequence))
+        self._execution_up = True
+
+    async def _open_for_business(self) -> list[Subscription]:
+        bus = self.ports.bus
+        running = [await bus.subscribe(subjects.PROPOSALS_ALL, self._on_proposal, bound=DATA_BOUND)]
+        for action in CONTROL_ACTIONS:
+            running.append(await bus.serve(subjects.control(action), self._on_command))
+        running.append(await bus.serve(subjects.STATUS, self._on_status))
+        return running
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_RENEW_S)
+            if not await self.ports.lease.renew():
+                raise Refused(f"{self.holder} lost the lease")
+            await self._announce("leading" if self.leading else "taking over")
+
+    async def _work(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._run_queue()
+
+    async def _run_queue(self) -> None:
+        """Everything queued, then one decision: proposals that arrive together are decided together, nobody waits."""
+        while self._events:
+            await self._do(self._events.popleft())
+            if not self._events and self._execution_up:
+                await self._do(ev.Decide(self.state.now_ns, self._wall()))
+
+    async def _do(self, event: ev.Event) -> None:
+        _, instructions = step(self.state, event)
+        # Orders first: everything else about the cycle is beside the path.
+        for instruction in sorted(instructions, key=_order_first):
+            await self._carry_out(instruction)
+
+    async def _carry_out(self, instruction: ev.Instruction) -> None:
+        match instruction:
+            case ev.Submit(orders):
+                await self._guarded(self.ports.execution.submit(list(orders)))
+            case ev.Cancel(ids):
+                await self._guarded(self.ports.execution.cancel(list(ids), self.epoch))
+            case ev.Record(entry):
+                self.ports.journal.append(codec.encode_journal_entry(entry))
+            case ev.Publish(update):
+                await self.ports.bus.put(*_encoded(update))
+            case ev.Acknowledge(ack):
+                waiting = self._waiting.pop(ack.command_id, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(codec.encode_acknowledgement(ack))
+            case ev.SetTradingState(state, command):
+                await self._set_trading_state(state, command)
+
+    async def _guarded(self, call: Awaitable[None]) -> None:
+        try:
+            await call
+        except Unavailable:
+            self._execution_up = False
+
+    async def _set_trading_state(self, state: TradingState, command: Command) -> None:
+        try:
+            sent = await self.ports.execution.set_trading_state(state, command.who, command.why)
+            text = f"execution holds {state.name}" + (f"; {sent} cancels sent" if state is TradingState.KILLED else "")
+            self._push(ev.TradingStateSet(command.command_id, True, text))
+        except Unavailable as error:
+            self._push(ev.TradingStateSet(command.command_id, False, str(error)))
+
+    # -- news ------------------------------------------------------------------------------------------------------
+
+    def _push(self, event: ev.Event) -> None:
+        self._events.append(event)
+        self._wake.set()
+
+    def _on_quotes(self, _subject: str, data: bytes) -> None:
+        self._push(ev.MarketNews(codec.decode_quote_batch(data)))
+
+    def _on_proposal(self, _subject: str, data: bytes) -> None:
+        self._push(ev.ProposalArrived(self._wall(), codec.decode_proposal(data)))
+
+    def _on_heartbeat(self, _subject: str, data: bytes) -> None:
+        beat = codec.decode_heartbeat(data)
+        if beat.header.source.startswith("manager"):
+            self._peers[beat.header.source] = self._wall()
+            return
+        self._push(ev.HeartbeatArrived(beat, self._wall()))
+
+    async def _on_command(self, _subject: str, data: bytes) -> bytes:
+        command = codec.decode_command(data)
+        done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[command.command_id] = done
+        self._push(ev.CommandArrived(self._wall(), command))
+        return await done
+
+    async def _on_status(self, _subject: str, _data: bytes) -> bytes:
+        return json.dumps(self.status()).encode()
+
+    def on_ack(self, ack: OrderAck) -> None:
+        """Execution's answer to an order; its report follows on the report stream, so there is nothing to do here."""
+
+    async def _read_reports(self) -> None:
+        """Reports in sequence, for ever; a gap or a broken stream resumes from the last one taken."""
+        while True:
+            try:
+                async for report in self.ports.execution.reports(self.state.report_sequence + 1):
+                    if not self._execution_up:
+                        break
+                    self._push(ev.ReportArrived(self._wall(), report))
+            except Unavailable:
+                self._execution_up = False
+            if not self._execution_up:
+                await self._reconcile()
+
+    async def _report_status(self) -> None:
+        while True:
+            try:
+                self._execution_status = await self.ports.execution.status()
+            except Unavailable:
+                self._execution_up = False
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    def status(self) -> dict[str, object]:
+        """The core's projection plus what only the shell knows: execution's own figures, peers, holder."""
+        now = self._wall()
+        view = status(self.state, now)
+        view["leader"] = {"holder": self.holder, "epoch": self.epoch, "leading": self.leading}
+        view["standby"] = [p for p, at in self._peers.items() if p != self.holder and now - at < 2_000_000_000]
+        view["execution"] = {**self._execution_status, "reachable": self._execution_up}
+        return view
+
+    async def _announce(self, role: str) -> None:
+        from common.messages import Header
+
+        beat = Heartbeat(Header(self.holder, self._wall(), self.state.now_ns), self.epoch, role)
+        await self.ports.bus.publish(subjects.heartbeat(self.holder), codec.encode_heartbeat(beat))
+
+    def _wall(self) -> int:
+        return self.ports.clock.wall_ns()

@@ -1,0 +1,175 @@
+"""What the manager knows. ``Fold`` is what the journal alone gives back; the rest is rebuilt from latest values.
+
+*Tested by* tests/properties/test_manager_fold.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from common.errors import HedgerowError, UsageError
+from common.limits import Limits
+from common.messages import (
+    F64,
+    Acknowledgement,
+    AssignmentUpdate,
+    BudgetUpdate,
+    Command,
+    Cycle,
+    Heartbeat,
+    Proposal,
+    TradingState,
+)
+from common.snapshot import MarketSnapshot
+from common.universe import Book, Universe
+from manager.config import ManagerConfig
+from manager.exposures import FactorTable, limit_columns
+from manager.flows import Flows, scopes_of
+from manager.ledger import Ledger
+from manager.orders import OrderBook
+from manager.risk_price import RiskPrice
+from manager.volatility import RunningVolatility
+
+NEVER_NS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerSetup:
+    """What a run is about; the same for leader, standby and replay."""
+
+    universe: Universe
+    book: Book
+    config: ManagerConfig
+    limits: Limits
+    run_id: str
+
+
+@dataclass(slots=True)
+class Fold:
+    """The fold of the journal. Only ``manager.fold.apply`` changes it."""
+
+    limits: Limits
+    table: FactorTable
+    soft: F64
+    hard: F64
+    orders: OrderBook
+    ledger: Ledger
+    flows: Flows
+    sequence: int = 0
+    epoch: int = 0
+    holder: str = ""
+    now_ns: int = 0
+    trading: TradingState = TradingState.ACTIVE
+    trading_text: str = "since the start"
+    assignment: AssignmentUpdate | None = None
+    budgets: BudgetUpdate | None = None
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    #: Newest (incarnation, sequence) seen of each agent; the proposal whose wish has been used.
+    newest: dict[str, tuple[int, int]] = field(default_factory=dict)
+    consumed: dict[str, str] = field(default_factory=dict)
+    #: Newest proposal accepted since the last cycle: what causes the next one.
+    fresh: Proposal | None = None
+    last_cycle: Cycle | None = None
+    #: Last cycle the solver decided: the warm start and the prices of risk.
+    last_solved: Cycle | None = None
+    cycle_number: int = 0
+    report_sequence: int = 0
+    #: Instruments resting after an order ended unfilled or was refused, and until when (market time).
+    rest_until_ns: dict[int, int] = field(default_factory=dict)
+    commands: dict[str, Acknowledgement] = field(default_factory=dict)
+    refused_proposals: Counter[str] = field(default_factory=Counter)
+    refused_orders: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    wished_cost_cents: int = 0
+    modelled_cost_cents: int = 0
+
+
+@dataclass(slots=True)
+class ManagerState:
+    """The manager. One owner, changed in place by ``step`` and ``apply``."""
+
+    setup: ManagerSetup
+    fold: Fold
+    market: MarketSnapshot
+    volatility: RunningVolatility
+    risk_price: RiskPrice
+    leading: bool = False
+    reconcile_to: int = 0
+    #: Commands waiting for execution's answer; while a pause or kill waits no order is decided.
+    pending: dict[str, Command] = field(default_factory=dict)
+    dirty: bool = False
+    retry_ns: int = NEVER_NS
+    heartbeats: dict[str, tuple[Heartbeat, int]] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+    clock_ns: int = 0
+
+    @property
+    def now_ns(self) -> int:
+        """Market time: the largest event time applied."""
+        return max(self.clock_ns, self.market.now_ns, self.fold.now_ns)
+
+    @property
+    def journal_sequence(self) -> int:
+        """Last journal entry applied."""
+        return self.fold.sequence
+
+    @property
+    def report_sequence(self) -> int:
+        """Last execution report applied; the shell asks for the next one after a gap."""
+        return self.fold.report_sequence
+
+    @property
+    def reconciled(self) -> bool:
+        """Everything execution had written at the takeover has been applied."""
+        return self.fold.report_sequence >= self.reconcile_to
+
+    def check(self) -> None:
+        """Raise ``HedgerowError`` where something does not add up: flow budgets, order quantities, positions."""
+        self.fold.flows.check()
+        self._check_reservations()
+        for life in (*self.fold.orders.open.values(), *self.fold.orders.ended.values()):
+            order = life.order
+            if sum(lots for _, lots in order.allocation) != order.signed_lots:
+                raise HedgerowError(f"order {order.client_order_id}: allocation does not add up")
+            if sum(life.got.values()) != life.cum_lots:
+                raise HedgerowError(f"order {order.client_order_id}: fills were not allocated in full")
+        for at in self.fold.ledger.touched:
+            split = sum(mine.get(at, 0) for mine in self.fold.ledger.by_agent.values())
+            if split != self.fold.ledger.traded[at]:
+                raise HedgerowError(f"instrument {at}: agents hold {split}, traded {self.fold.ledger.traded[at]}")
+
+    def _check_reservations(self) -> None:
+        want: Counter[tuple[str, int]] = Counter()
+        for life in self.fold.orders.open.values():
+            for scope, lots in scopes_of(life.symbol, life.open_by_agent()).items():
+                want[scope, life.day] += lots * life.cost_per_lot_cents
+        for key, meter in self.fold.flows.meters.items():
+            if meter.reserved[0] != want[key]:
+                raise HedgerowError(f"flow {key}: reserved {meter.reserved[0]}, open orders need {want[key]}")
+
+
+def start(setup: ManagerSetup) -> ManagerState:
+    """A manager that knows nothing yet. ``UsageError`` where the limits name an underlying that does not exist."""
+    universe, config = setup.universe, setup.config
+    unknown = setup.limits.unknown_underlyings(universe.symbols)
+    if unknown:
+        raise UsageError(f"limits name {', '.join(unknown)}; this market has {', '.join(universe.symbols)}")
+    table = FactorTable(universe)
+    soft, hard = limit_columns(setup.limits, table.names)
+    fold = Fold(
+        limits=setup.limits,
+        table=table,
+        soft=soft,
+        hard=hard,
+        orders=OrderBook(config.orders_kept),
+        ledger=Ledger(universe, config.history_max, config.exec_ids_kept),
+        flows=Flows(setup.limits),
+    )
+    return ManagerState(
+        setup=setup,
+        fold=fold,
+        market=MarketSnapshot(universe),
+        volatility=RunningVolatility(universe, config.volatility),
+        risk_price=RiskPrice(universe, table.names, config),
+    )

@@ -1,0 +1,142 @@
+"""Orders from whole lots: marketable limit at the quoted far side, immediate or cancel, with a deterministic id.
+
+*Tested by* tests/unit/test_manager_step.py, tests/properties/test_manager_conservation.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from common.messages import F64, Order, Proposal, Side, TimeInForce
+from manager.allocation import most_moved, shares_by_price, split
+from manager.flows import COST, NOTIONAL, ORDERS, day_of, scopes_of
+from manager.menu import Menu
+from manager.orders import client_order_id
+from manager.state import ManagerState
+from manager.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One order to be: column of the menu, instrument, side, lots, whom it serves (unsigned), cents reserved per lot.
+
+    ``worth``: USD it removes at the margin above its cost; where a budget does not reach for all, the worthiest go
+    first.
+    """
+
+    column: int
+    instrument: int
+    side: Side
+    lots: int
+    agents: tuple[tuple[str, int], ...]
+    per_lot_cents: tuple[int, int]
+    worth: float
+
+
+def draft_of(
+    state: ManagerState,
+    view: View,
+    menu: Menu,
+    column: int,
+    lots: int,
+    *,
+    price: F64 | None = None,
+    wish: Mapping[str, float] | None = None,
+) -> Draft:
+    """One instrument's order; shares from the prices of risk (joint) or from the wishes (plain, alone)."""
+    side = Side.BUY if lots > 0 else Side.SELL
+    owner = [str(a) for a in state.fold.table.owner[view.rows]]
+    s, worth = menu.sensitivity[:, column], 0.0
+    if price is not None:
+        shares = shares_by_price(owner, price, s, side.sign)
+        worth = abs(lots) * (float(-price @ s) * side.sign - float(menu.cost[column]))
+    else:
+        shares = {agent: x * side.sign for agent, x in (wish or {}).items()}
+    agents = split(abs(lots), shares, most_moved(owner, s, view.upper - view.lower))
+    per_lot = (int(menu.cost_cents[column]), int(menu.notional_cents[column]))
+    return Draft(int(column), int(menu.index[column]), side, abs(lots), agents, per_lot, worth)
+
+
+def build_orders(
+    state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int
+) -> tuple[tuple[Order, ...], tuple[Draft, ...]]:
+    """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted."""
+    kept = _within_flows(state, drafts, day_of(now_ns))
+    cause_id, receive_time_ns = _cause(state)
+    universe, market = state.setup.universe, state.market
+    orders = []
+    for k, d in enumerate(kept):
+        name, at = universe.instrument_id[d.instrument], d.instrument
+        bid, ask = int(market.bid_ticks[at]), int(market.ask_ticks[at])
+        orders.append(
+            Order(
+                client_order_id=client_order_id(state.setup.run_id, cycle_id, name, d.side),
+                epoch=state.fold.epoch,
+                instrument_id=name,
+                instrument=at,
+                side=d.side,
+                quantity_lots=d.lots,
+                limit_ticks=ask if d.side is Side.BUY else bid,
+                time_in_force=TimeInForce.IOC,
+                book_id=state.setup.book.book_id,
+                cycle_id=cycle_id,
+                inputs_hash=digest,
+                cause_id=cause_id,
+                order_sequence=state.fold.orders.decided + k + 1,
+                receive_time_ns=receive_time_ns,
+                event_time_ns=now_ns,
+                allocation=tuple((agent, d.side.sign * n) for agent, n in d.agents),
+                arrival_bid_ticks=bid,
+                arrival_ask_ticks=ask,
+            )
+        )
+    return tuple(orders), tuple(kept)
+
+
+def _within_flows(state: ManagerState, drafts: Iterable[Draft], day: int) -> list[Draft]:
+    flows, universe = state.fold.flows, state.setup.universe
+    left: dict[str, list[int]] = {}
+    kept = []
+    for d in drafts:
+        scopes = scopes_of(universe.symbols[int(universe.underlying[d.instrument])], dict(d.agents))
+        rooms = {scope: left.get(scope) or list(flows.room(scope, day)) for scope in scopes}
+        cost, notional = d.per_lot_cents
+        if any(
+            n * cost > rooms[s][COST] or n * notional > rooms[s][NOTIONAL] or rooms[s][ORDERS] < 1
+            for s, n in scopes.items()
+        ):
+            state.seen["orders left out: flow budget"] += 1
+            continue
+        for scope, n in scopes.items():
+            room = rooms[scope]
+            left[scope] = [room[COST] - n * cost, room[NOTIONAL] - n * notional, room[ORDERS] - 1]
+        kept.append(d)
+    return kept
+
+
+def _cause(state: ManagerState) -> tuple[str, int]:
+    """(id, wall time its tick entered): the newest proposal since the last cycle, else the last market news."""
+    if state.fold.fresh is not None:
+        return state.fold.fresh.header.id, state.fold.fresh.header.receive_time_ns
+    return state.market.last_header.id, state.market.last_header.receive_time_ns
+
+
+def inputs_hash(
+    state: ManagerState, cycle_id: str, proposals: tuple[Proposal, ...], seen: tuple[tuple[str, int], ...]
+) -> str:
+    """SHA-256 of what a cycle was computed from, by name and version."""
+    fold = state.fold
+    parts = (
+        state.setup.run_id,
+        cycle_id,
+        *(p.header.id for p in proposals),
+        *(f"{source}={sequence}" for source, sequence in seen),
+        fold.ledger.version,
+        fold.limits.version,
+        0 if fold.assignment is None else fold.assignment.version,
+        fold.orders.decided,
+        fold.last_solved.cycle_id if fold.last_solved is not None else "",
+    )
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""The risk as it stands for one decision: every live factor, re-based to positions and working orders.
+
+*Tested by* tests/properties/test_netting_limits.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.messages import F64
+from manager.exposures import Bools, Rows
+from manager.netting import outside
+from manager.state import ManagerState
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Columns (f,) over the live rows of the factor table.
+
+    exposure: all working orders filled. highest, lowest: the extremes over every subset of them filled. lower, upper:
+    the owners' intervals inside the soft limits. working: signed lots that may still fill, by instrument.
+    """
+
+    rows: Rows
+    exposure: F64
+    highest: F64
+    lowest: F64
+    lower: F64
+    upper: F64
+    weighs_cost: Bools
+    hard: F64
+    working: dict[int, int]
+
+    @property
+    def calm(self) -> bool:
+        """The no-trade test: everybody inside the interval, no hard limit broken."""
+        inside = (self.exposure >= self.lower) & (self.exposure <= self.upper)
+        return bool((inside & (np.abs(self.exposure) <= self.hard)).all())
+
+    def outside(self) -> F64:
+        """Signed distance to the intervals."""
+        return outside(self.exposure, self.lower, self.upper)
+
+
+def view_of(state: ManagerState, now_ns: int) -> View:
+    """Everything live at ``now_ns``; a factor that a working order moves by an unknown amount is left out."""
+    table, fold = state.fold.table, state.fold
+    live = table.live(now_ns)
+    working: dict[int, int] = {}
+    for life in fold.orders.open.values():
+        at = life.order.instrument
+        working[at] = working.get(at, 0) + life.order.side.sign * life.leaves_lots
+        live &= ~np.isnan(table.sensitivity[:, at])
+    rows = np.flatnonzero(live)
+    exposure = table.exposure[rows]
+    total, highest, lowest = exposure.copy(), exposure.copy(), exposure.copy()
+    for life in fold.orders.open.values():
+        move = table.sensitivity[rows, life.order.instrument] * (life.order.side.sign * life.leaves_lots)
+        total += move
+        highest += np.maximum(move, 0.0)
+        lowest += np.minimum(move, 0.0)
+    soft = fold.soft[rows]
+    return View(
+        rows,
+        total,
+        highest,
+        lowest,
+        np.clip(table.lower[rows], -soft, soft),
+        np.clip(table.upper[rows], -soft, soft),
+        table.weighs_cost[rows],
+        fold.hard[rows],
+        working,
+    )

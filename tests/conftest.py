@@ -1,0 +1,26 @@
+"""Fixtures that every rung may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy import nats_server as nats
+from deploy.nats_server import NatsServer
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A real nats-server on a free port, ended by its pid."""
+    server = nats.start(tmp_path_factory.mktemp("nats"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A nats-server that the test may kill."""
+    server = nats.start(tmp_path_factory.mktemp("own-nats"))
+    yield server
+    server.stop()

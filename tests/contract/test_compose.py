@@ -1,0 +1,102 @@
+"""The compose file and the image: every part there, hardened, with settings and passwords that somebody reads."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.image_requirements import requirements
+from tests.deployments import NATS_CONFIG, ROOT, nats_variables, read_env, unknown_settings
+
+DEPLOY = ROOT / "deploy"
+EXAMPLE = read_env(DEPLOY / "compose.env.example")
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    return found
+
+
+def filled(value: str) -> str:
+    """A value after compose has filled in what the example file gives; an unknown required name fails."""
+    text = re.sub(r"\$\{(\w+):\?\}", lambda m: EXAMPLE[m[1]], value)
+    return re.sub(r"\$\{(\w+):-(\w*)\}", lambda m: EXAMPLE.get(m[1], m[2]), text)
+
+
+def test_every_part_is_there_with_a_standby_manager(services: dict[str, Any]) -> None:
+    assert set(services) == {"nats", "setup", "execution", "manager", "fleet", "feed"}
+    assert services["manager"]["deploy"]["replicas"] == 2
+    assert {name for name, s in services.items() if "healthcheck" in s} == {"nats", "execution", "fleet"}
+
+
+def test_every_part_runs_the_one_image_without_rights(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["image"] == "hedgerow:dev", name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["networks"] == ["inside"], name
+        assert "ports" not in service, name
+
+
+def test_nats_gets_what_its_configuration_asks_for_and_nothing_else(services: dict[str, Any]) -> None:
+    assert set(services["nats"]["environment"]) == nats_variables()
+    assert "./nats:/etc/nats:ro" in services["nats"]["volumes"]
+    assert (NATS_CONFIG / Path(services["nats"]["command"][1]).name).exists()
+
+
+def test_each_part_enters_nats_as_its_own_role(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        if name != "nats":
+            password = EXAMPLE[f"HEDGEROW_NATS_{name.upper()}_PASSWORD"]
+            assert filled(service["environment"]["HEDGEROW_NATS_URL"]) == f"nats://{name}:{password}@nats:4222"
+
+
+def test_every_setting_is_one_that_somebody_reads(services: dict[str, Any]) -> None:
+    unknown = [
+        f"{name}: {problem}"
+        for name, service in services.items()
+        if name != "nats"
+        for problem in unknown_settings({k: filled(v) for k, v in service["environment"].items()})
+    ]
+    assert not unknown, "\n".join(unknown)
+
+
+def test_nobody_starts_before_what_it_needs(services: dict[str, Any]) -> None:
+    for name in ("execution", "manager", "fleet", "feed"):
+        assert services[name]["depends_on"]["setup"] == {"condition": "service_completed_successfully"}, name
+    assert services["setup"]["depends_on"]["nats"] == {"condition": "service_healthy"}
+
+
+def test_the_image_takes_its_base_by_argument_and_runs_without_root() -> None:
+    lines = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
+    assert lines[0].startswith("ARG BASE_IMAGE=")
+    assert {line.split()[1] for line in lines if line.startswith("FROM ")} == {"${BASE_IMAGE}"}
+    assert [line for line in lines if line.startswith("USER ")] == ["USER 10001:10001"]
+    assert 'ENTRYPOINT ["hedgerow"]' in lines
+    assert "NUMBA_CACHE_DIR=/tmp/" in DOCKERFILE
+    for tool in ("wget", "bash"):  # what KubeRay's probes call
+        assert re.search(rf"apt-get install .*\b{tool}\b", DOCKERFILE)
+
+
+def test_the_image_installs_what_the_project_depends_on() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    lines = requirements(text)
+    assert lines[: len(project["dependencies"])] == project["dependencies"]
+    assert any(line.startswith("ray[default]") for line in lines)
+    assert any(line.startswith("arch") for line in lines)
+
+
+def test_the_image_leaves_out_what_it_does_not_run() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert {".git", ".venv", "tests", "runs"} <= set(ignored)
+    copied = re.findall(r"^COPY (?!--from)(.*) \./?$", DOCKERFILE, re.MULTILINE)
+    assert copied, "nothing is copied from the checkout"
+    assert not set(" ".join(copied).split()) & set(ignored)

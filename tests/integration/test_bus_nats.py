@@ -1,0 +1,134 @@
+"""The bus on a real server that is killed, restarted or not there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+import uvloop
+
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.bus.nats_lease import NatsLease
+from common.errors import Conflict, Unavailable
+from deploy import nats_server as nats
+
+pytestmark = pytest.mark.live
+
+
+async def until(condition, timeout_s=10.0):
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_a_server_that_is_not_there_is_named_in_time(caplog):
+    async def scenario():
+        begun = time.monotonic()
+        with pytest.raises(Unavailable, match=r"nats://127\.0\.0\.1:9 cannot be reached within 0\.5 s"):
+            await NatsBus.connect("nats://me:secret@127.0.0.1:9", "test", timeout_s=0.5)
+        assert time.monotonic() - begun < 3.0
+
+    uvloop.run(scenario())
+    assert "secret" not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_another_server_in_the_same_folder_is_a_conflict(own_nats_server):
+    with pytest.raises(Conflict, match="answers on its port"):
+        nats.start(own_nats_server.settings.folder)
+
+
+def test_values_watches_and_subscriptions_survive_a_killed_server(own_nats_server, caplog):
+    caplog.set_level(logging.INFO)
+    servers = [own_nats_server]
+
+    async def scenario():
+        reader = await NatsBus.connect(own_nats_server.url, "reader")
+        writer = await NatsBus.connect(own_nats_server.url, "writer")
+        await writer.create_streams()
+        budgets, beats = [], []
+        await reader.watch(subjects.BUDGETS, lambda _, d: budgets.append(d))
+        await reader.subscribe("hedgerow.heartbeat.*", lambda _, d: beats.append(d), bound=10)
+        await writer.put(subjects.BUDGETS, b"1")
+        await until(lambda: budgets == [b"1"])
+        own_nats_server.kill()
+        put = asyncio.create_task(writer.put(subjects.BUDGETS, b"2"))
+        await asyncio.sleep(0.3)
+        servers.append(nats.start(own_nats_server.settings.folder))
+        await put
+        await until(lambda: budgets[-1] == b"2")
+        assert budgets == [b"1", b"2"]
+        await until(lambda: reader.connected and writer.connected)
+        await writer.publish("hedgerow.heartbeat.x", b"alive")
+        await until(lambda: beats == [b"alive"])
+        assert await reader.get(subjects.BUDGETS) == b"2"
+        await reader.close()
+        await writer.close()
+
+    try:
+        uvloop.run(scenario())
+    finally:
+        servers[-1].stop()
+    assert "Traceback" not in caplog.text
+
+
+def test_a_watcher_that_missed_the_news_reads_it_again(own_nats_server):
+    async def scenario():
+        reader = await NatsBus.connect(own_nats_server.url, "reader")
+        writer = await NatsBus.connect(own_nats_server.url, "writer")
+        await writer.create_streams()
+        got = []
+        watch = await reader.watch(subjects.POSITIONS, lambda _, d: got.append(d))
+        await watch.inner.unsubscribe()  # deaf from now on, as if messages were lost on the way
+        await writer.put(subjects.POSITIONS, b"7")
+        await until(lambda: got == [b"7"], timeout_s=4.0)
+        await writer.close()
+        await reader.close()
+
+    uvloop.run(scenario())
+
+
+def test_a_server_that_stays_away_makes_put_and_request_unavailable(own_nats_server, monkeypatch):
+    monkeypatch.setattr("common.bus.nats_bus.STORE_TIMEOUT_S", 0.5)
+
+    async def scenario():
+        bus = await NatsBus.connect(own_nats_server.url, "test")
+        await bus.create_streams()
+        lease = NatsLease(bus, ttl_s=1.5)
+        assert await lease.try_acquire("me")
+        own_nats_server.kill()
+        with pytest.raises(Unavailable, match="hedgerow.budgets"):
+            await bus.put(subjects.BUDGETS, b"1")
+        with pytest.raises(Unavailable, match="hedgerow.status"):
+            await bus.request(subjects.STATUS, b"", timeout_s=0.3)
+        await bus.publish("hedgerow.heartbeat.x", b"dropped, no error")
+        begun = time.monotonic()
+        while await lease.renew():  # held until its time is up, lost then: nobody could have said so
+            assert time.monotonic() - begun < 4.0
+        await bus.close()
+
+    uvloop.run(scenario())
+
+
+def test_a_new_run_on_the_same_server_starts_empty_with_a_higher_token(nats_server):
+    from common.bus.nats_journal import NatsJournal
+
+    async def scenario():
+        bus = await NatsBus.connect(nats_server.url, "test")
+        await bus.create_streams()
+        journal = NatsJournal(bus)
+        first = await journal.take_over("a")
+        journal.append(b"old")
+        await journal.flush()
+        await bus.put(subjects.BOOK, b"old")
+        await bus.clear()
+        assert await bus.get(subjects.BOOK) is None
+        assert await journal.take_over("b") > first
+        assert [x async for x in journal.read()] == []
+        await journal.close()
+        await bus.close()
+
+    uvloop.run(scenario())

@@ -1,0 +1,184 @@
+"""The fleet's loop on a memory bus, with agents that only beat and a manager that only acknowledges."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agents.fleet import Fleet
+from agents.fleet_plan import Rules
+from common import subjects
+from common.bus.memory_bus import MemoryBus
+from common.clock import WallClock
+from common.errors import Unavailable
+from common.messages import Acknowledgement, Command, Header, Heartbeat
+from common.units import NS_PER_MS
+from common.wire import codec
+from tests.toy_world import NOW_NS, SYMBOLS, ToyFeed, ToyManager, on_loop, until
+
+RULES = Rules(
+    fresh_ns=200 * NS_PER_MS,
+    hung_ns=500 * NS_PER_MS,
+    start_ns=600 * NS_PER_MS,
+    takeover_ns=1_000 * NS_PER_MS,
+    max_replacements=2,
+    max_shards=4,
+)
+
+
+class BeatingHost:
+    """Agents as tasks that send heartbeats and adopt every assignment; ``hung`` ones are silent until replaced."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self.bus = bus
+        self.loop = asyncio.get_running_loop()
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.incarnation = 0
+        self.hung: set[str] = set()
+        self.dead = False
+        self.log: list[str] = []
+
+    def start(self, name: str) -> None:
+        self.log.append(f"start {name}")
+        self.loop.call_soon_threadsafe(self._start, name)
+
+    def _start(self, name: str) -> None:
+        self.tasks[name] = self.loop.create_task(self._beat(name))
+
+    def replace(self, name: str) -> None:
+        self.log.append(f"replace {name}")
+        self.hung.discard(name)
+
+    def stop(self, name: str, timeout_s: float) -> None:
+        self.log.append(f"stop {name}")
+        self.loop.call_soon_threadsafe(self.tasks.pop(name).cancel)
+
+    async def _beat(self, name: str) -> None:
+        self.incarnation += 1
+        mine, sequence = self.incarnation, 0
+        while True:
+            data = await self.bus.get(subjects.ASSIGNMENT)
+            version = codec.decode_assignment_update(data).version if data else 0
+            sequence += 1
+            beat = Heartbeat(Header(name, sequence, NOW_NS), mine, "hedging", assignment_version=version)
+            if name not in self.hung and not self.dead:
+                await self.bus.publish(subjects.heartbeat(name), codec.encode_heartbeat(beat))
+            await asyncio.sleep(0.03)
+
+
+@asynccontextmanager
+async def a_fleet(**agents: object) -> AsyncIterator[tuple[Fleet, BeatingHost, ToyManager, asyncio.Task[None]]]:
+    bus = MemoryBus()
+    manager, feed, host = ToyManager(bus), ToyFeed(bus), BeatingHost(bus)
+    await manager.open(agents)
+    await feed.open()
+    for symbol in SYMBOLS:
+        await feed.tick(symbol)
+    stop = asyncio.Event()
+    fleet = Fleet(bus, host, WallClock(), RULES)
+    task = asyncio.create_task(fleet.run(stop))
+    try:
+        yield fleet, host, manager, task
+    finally:
+        stop.set()
+        await asyncio.wait([task])
+        await asyncio.sleep(0.05)
+        assert not host.tasks, "every agent was stopped"
+
+
+async def scale(fleet: Fleet, **arguments: object) -> Acknowledgement:
+    command = Command("c", "scale", "me", "test", json.dumps(arguments))
+    data = await fleet._bus.request(subjects.control("scale"), codec.encode_command(command), timeout_s=10.0)
+    return codec.decode_acknowledgement(data)
+
+
+@on_loop
+async def test_starts_all_shards_and_has_every_key_assigned() -> None:
+    async with a_fleet() as (fleet, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        assert sorted(host.tasks) == ["cross_asset-0", "gamma-0", "gamma-1", "vega-0"]
+        assert set(manager.owner) == {
+            "cross_asset/common",
+            *(f"gamma/{s}" for s in SYMBOLS),
+            *(f"vega/{s}/{b}" for s in SYMBOLS for b in ("0-7d", "8-30d", "31-60d")),
+        }
+        await asyncio.sleep(0.5)
+        assert manager.version == 1, "nothing is assigned twice"
+
+
+@on_loop
+async def test_asks_again_until_the_manager_acknowledges() -> None:
+    async with a_fleet() as (_, _, manager, _):
+        manager.refuse = 2
+        await until(lambda: manager.owner, what="an assignment")
+        assert len(manager.commands) == 3 and len(set(manager.commands)) == 1, "one wish, one id"
+
+
+@on_loop
+async def test_scales_up_and_down() -> None:
+    async with a_fleet(shards={"gamma": 1, "vega": 1, "cross_asset": 1}) as (fleet, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        answer = await scale(fleet, kind="gamma", n=2)
+        assert answer.accepted, answer.text
+        assert {manager.owner["gamma/AAA"], manager.owner["gamma/BBB"]} == {"gamma-0", "gamma-1"}
+        answer = await scale(fleet, kind="gamma", n=1)
+        assert answer.accepted and answer.text == "gamma-0 owns gamma/AAA, gamma/BBB"
+        assert "gamma-1" not in host.tasks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"kind": "gamma", "n": 0}, "give 1 to 4"),
+        ({"kind": "gamma", "n": 5}, "give 1 to 4"),
+        ({"kind": "gamma", "n": True}, "give 1 to 4"),
+        ({"kind": "delta", "n": 1}, "unknown kind"),
+        ({"kind": "gamma"}, "scale needs"),
+    ],
+)
+@on_loop
+async def test_refuses_a_scale_that_makes_no_sense(arguments: dict[str, object], says: str) -> None:
+    async with a_fleet() as (fleet, _, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        answer = await scale(fleet, **arguments)
+        assert not answer.accepted and says in answer.text
+        assert manager.version == 1
+
+
+@on_loop
+async def test_replaces_a_hung_agent() -> None:
+    async with a_fleet() as (_, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        host.hung.add("vega-0")
+        await until(lambda: "vega-0" not in host.hung, what="a replacement")
+        await asyncio.sleep(0.3)
+        assert host.log.count("replace vega-0") == 1 and manager.version == 1
+
+
+@on_loop
+async def test_gives_up_when_nobody_answers_any_more() -> None:
+    async with a_fleet() as (_, host, manager, task):
+        await until(lambda: manager.owner, what="an assignment")
+        host.dead = True
+        with pytest.raises(Unavailable, match="Ray does not run them"):
+            await asyncio.wait_for(asyncio.shield(task), 10.0)
+
+
+@on_loop
+async def test_a_new_fleet_keeps_what_people_had_scaled() -> None:
+    bus = MemoryBus()
+    manager, feed, host = ToyManager(bus), ToyFeed(bus), BeatingHost(bus)
+    await manager.open({"shards": {"gamma": 1}})
+    await feed.open()
+    await feed.tick("AAA")
+    await manager.give({"gamma/AAA": "gamma-1", "gamma/BBB": "gamma-0"})
+    stop = asyncio.Event()
+    fleet = Fleet(bus, host, WallClock(), RULES)
+    task = asyncio.create_task(fleet.run(stop))
+    await until(lambda: "gamma-1" in host.tasks, what="the second shard")
+    stop.set()
+    await task

@@ -1,0 +1,151 @@
+"""Every rule of the fleet's plan, without Ray or NATS."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from agents.fleet_plan import (
+    Assign,
+    Beat,
+    GiveUp,
+    Known,
+    Replace,
+    Rules,
+    Start,
+    Stop,
+    plan,
+    shards_in,
+    unsettled,
+    wanted_owners,
+)
+from agents.sharding import assign
+from common.units import NS_PER_S
+
+RULES = Rules()
+KEYS = ("gamma/AAA", "gamma/BBB", *(f"vega/{u}/{b}" for u in ("AAA", "BBB") for b in ("0-7d", "8-30d")))
+T0 = 1_000 * NS_PER_S
+
+
+def known(**desired: int) -> Known:
+    return Known(desired=desired, keys=tuple(k for k in KEYS if k.partition("/")[0] in desired))
+
+
+def started(state: Known, at_ns: int = T0, *, beating: bool = True) -> Known:
+    """Everything desired has been started at ``at_ns`` and, if ``beating``, was heard then."""
+    for kind in state.desired:
+        for name in state.agents(kind):
+            state.started[name] = at_ns
+            if beating:
+                state.hear(name, Beat(1, at_ns, at_ns, state.version, "hedging"))
+    return state
+
+
+def given(state: Known) -> Known:
+    """The assignment that is wanted now is the one in force."""
+    state.owner, state.version = wanted_owners(state, RULES, T0), state.version + 1
+    return state
+
+
+def test_starts_what_is_desired_and_assigns_nothing_before_all_speak() -> None:
+    state = known(gamma=2, vega=1)
+    assert plan(state, RULES, T0) == [Start("gamma-0"), Start("gamma-1"), Start("vega-0")]
+    started(state, beating=False)
+    assert plan(state, RULES, T0) == []
+    for name in ("gamma-0", "gamma-1"):
+        state.hear(name, Beat(1, T0, T0, 0, "starting"))
+    assert plan(state, RULES, T0) == [], "vega-0 has not spoken"
+    state.hear("vega-0", Beat(1, T0, T0, 0, "starting"))
+    assert plan(state, RULES, T0) == [Assign(assign(KEYS, {"gamma": 2, "vega": 1}))]
+
+
+def test_assigns_nothing_before_the_time_of_the_market_is_known() -> None:
+    state = started(known(gamma=1))
+    state.keys = ()
+    assert plan(state, RULES, T0) == []
+
+
+def test_is_quiet_when_all_is_well() -> None:
+    state = given(started(known(gamma=2, vega=1)))
+    assert plan(state, RULES, T0 + RULES.fresh_ns) == []
+
+
+def test_a_restarting_agent_keeps_its_keys() -> None:
+    state = given(started(known(gamma=2)))
+    state.hear("gamma-1", Beat(1, T0 + 3 * NS_PER_S, T0, 1, "hedging"))
+    assert plan(state, RULES, T0 + 3 * NS_PER_S) == []
+
+
+def test_a_hung_agent_is_replaced_once_per_wait() -> None:
+    state = given(started(known(gamma=2)))
+    now = T0 + RULES.hung_ns + 1
+    state.hear("gamma-1", Beat(1, now, T0, 1, "hedging"))
+    (step,) = plan(state, RULES, now)
+    assert isinstance(step, Replace) and step.name == "gamma-0"
+    state.replaced["gamma-0"] = (1, now)
+    assert plan(state, RULES, now + 1) == []
+
+
+def test_keys_of_a_lost_agent_go_to_those_that_live_and_come_back() -> None:
+    state = given(started(known(vega=3)))
+    before = dict(state.owner)
+    now = T0 + RULES.takeover_ns + 1
+    state.replaced["vega-1"] = (1, now)
+    for name in ("vega-0", "vega-2"):
+        state.hear(name, Beat(1, now, T0, 1, "hedging"))
+    (step,) = plan(state, RULES, now)
+    assert isinstance(step, Assign)
+    assert set(step.owner) == set(before) and set(step.owner.values()) == {"vega-0", "vega-2"}
+    assert all(step.owner[k] == a for k, a in before.items() if a != "vega-1"), "nothing else moves"
+    state.owner, state.version = step.owner, 2
+    state.hear("vega-1", Beat(2, now, T0, 0, "starting"))
+    assert plan(state, RULES, now) == [Assign(before)]
+
+
+def test_gives_up_only_when_nobody_answers() -> None:
+    state = given(started(known(gamma=2)))
+    now = T0 + 1_000 * NS_PER_S
+    for name in ("gamma-0", "gamma-1"):
+        state.replaced[name] = (RULES.max_replacements, now - RULES.start_ns - 1)
+    assert any(isinstance(step, GiveUp) for step in plan(state, RULES, now))
+    state.hear("gamma-0", Beat(1, now, T0, 1, "hedging"))
+    assert not any(isinstance(step, GiveUp) for step in plan(state, RULES, now))
+
+
+def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
+    state = given(started(known(gamma=1)))
+    state.desired["gamma"] = 2
+    assert plan(state, RULES, T0) == [Start("gamma-1")]
+    state.started["gamma-1"] = T0
+    assert plan(state, RULES, T0) == []
+    assert "gamma-1" in unsettled(state, "gamma", RULES, T0)
+    state.hear("gamma-1", Beat(1, T0, T0, 0, "starting"))
+    (step,) = plan(state, RULES, T0)
+    assert isinstance(step, Assign) and Counter(step.owner.values()) == {"gamma-0": 1, "gamma-1": 1}
+    state.owner, state.version = step.owner, 2
+    assert "adopted" in unsettled(state, "gamma", RULES, T0)
+    for name in state.agents("gamma"):
+        state.hear(name, Beat(1, T0, T0, 2, "hedging"))
+    assert unsettled(state, "gamma", RULES, T0) == ""
+
+
+def test_scaling_down_stops_an_agent_only_after_its_keys_have_moved() -> None:
+    state = given(started(known(gamma=2)))
+    state.desired["gamma"] = 1
+    (step,) = plan(state, RULES, T0)
+    assert step == Assign({"gamma/AAA": "gamma-0", "gamma/BBB": "gamma-0"})
+    state.owner, state.version = step.owner, 2
+    assert plan(state, RULES, T0) == [Stop("gamma-1")]
+
+
+def test_an_older_incarnation_is_not_heard() -> None:
+    state = known(gamma=1)
+    state.hear("gamma-0", Beat(5, T0, T0, 0, "hedging"))
+    state.hear("gamma-0", Beat(4, T0 + 1, T0, 0, "hedging"))
+    assert state.beats["gamma-0"].incarnation == 5
+
+
+@pytest.mark.parametrize("shards", [{"gamma": 1}, {"gamma": 2, "vega": 3}])
+def test_an_assignment_tells_the_shards(shards: dict[str, int]) -> None:
+    assert shards_in(assign([k for k in KEYS if k.partition("/")[0] in shards], shards)) == shards
