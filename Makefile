@@ -1,8 +1,8 @@
-# Hedgerow. `make help` lists every task.
+# Hedgerow. `make help` lists every task. Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench proto clean
@@ -10,32 +10,49 @@ STAMP := $(VENV)/.installed
 help:  ## list every task
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[demo,test,check]'
-	touch $(STAMP)
+# One environment, filled as far as a task needs it: `make run` does not wait for what only tests need.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)' || \
+	  { echo "Hedgerow needs Python 3.11 or newer, and '$(PYTHON)' is not. Give one: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@echo "making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-setup: $(STAMP)  ## make the environment and install everything
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	@echo "installing what running needs (a few minutes the first time)"
+	@$(PIP) --editable '.[demo]'
+	@touch $@
 
-run: $(STAMP)  ## hedge the example book for about 90 s, then write the report
-	$(BIN)/hedgerow live
+$(VENV)/.test: $(VENV)/.run
+	@echo "installing what the tests and benchmarks need"
+	@$(PIP) --editable '.[demo,test]'
+	@touch $@
 
-test: $(STAMP)  ## run every test (under 15 minutes on 2 cores)
+$(VENV)/.check: $(VENV)/.test
+	@echo "installing what the checks need"
+	@$(PIP) --editable '.[demo,test,check]'
+	@touch $@
+
+setup: $(VENV)/.check  ## make the environment and install everything
+
+run: $(VENV)/.run  ## hedge the example book for about 90 s, then write the report
+	@$(BIN)/hedgerow live
+
+test: $(VENV)/.test  ## run every test (under 15 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-check: $(STAMP)  ## lint, types, schemas, generated code is current
+check: $(VENV)/.check  ## lint, types, schemas, generated code is current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd proto && ../$(BIN)/buf lint
 	$(BIN)/python deploy/make_proto.py --check
 
-bench: $(STAMP)  ## measure every figure the project claims
-	$(BIN)/hedgerow bench
+bench: $(VENV)/.test  ## measure every figure the project claims
+	@$(BIN)/hedgerow bench
 
-proto: $(STAMP)  ## regenerate the stubs under common/gen
+proto: $(VENV)/.check  ## regenerate the stubs under common/gen
 	$(BIN)/python deploy/make_proto.py
 
 clean:  ## remove the environment and build leftovers
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

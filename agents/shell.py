@@ -18,6 +18,7 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ from common.wire import codec
 DATA_BOUND = 4096
 HEARTBEAT_S = 0.25
 REFERENCE_RETRY_S = 0.1
+STOP_TIMEOUT_S = 1.0
 SNAPSHOT_TIMEOUT_S = 1.0
 #: Wait before asking for another snapshot of one underlying (a snapshot is the whole chain); doubled if the last one
 #: did not help.
@@ -103,8 +105,10 @@ class AgentShell:
             finally:
                 for task in (*helpers, *self._asking.values()):
                     task.cancel()
-                for subscription in (*watches, *self._quotes.values()):
-                    await subscription.stop()
+                with contextlib.suppress(TimeoutError):  # a connection that hangs must not keep the process
+                    async with asyncio.timeout(STOP_TIMEOUT_S):
+                        for subscription in (*watches, *self._quotes.values()):
+                            await subscription.stop()
         self._ended = "stopped: asked to"
         await self._publish_heartbeat()
 

@@ -7,7 +7,6 @@ not. "Now" is the largest market time among the quotes applied. The state has on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +27,6 @@ from common.messages import (
     AssignmentUpdate,
     BudgetUpdate,
     Header,
-    InputRun,
     PositionUpdate,
     Proposal,
     QuoteBatch,
@@ -302,28 +300,6 @@ def _propose(state: AgentState, picture: Picture, decision: Decision, trigger: s
         reported=decision.reported,
         reported_value=decision.reported_value,
     )
-
-
-def replay(
-    state: AgentState, runs: Iterable[InputRun], lookup: Callable[[str, int], AgentEvent]
-) -> tuple[AgentState, list[Proposal]]:
-    """Feed recorded inputs to an agent again; ``lookup(stream, sequence)`` finds each quote batch and update.
-
-    Streams are those of `InputRun`; "decide" and "reset" need no lookup. The result equals the recorded proposals byte
-    for byte if ``state`` came from `start` with the same setup and the runs of all earlier proposals went before.
-    """
-    proposals: list[Proposal] = []
-    for stream, sequence in recorder.expand(runs):
-        event: AgentEvent
-        if stream == recorder.DECIDE:
-            event = Decide()
-        elif stream == recorder.RESET:
-            event = Reset(sequence)
-        else:
-            event = lookup(stream, sequence)
-        state, more = step(state, event)
-        proposals += more
-    return state, proposals
 
 
 def warm(setup: AgentSetup) -> None:

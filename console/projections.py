@@ -8,12 +8,15 @@ empty row or None, never an error: the screen must live when parts of the system
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from common.factors import key_of, unit_of
-from common.units import CENTS_PER_USD, NS_PER_S
+from common.factors import BUCKET_NAMES
+from common.units import NS_PER_MS, NS_PER_S
+
+MS_PER_S = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class FactorRow:
 
 @dataclass(frozen=True)
 class AgentRow:
-    """One agent: sign of life, what it last said and why."""
+    """One agent: sign of life, what it last said and why. ``trigger`` is empty before its first proposal."""
 
     name: str
     state: str
@@ -58,10 +61,10 @@ class AgentRow:
 
 @dataclass(frozen=True)
 class BudgetRow:
-    """One flow budget: used and reserved of its limit, in ``unit``."""
+    """One flow budget of today: used and reserved of its limit. Names end in their unit, ``cost_usd``."""
 
     scope: str
-    unit: str
+    budget: str
     used: float
     reserved: float
     limit: float | None
@@ -78,15 +81,14 @@ class NettingRow:
 
 
 @dataclass(frozen=True)
-class FillRow:
-    """One fill."""
+class OrderRow:
+    """One of the latest orders; ``signed_lots`` positive for a buy, ``filled_lots`` of them."""
 
-    time_ns: int
+    client_order_id: str
     instrument: str
     signed_lots: int
-    price: float
-    fee_cents: int
-    client_order_id: str
+    filled_lots: int
+    status: str
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,6 @@ class Latency:
 
     p50_ms: float | None = None
     p99_ms: float | None = None
-    samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class View:
 
     run_id: str
     state: str
+    why: str
     leader: str
     epoch: int
     standby: tuple[str, ...]
@@ -114,8 +116,8 @@ class View:
     factors: tuple[FactorRow, ...]
     budgets: tuple[BudgetRow, ...]
     netting: tuple[NettingRow, ...]
-    cycle: dict[str, Any]
-    fills: tuple[FillRow, ...]
+    method: str
+    latest: tuple[OrderRow, ...]
     orders: int
     working: int
     refused: int
@@ -142,33 +144,34 @@ def view_of(status: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -
     ``unhedged_pnl_usd``, ``notes``.
     """
     more = dict(extra or {})
-    leader = _map(status.get("leader"))
-    counts = _map(status.get("orders"))
-    cost = _map(status.get("cost"))
+    leader, orders, cycle = (_map(status.get(name)) for name in ("leader", "orders", "cycle"))
+    trading, costs = _map(status.get("trading")), _map(status.get("costs"))
+    sources = (_map(s) for s in _list(status.get("sources")))
     return View(
         run_id=str(status.get("run_id", "")),
         state=_state(status),
+        why=str(trading.get("text", "")),
         leader=str(leader.get("holder", "")),
-        epoch=int(leader.get("epoch", status.get("epoch", 0))),
-        standby=tuple(status.get("standby", ())),
-        market_time_ns=int(status.get("market_time_ns", 0)),
-        speed=more.get("speed"),
-        source_age_s={str(k): float(v) for k, v in _map(status.get("source_age_s")).items()},
-        agents=tuple(_agent(name, _map(a)) for name, a in sorted(_map(status.get("agents")).items())),
-        factors=tuple(_factor(name, _map(f)) for name, f in sorted(_map(status.get("factors")).items(), key=_order)),
-        budgets=tuple(_budget(_map(b)) for b in status.get("budgets", ())),
-        netting=tuple(_netting(_map(r)) for r in _map(status.get("cycle")).get("netting", ())),
-        cycle=dict(_map(status.get("cycle"))),
-        fills=tuple(_fill(_map(f)) for f in status.get("fills", ())),
-        orders=int(counts.get("total", 0)),
-        working=int(counts.get("working", 0)),
-        refused=int(counts.get("refused", 0)),
-        filled=int(counts.get("fills", 0)),
-        cycles=int(status.get("cycles", 0)),
-        cost_usd=_cents(cost.get("paid_cents")),
-        wished_cost_usd=_cents(cost.get("wished_cents")),
-        pnl_usd=more.get("pnl_usd"),
-        unhedged_pnl_usd=more.get("unhedged_pnl_usd"),
+        epoch=_int(leader.get("epoch")),
+        standby=tuple(map(str, _list(status.get("standby")))),
+        market_time_ns=_int(status.get("now_ns")),
+        speed=_float(more.get("speed")),
+        source_age_s={str(s.get("underlying")): age for s in sources if (age := _float(s.get("age_s"))) is not None},
+        agents=tuple(_agent(_map(a)) for a in _list(status.get("agents"))),
+        factors=tuple(sorted((_factor(_map(f)) for f in _list(status.get("factors"))), key=_rank)),
+        budgets=tuple(_budget(_map(b)) for b in _list(status.get("flows"))),
+        netting=tuple(_netting(_map(r)) for r in _list(cycle.get("trades"))),
+        method=str(cycle.get("method", "")),
+        latest=tuple(_order(_map(o)) for o in _list(orders.get("latest"))),
+        orders=_int(orders.get("decided")),
+        working=_int(orders.get("open")),
+        refused=sum(map(_int, _map(status.get("refused_orders")).values())),
+        filled=_int(orders.get("fills")),
+        cycles=_int(_map(status.get("counts")).get("cycles")),
+        cost_usd=_sum(costs, "half_spread_usd", "fees_usd"),
+        wished_cost_usd=_float(costs.get("wished_usd")),
+        pnl_usd=_float(more.get("pnl_usd")),
+        unhedged_pnl_usd=_float(more.get("unhedged_pnl_usd")),
         latency=_latency(_map(status.get("execution"))),
         memory_bytes=dict(more.get("memory_bytes", {})),
         notes=tuple(more.get("notes", ())),
@@ -199,8 +202,6 @@ def one_line(view: View) -> str:
 
 def market_clock(ns: int) -> str:
     """Market time as people read it, UTC, to the second; "no data" before the first batch."""
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(ns / NS_PER_S, UTC).strftime("%a %Y-%m-%d %H:%M:%S") if ns else "no data"
 
 
@@ -208,83 +209,88 @@ def _map(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _order(item: tuple[str, object]) -> tuple[int, str]:
-    rank = {"delta": 0, "gamma": 1, "vega": 2, "factor": 3}
-    return rank.get(item[0].partition(":")[0], 4), item[0]
-
-
-def _state(status: Mapping[str, Any]) -> str:
-    execution = _map(status.get("execution"))
-    if execution and not execution.get("reachable", True):
-        return "EXECUTION UNREACHABLE"
-    return str(status.get("trading_state", "UNKNOWN")).upper()
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _float(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _cents(value: object) -> float | None:
-    number = _float(value)
-    return None if number is None else number / CENTS_PER_USD
+def _int(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0
 
 
-def _factor(name: str, f: Mapping[str, Any]) -> FactorRow:
+def _sum(values: Mapping[str, Any], *names: str) -> float | None:
+    found = [x for name in names if (x := _float(values.get(name))) is not None]
+    return sum(found) if found else None
+
+
+def _rank(row: FactorRow) -> tuple[int, str, float]:
+    head, _, rest = row.name.partition(":")
+    rank = {"delta": 0, "gamma": 1, "vega": 2, "factor": 3, "proxy": 4}.get(head, 5)
+    underlying, _, bucket = rest.partition("/")
+    return rank, underlying, BUCKET_NAMES.index(bucket) if bucket in BUCKET_NAMES else -1
+
+
+def _state(status: Mapping[str, Any]) -> str:
+    execution = _map(status.get("execution"))
+    if execution and not execution.get("reachable", True):
+        return "EXECUTION UNREACHABLE"
+    return str(_map(status.get("trading")).get("state", "UNKNOWN")).upper()
+
+
+def _factor(f: Mapping[str, Any]) -> FactorRow:
     return FactorRow(
-        name=name,
-        unit=unit_of(name),
-        owner=str(f.get("owner", "") or key_of(name)),
-        exposure=_float(f.get("exposure")),
+        name=str(f.get("factor", "")),
+        unit=str(f.get("unit", "")),
+        owner=str(f.get("owner", "")),
+        exposure=_float(f.get("exposure")) if f.get("live", True) else None,
         lower=_float(f.get("lower")),
         upper=_float(f.get("upper")),
         price_of_risk=_float(f.get("price_of_risk")),
-        limit=_float(f.get("hard_limit")),
+        limit=_float(f.get("hard")),
     )
 
 
-def _agent(name: str, a: Mapping[str, Any]) -> AgentRow:
+def _agent(a: Mapping[str, Any]) -> AgentRow:
+    heard_ms = _float(a.get("heard_ms"))
     return AgentRow(
-        name=name,
+        name=str(a.get("agent", "")),
         state=str(a.get("state", "unknown")),
-        heartbeat_age_s=_float(a.get("heartbeat_age_s")),
+        heartbeat_age_s=None if heard_ms is None else heard_ms / MS_PER_S,
         trigger=str(a.get("trigger", "")),
-        proposals=int(a.get("proposals", 0)),
-        decide_p50_us=float(a.get("decide_p50_us", 0.0)),
-        decide_p99_us=float(a.get("decide_p99_us", 0.0)),
-        rss_bytes=int(a.get("rss_bytes", 0)),
+        proposals=_int(a.get("proposals")),
+        decide_p50_us=_float(a.get("decide_p50_us")) or 0.0,
+        decide_p99_us=_float(a.get("decide_p99_us")) or 0.0,
+        rss_bytes=_int(a.get("rss_bytes")),
         loop=str(a.get("loop", "")),
-        incarnation=int(a.get("incarnation", 0)),
-        keys=tuple(a.get("keys", ())),
+        incarnation=_int(a.get("incarnation")),
+        keys=tuple(map(str, _list(a.get("keys")))),
     )
 
 
 def _budget(b: Mapping[str, Any]) -> BudgetRow:
-    return BudgetRow(
-        scope=str(b.get("scope", "")),
-        unit=str(b.get("unit", "")),
-        used=float(b.get("used", 0.0)),
-        reserved=float(b.get("reserved", 0.0)),
-        limit=_float(b.get("limit")),
-    )
+    used, reserved = _float(b.get("used")) or 0.0, _float(b.get("reserved")) or 0.0
+    return BudgetRow(str(b.get("scope", "")), str(b.get("budget", "")), used, reserved, _float(b.get("limit")))
 
 
 def _netting(r: Mapping[str, Any]) -> NettingRow:
-    return NettingRow(
-        str(r.get("instrument", "")), float(r.get("wished", 0)), float(r.get("solved", 0)), int(r.get("ordered", 0))
-    )
+    wished, solved = _float(r.get("wished")) or 0.0, _float(r.get("solution")) or 0.0
+    return NettingRow(str(r.get("instrument", "")), wished, solved, _int(r.get("ordered")))
 
 
-def _fill(f: Mapping[str, Any]) -> FillRow:
-    return FillRow(
-        time_ns=int(f.get("time_ns", 0)),
-        instrument=str(f.get("instrument", "")),
-        signed_lots=int(f.get("signed_lots", 0)),
-        price=float(f.get("price", 0.0)),
-        fee_cents=int(f.get("fee_cents", 0)),
-        client_order_id=str(f.get("client_order_id", "")),
+def _order(o: Mapping[str, Any]) -> OrderRow:
+    sign = -1 if o.get("side") == "SELL" else 1
+    return OrderRow(
+        client_order_id=str(o.get("client_order_id", "")),
+        instrument=str(o.get("instrument", "")),
+        signed_lots=sign * _int(o.get("lots")),
+        filled_lots=_int(o.get("filled")),
+        status=str(o.get("status", "")),
     )
 
 
 def _latency(execution: Mapping[str, Any]) -> Latency:
-    ms = _map(execution.get("tick_to_order_ms"))
-    return Latency(_float(ms.get("p50")), _float(ms.get("p99")), int(ms.get("samples", 0)))
+    p50, p99 = (_float(execution.get(f"tick_to_order_{q}_ns")) for q in ("p50", "p99"))
+    return Latency(p50 / NS_PER_MS if p50 else None, p99 / NS_PER_MS if p99 else None)

@@ -6,7 +6,7 @@ Read-only: everything comes from journal entries, the universe and, where it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ from common.universe import Book, Universe
 
 QuoteLookup = Callable[[str, int], QuoteBatch | None]
 SHOWN_WISHES = 12
+LAST = "last"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def story(
 ) -> Story:
     """The story of one order. ``quotes(source, sequence)`` gives a recorded batch or None.
 
-    Raises ``Refused`` if no order of that id is in the journal; a unique prefix of the id is enough.
+    A unique prefix of the id is enough; "last" is the newest order. Raises ``Refused`` if there is no such order.
     """
     entries = list(entries)
     found = _find(client_order_id, entries)
@@ -99,16 +100,11 @@ def story(
 
 def _find(name: str, entries: Sequence[JournalEntry]) -> _Found:
     matches: dict[str, tuple[JournalEntry, Order, Cycle | None]] = {}
-    for entry in entries:
-        event = entry.event
-        if isinstance(event, Cycle):
-            for order in event.orders:
-                if order.client_order_id.startswith(name):
-                    matches[order.client_order_id] = (entry, order, event)
-        elif isinstance(event, LeaderStarted):
-            for state in event.recovered:
-                if state.order.client_order_id.startswith(name):
-                    matches.setdefault(state.order.client_order_id, (entry, state.order, None))
+    for entry, order, cycle in _orders(entries):
+        if name == LAST:
+            matches = {order.client_order_id: (entry, order, cycle)}
+        elif order.client_order_id.startswith(name):
+            matches.setdefault(order.client_order_id, (entry, order, cycle))
     if name in matches:
         matches = {name: matches[name]}
     if len(matches) != 1:
@@ -119,6 +115,14 @@ def _find(name: str, entries: Sequence[JournalEntry]) -> _Found:
     reports = [e.event for e in entries if isinstance(e.event, ExecutionReport)]
     unique = {r.exec_id: r for r in reports if r.client_order_id == order_id}
     return _Found(order, entry, cycle, tuple(taken), tuple(unique.values()))
+
+
+def _orders(entries: Sequence[JournalEntry]) -> Iterator[tuple[JournalEntry, Order, Cycle | None]]:
+    for entry in entries:
+        if isinstance(entry.event, Cycle):
+            yield from ((entry, order, entry.event) for order in entry.event.orders)
+        elif isinstance(entry.event, LeaderStarted):
+            yield from ((entry, state.order, None) for state in entry.event.recovered)
 
 
 def _in_order(found: _Found, caused: list[Proposal]) -> list[Proposal]:

@@ -16,13 +16,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from common.units import CENTS_PER_USD
-from console.projections import AgentRow, BudgetRow, FactorRow, FillRow, NettingRow, View, market_clock, one_line
+from console.projections import AgentRow, BudgetRow, FactorRow, NettingRow, OrderRow, View, market_clock, one_line
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 3.0
 WIDE = 132
 BAR_CELLS = 17
+_TOP_LINES = 4
+_COUNTED = ("factors", "agents")
 HEARTBEAT_LATE_S = 3.0
 _GIB, _MIB = 1 << 30, 1 << 20
 
@@ -30,40 +31,58 @@ _GIB, _MIB = 1 << 30, 1 << 20
 def render(view: View, width: int, height: int) -> RenderableType:
     """The screen for a terminal of ``width`` × ``height`` cells, at least 80 × 24; at most ``height`` lines."""
     top = [_header(view, width), _money(view)]
-    room = height - 4
+    room = height - _TOP_LINES - 1
+    counts = {
+        "factors": len(view.factors),
+        "agents": len(view.agents),
+        "netting": len(view.netting),
+        "latest": len(view.latest),
+    }
     if width >= WIDE:
-        return Group(*top, Text(), _wide(view, width, room - 1))
-    factors = min(len(view.factors), max(4, room - 12))
-    agents = min(len(view.agents), max(3, room - factors - 6))
-    left = room - factors - agents - 4
-    netting = min(len(view.netting), max(0, left // 2))
-    fills = min(len(view.fills), max(0, left - netting - 1))
-    parts: list[RenderableType] = [*top, _factors(view.factors, factors, width), _agents(view.agents, agents)]
-    parts.append(_budgets(view.budgets))
-    if netting:
-        parts.append(_netting(view.netting, netting))
-    if fills:
-        parts.append(_fills(view.fills, fills))
-    return Group(*parts)
+        return Group(*top, _wide(view, width, room, counts))
+    rows = _share(counts, room, ("agents", "factors", "agents", "factors", "netting", "latest"))
+    parts = [*top, _factors(view.factors, rows["factors"], width), _agents(view.agents, rows["agents"])]
+    parts += [_budgets(view.budgets), _netting(view.netting, rows["netting"]), _latest(view.latest, rows["latest"])]
+    return Group(*(p for p in parts if p is not None))
 
 
-def _wide(view: View, width: int, room: int) -> RenderableType:
+def _wide(view: View, width: int, room: int, counts: dict[str, int]) -> RenderableType:
     half = width // 2 - 1
-    left = Group(_factors(view.factors, room - 4, half), Text(), _budgets(view.budgets))
-    agents = min(len(view.agents), max(4, room // 3))
-    rest = room - agents - 6
-    right = Group(
-        _agents(view.agents, agents),
-        Text(),
-        _netting(view.netting, max(1, rest // 2)),
-        Text(),
-        _fills(view.fills, max(1, rest - rest // 2)),
-    )
+    left_rows = _share({"factors": counts["factors"]}, room, ("factors",))
+    right_counts = {name: n for name, n in counts.items() if name != "factors"}
+    rows = _share(right_counts, room + 1, ("agents", "netting", "latest"))
+    left = [_factors(view.factors, left_rows["factors"], half), _budgets(view.budgets)]
+    right = [_agents(view.agents, rows["agents"]), _netting(view.netting, rows["netting"])]
+    right.append(_latest(view.latest, rows["latest"]))
     table = Table.grid(padding=(0, 1))
     table.add_column(width=half)
     table.add_column(width=half)
-    table.add_row(left, right)
+    table.add_row(Group(*(p for p in left if p)), Group(*(p for p in right if p)))
     return table
+
+
+def _share(counts: dict[str, int], room: int, turns: tuple[str, ...]) -> dict[str, int]:
+    """Rows for each block so that all fit into ``room`` lines: one row at a time, in the order of ``turns``.
+
+    A block costs a line for its heading and, where hidden rows are counted, one for that.
+    """
+    shown = dict.fromkeys(counts, 0)
+
+    def lines(name: str) -> int:
+        return 0 if not shown[name] else 1 + shown[name] + (name in _COUNTED and shown[name] < counts[name])
+
+    growing = True
+    while growing:
+        growing = False
+        for name in turns:
+            if shown[name] == counts[name]:
+                continue
+            shown[name] += 1
+            if sum(map(lines, shown)) <= room:
+                growing = True
+            else:
+                shown[name] -= 1
+    return shown
 
 
 _STATE_STYLE = {"ACTIVE": "bold green", "PAUSED": "bold yellow", "KILLED": "bold red"}
@@ -74,18 +93,14 @@ def _header(view: View, width: int) -> Text:
     line.append("hedgerow ", "bold")
     line.append(f" {view.state} ", _STATE_STYLE.get(view.state, "bold red") + " reverse")
     speed = f" ×{view.speed:g}" if view.speed is not None else ""
-    line.append(f"  {market_clock(view.market_time_ns)}{speed}")
-    standby = ", ".join(view.standby) or "none"
-    line.append(
-        f"  leader {view.leader or 'none'} epoch {view.epoch}, standby {standby}", "dim" if view.leader else "red"
-    )
-    second = Text("\ndata age ", no_wrap=True, overflow="ellipsis")
-    ages = [f"{name.removeprefix('feed.')} {age:.0f} s" for name, age in sorted(view.source_age_s.items())]
-    second.append(", ".join(ages) or "no data yet")
-    second.append(f"   memory {_bytes(view.memory_total_bytes)}")
-    if view.notes and width >= WIDE:
-        second.append(f"   {view.notes[0]}", "dim")
-    return Text.assemble(line, second, no_wrap=True, overflow="ellipsis")
+    line.append(f"  {market_clock(view.market_time_ns)}{speed}  memory {_bytes(view.memory_total_bytes)}")
+    said = view.why if view.state != "ACTIVE" else (view.notes[0] if view.notes and width >= WIDE else "")
+    line.append(f"  {said}" if said else "", "dim")
+    line.append(f"\nleader {view.leader or 'none'} epoch {view.epoch}", "" if view.leader else "bold red")
+    line.append(f", standby {', '.join(view.standby) or 'none'}", "" if view.standby else "yellow")
+    ages = [f"{name} {age:.0f} s" for name, age in sorted(view.source_age_s.items())]
+    line.append(f"   data age {', '.join(ages) or 'none yet'}")
+    return line
 
 
 def _money(view: View) -> Text:
@@ -131,77 +146,78 @@ def bar(row: FactorRow, cells: int = BAR_CELLS) -> Text:
     return text
 
 
-def _factors(rows: tuple[FactorRow, ...], shown: int, width: int) -> Table:
+def _factors(rows: tuple[FactorRow, ...], shown: int, width: int) -> Table | None:
     table = _table("exposure", ("right", "now"), ("right", "wanted in"), "", "")
     worst = sorted(rows, key=lambda r: r.place in ("inside", "unknown"))[:shown]
+    hidden_inside = all(r.place in ("inside", "unknown") for r in rows if r not in worst)
     for row in [r for r in rows if r in worst]:
         place = Text(row.place if row.place != "inside" else "in", "green" if row.place == "inside" else "bold red")
         span = f"{_short(row.lower)} … {_short(row.upper)}"
         table.add_row(row.name, _short(row.exposure), span, bar(row, BAR_CELLS if width < 100 else 25), place)
-    _more(table, len(rows) - len(worst), "exposures inside")
-    return table
+    _more(table, len(rows) - len(worst), "exposures inside" if hidden_inside else "exposures")
+    return table if shown else None
 
 
-def _agents(rows: tuple[AgentRow, ...], shown: int) -> Table:
-    table = _table(
-        "agent",
-        "state",
-        ("right", "beat"),
-        ("right", "said"),
-        "last trigger",
-        ("right", "decides µs"),
-        ("right", "mem"),
-    )
-    for a in rows[:shown]:
+def _agents(rows: tuple[AgentRow, ...], shown: int) -> Table | None:
+    table = _table("agent", "state", ("right", "said"), "last trigger", ("right", "decides µs"), ("right", "memory"))
+    ranked = sorted(rows, key=lambda a: a.heartbeat_age_s is not None and a.heartbeat_age_s <= HEARTBEAT_LATE_S)
+    for a in [a for a in rows if a in ranked[:shown]]:
         late = a.heartbeat_age_s is None or a.heartbeat_age_s > HEARTBEAT_LATE_S
-        beat = "never" if a.heartbeat_age_s is None else f"{a.heartbeat_age_s:.1f} s" + (" late" if late else "")
-        name = a.name if a.incarnation <= 1 else f"{a.name} #{a.incarnation}"
+        age = "never heard" if a.heartbeat_age_s is None else f"{a.heartbeat_age_s:.1f} s"
+        state = Text(f"late {age}" if late else f"{a.state} {age}", "red" if late else "")
+        if not late:
+            state.stylize("green" if a.state == "hedging" else "yellow", 0, len(a.state))
         table.add_row(
-            name,
-            Text(a.state, "green" if a.state == "hedging" else "yellow"),
-            Text(beat, "red" if late else ""),
+            a.name if a.incarnation <= 1 else f"{a.name} #{a.incarnation}",
+            state,
             str(a.proposals),
             a.trigger or "none",
             f"{a.decide_p50_us:.0f}/{a.decide_p99_us:.0f}",
             _bytes(a.rss_bytes),
         )
     _more(table, len(rows) - shown, "agents")
-    return table
+    return table if shown else None
 
 
 def _budgets(rows: tuple[BudgetRow, ...]) -> Text:
-    line = Text("budget ", "bold", no_wrap=True, overflow="ellipsis")
-    for b in sorted(rows, key=lambda b: (b.scope != "firm", b.scope))[:4]:
-        share = (b.used + b.reserved) / b.limit if b.limit else 0.0
+    """The budgets nearest to their limit, on one line."""
+    line = Text("budget", "bold", no_wrap=True, overflow="ellipsis")
+    limited = [(b, (b.used + b.reserved) / b.limit) for b in rows if b.limit]
+    for b, share in sorted(limited, key=lambda x: -x[1])[:3]:
         style = "red" if share > 0.95 else ("yellow" if share > 0.8 else "")
-        used = f"{_short(b.used + b.reserved)} of {_short(b.limit)}" if b.limit is not None else _short(b.used)
-        line.append(f" {b.scope} {b.unit} {used} ({share:.0%}) ", style)
-    if not rows:
-        line.append(" none yet", "dim")
+        name, _, unit = b.budget.partition("_")
+        amount = f"{_short(b.used + b.reserved)} of {_short(b.limit)} {unit.upper()}".rstrip()
+        line.append(f"  {b.scope} {name} {amount} ({share:.0%})", style)
+    if not limited:
+        line.append("  none yet", "dim")
     return line
 
 
-def _netting(rows: tuple[NettingRow, ...], shown: int) -> Table:
-    table = _table("last cycle", ("right", "wished"), ("right", "netted"), ("right", "ordered"))
+def _netting(rows: tuple[NettingRow, ...], shown: int) -> Table | None:
+    title = f"last cycle, {len(rows)} instruments"
+    table = _table(title, ("right", "wished"), ("right", "netted"), ("right", "ordered"))
     ranked = sorted(rows, key=lambda r: (-abs(r.ordered), -abs(r.wished)))
     for r in ranked[:shown]:
         table.add_row(r.instrument, f"{r.wished:+.1f}", f"{r.solved:+.1f}", f"{r.ordered:+d}")
-    _more(table, len(rows) - shown, "instruments")
-    return table
+    return table if shown else None
 
 
-def _fills(rows: tuple[FillRow, ...], shown: int) -> Table:
-    table = _table("last fills", "instrument", ("right", "lots"), ("right", "price"), ("right", "fee USD"))
-    for f in rows[-shown:][::-1]:
-        time = market_clock(f.time_ns).rpartition(" ")[2]
+def _latest(rows: tuple[OrderRow, ...], shown: int) -> Table | None:
+    table = _table("last orders", ("right", "lots"), ("right", "filled"), "", "id")
+    for o in rows[len(rows) - shown :][::-1]:
+        style = "red" if o.status == "REJECTED" else ""
         table.add_row(
-            time, f.instrument, f"{f.signed_lots:+d}", f"{f.price:,.2f}", f"{f.fee_cents / CENTS_PER_USD:.2f}"
+            o.instrument,
+            f"{o.signed_lots:+d}",
+            str(o.filled_lots),
+            Text(o.status.lower(), style),
+            o.client_order_id[:12],
         )
-    return table
+    return table if shown else None
 
 
 def _table(*columns: str | tuple[Literal["left", "right"], str]) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", show_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
         name = column if isinstance(column, str) else column[1]
         justify: Literal["left", "right"] = "left" if isinstance(column, str) else column[0]

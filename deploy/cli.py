@@ -57,9 +57,13 @@ def live(
     seed: Seed = None,
     config: ConfigFile = None,
     speed: Annotated[float | None, typer.Option(help="Market seconds per wall second.")] = None,
-    duration_s: Annotated[float | None, typer.Option(help="Wall seconds after which to end; default: at the end.")] = None,
+    duration_s: Annotated[
+        float | None, typer.Option(help="Wall seconds after which to end; default: at the end.")
+    ] = None,
     no_hedge: Annotated[bool, typer.Option("--no-hedge", help="Watch the book without trading.")] = False,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Skip the baselines and the report at the end.")] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Skip the baselines and the report at the end.")
+    ] = False,
     run_dir: RunDir = None,
     nats: Annotated[str | None, typer.Option(help="External NATS; default: an embedded one.")] = None,
     ray: Annotated[str | None, typer.Option(help="External Ray address; default: an embedded one.")] = None,
@@ -70,8 +74,8 @@ def live(
     settings = _settings(
         config,
         market__name=market,
-        market__data_dir=data,
-        market__seed=seed,
+        market__data=data,
+        market__demo__seed=seed,
         book=book,
         limits=limits,
         live__speed=speed,
@@ -97,7 +101,9 @@ def replay(
     """Run the same cores in process under a virtual clock; print the order hash. A recorded run must match itself."""
     from deploy.replay import run_replay
 
-    settings = _settings(config, market__name=source, market__data_dir=data, market__seed=seed, book=book, limits=limits)
+    settings = _settings(
+        config, market__name=source, market__data=data, market__demo__seed=seed, book=book, limits=limits
+    )
     raise typer.Exit(run_replay(Path(source), settings, batch, as_json))
 
 

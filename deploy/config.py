@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from common.market.config import MarketConfig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agents.config import AgentsConfig
 from common.errors import InputError, Problem
-from execution.config import ExecutionConfig
+from common.market.config import MarketConfig
+from execution.config import PaperConfig
 from manager.config import ManagerConfig
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -51,7 +51,8 @@ class RunConfig(BaseModel):
     limits: Path = Field(EXAMPLES / "limits.toml", description="Risk managers' limits.")
     agents: AgentsConfig = AgentsConfig()
     manager: ManagerConfig = ManagerConfig()
-    execution: ExecutionConfig = ExecutionConfig()
+    execution_limits: Path = Field(EXAMPLES / "execution_limits.toml", description="Limits of the last checks.")
+    paper: PaperConfig = PaperConfig()
     live: LiveConfig = LiveConfig()
 
     @model_validator(mode="after")

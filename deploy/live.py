@@ -152,7 +152,13 @@ class Launcher:
             supervisor.start(ChildSpec(name, argv, env=env, stop_order=order))
         pids = {name: child.pid for name, child in supervisor.children.items()}
         self.folder.write_info(
-            {"run_id": self.prepared.run_id, "nats_url": url, "execution_address": address, "launcher_pid": os.getpid(), "pids": pids}
+            {
+                "run_id": self.prepared.run_id,
+                "nats_url": url,
+                "execution_address": address,
+                "launcher_pid": os.getpid(),
+                "pids": pids,
+            }
         )
 
     async def _until_ready(self, bus: NatsBus) -> None:
@@ -167,7 +173,9 @@ class Launcher:
                 self.console.print(f"waiting for {waiting}", highlight=False)
                 shown = waiting
             if asyncio.get_running_loop().time() > deadline:
-                raise Unavailable(f"not ready after {READY_TIMEOUT_S:.0f} s: {waiting}; see the logs in {_short(self.folder.path)}")
+                raise Unavailable(
+                    f"not ready after {READY_TIMEOUT_S:.0f} s: {waiting}; see the logs in {_short(self.folder.path)}"
+                )
             await asyncio.sleep(0.2)
 
     async def _waiting_for(self, bus: NatsBus) -> str:

@@ -19,9 +19,7 @@ def generate(target: Path) -> None:
     """Write every stub below ``target``, with the packages' ``__init__.py``."""
     sources = sorted(str(p.relative_to(PROTO)) for p in PROTO.rglob("*.proto"))
     outs = [f"--{kind}={target}" for kind in ("python_out", "pyi_out", "grpc_python_out")]
-    subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *outs, *sources], check=True, cwd=PROTO
-    )
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *outs, *sources], check=True, cwd=PROTO)
     for stub in target.rglob("*_pb2_grpc.py"):
         if "add_" not in stub.read_text():  # no service in it: nothing a reader would import
             stub.unlink()

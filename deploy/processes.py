@@ -249,21 +249,22 @@ class Supervisor:
 
     async def _stop_child(self, child: Child) -> None:
         child.due_s = None
-        if child.pid is None or child.process is None:
+        process = child.process  # held here: whoever polls meanwhile takes note of the end and lets go of it
+        if process is None:
             return
-        below = _descendants(child.pid)
-        child.process.terminate()
-        if not await _gone([psutil.Process(child.pid)] if child.pid else [], child.spec.grace_s):
+        below = _descendants(process.pid)
+        process.terminate()
+        if not await _until(lambda: process.poll() is not None, child.spec.grace_s):
             log.warning("%s did not end within %g s: killed", child.spec.name, child.spec.grace_s)
-            below += [p for p in _descendants(child.pid) if p not in below] if child.pid else []
-            child.process.kill()
-        child.process.wait()
-        for signal_sent, wait_s in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0)):
-            left = [p for p in below if p.is_running()]
-            for process in left:
+            below += [p for p in _descendants(process.pid) if p not in below]
+            process.kill()
+            process.wait()
+        for sent, wait_s in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0)):
+            left = [p for p in below if _runs(p)]
+            for other in left:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal_sent)  # psutil checks the start time first
-            if await _gone(left, wait_s):
+                    other.send_signal(sent)  # psutil checks the start time first
+            if await _until(lambda: not any(map(_runs, below)), wait_s):
                 return
 
     def report_memory(self) -> MemoryReport:
@@ -287,9 +288,9 @@ class Supervisor:
                 os.close(fd)
 
 
-async def _gone(processes: list[psutil.Process], timeout_s: float) -> bool:
+async def _until(condition: Callable[[], bool], timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
-    while any(_runs(p) for p in processes):
+    while not condition():
         if time.monotonic() >= deadline:
             return False
         await asyncio.sleep(_POLL_S)

@@ -135,20 +135,21 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
 async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     from execution.service import serve
 
+    from execution.config import ExecutionConfig
     from execution.limits import ExecutionLimits
 
     reference = await _reference(bus, stop)
     if reference is None:
         return
-    config = reference.settings.execution.model_copy(
-        update={
-            "address": place.execution_address,
-            "store": place.folder / "store" / "execution.db",
-            "speed": reference.config["speed"],
-        }
+    config = ExecutionConfig(
+        address=place.execution_address,
+        store=place.folder / "store",
+        limits=ExecutionLimits.model_validate(reference.config["execution_limits"]),
+        paper=reference.settings.paper,
+        speed=reference.config["speed"],
+        sessions_ns=tuple((opens, closes) for opens, closes in reference.config["sessions"]),
     )
-    limits = ExecutionLimits.model_validate(reference.config["execution_limits"])
-    await serve(config, limits, bus, reference.universe, stop)
+    await serve(config, bus, reference.universe, stop)
 
 
 async def _feed(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:

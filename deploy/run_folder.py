@@ -49,7 +49,9 @@ class RunFolder:
                 (folder / name).mkdir(parents=True, exist_ok=True)
             lock = (folder / "lock").open("a+")
         except OSError as error:
-            raise InputError(str(folder), [Problem(0, str(error.strerror))], "give a folder that can be written") from None
+            raise InputError(
+                str(folder), [Problem(0, str(error.strerror))], "give a folder that can be written"
+            ) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

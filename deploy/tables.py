@@ -9,7 +9,9 @@ from typing import Any
 def rows(header: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
     """Left-aligned columns, as wide as their widest cell."""
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [header, *lines])
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [header, *lines]
+    )
 
 
 def limits_table(view: Mapping[str, Any]) -> str:

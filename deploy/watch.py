@@ -54,7 +54,9 @@ class PnlMeter:
             at, signed = event.instrument, event.side.sign * event.last_lots
             price = event.last_ticks * float(self._universe.tick_size[at])
             self._traded[at] += signed
-            self._cash_usd -= signed * price * float(self._universe.multiplier_usd[at]) + event.fee_cents / CENTS_PER_USD
+            self._cash_usd -= (
+                signed * price * float(self._universe.multiplier_usd[at]) + event.fee_cents / CENTS_PER_USD
+            )
 
     def read(self) -> tuple[float | None, float | None]:
         """(hedged, unhedged) since the first full set of mids; None before."""

@@ -1,12 +1,12 @@
 """Pre-trade checks, independent of the manager: own limits, own reference prices, own positions.
 
-``malformed`` looks at the message alone, ``breach`` at the order against limits, market and exposure. Both are pure, cost
-microseconds and return the first rule broken with the value and the limit, or None.
+``malformed`` looks at the message alone, ``breach`` at the order against limits, market and exposure. Both are pure,
+cost microseconds and return the first rule broken with the value and the limit, or None.
 
-Reference: the mid of the live quote. It is unusable, and the order refused, when a side is absent or without size, when the
-quote is crossed or locked, when the source has an open gap, or when the source is older than ``max_source_age_s`` of market
-time (now = the newest market time seen, or the order's own if that is later). The rate counts accepted orders in market
-time: if the market stands still the window never empties, which is the safe side.
+Reference: the mid of the live quote. It is unusable, and the order refused, when a side is absent or without size, when
+the quote is crossed or locked, when the source has an open gap, or is older than ``max_source_age_s`` of market time
+(now = the newest market time seen, or the order's own if that is later). The rate counts accepted orders in
+market time: if the market stands still the window never empties, which is the safe side.
 *Tested by* tests/unit/test_execution_checks.py, tests/properties/test_execution_checks.py.
 """
 
@@ -41,7 +41,8 @@ def malformed(order: Order, universe: Universe) -> Breach | None:
         text = f"id: {len(name)} characters, limit 1 to {MAX_ID_LENGTH} printable ones without blanks"
         return Breach(Refusal.MALFORMED, text)
     if universe.index.get(order.instrument_id, order.instrument) != order.instrument:
-        text = f"instrument: index {order.instrument}, but {order.instrument_id!r} is {universe.index[order.instrument_id]}"
+        row = universe.index[order.instrument_id]
+        text = f"instrument: index {order.instrument}, but {order.instrument_id!r} has index {row}"
         return Breach(Refusal.MALFORMED, text)
     allocated = sum(lots for _, lots in order.allocation)
     if order.allocation and allocated != order.signed_lots:

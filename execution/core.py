@@ -1,15 +1,16 @@
 """The pure core: ``step(state, event) -> (state, instructions)``. No clock, no I/O; the state is changed in place.
 
 Guarantees
-- An id is sent once in the life of the store: ``Send`` follows only from the first ``Submit`` of an id, after its record.
-- The same id with the same content gets the stored answer (``duplicate``); with other content ``ID_REUSED``, and nothing
-  changes. The epoch is not content: a new leader may retry an old leader's order.
+- An id is sent once in the life of the store: ``Send`` follows only from the first ``Submit`` of an id, after its
+  record.
+- The same id with the same content gets the stored answer (``duplicate``); with other content ``ID_REUSED``, and
+  nothing changes. The epoch is not content: a new leader may retry an old leader's order.
 - Only the leader that fenced last is heard. An older epoch is stale; a newer one must fence first (promise 3: fence,
   reconcile, act) and is refused under the same name. Neither leaves a trace: the sender had no say.
 - Report sequences have no gap. Every status change but the first record is a report; a refusal is one too.
 - After a restart an order being sent is UNKNOWN and the venue is asked; nothing is sent again.
-- A terminal status is final. A fill beyond it, or beyond the quantity, is a real trade all the same: it is booked once and
-  trading pauses, because the venue and this store disagree.
+- A terminal status is final. A fill beyond it, or beyond the quantity, is a real trade all the same: it is booked once
+  and trading pauses, because the venue and this store disagree.
 
 *Tested by* tests/properties/test_execution_core.py, tests/unit/test_execution_core.py.
 """

@@ -1,7 +1,7 @@
 """What goes into the core and what comes out of it.
 
-Events carry wall time as a number where a record needs it (0 where there is none, as in a replay). Every ``Persist`` of a
-group of events is committed in one transaction before any other instruction of the group is carried out.
+Events carry wall time as a number where a record needs it (0 where there is none, as in a replay). Every ``Persist`` of
+a group of events is committed in one transaction before any other instruction of the group is carried out.
 """
 
 from __future__ import annotations

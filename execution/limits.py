@@ -1,6 +1,6 @@
 """Execution's own limits: a TOML file of its own, so that a mistake in the manager's limits is not repeated here.
 
-Read whole or refused whole, with a line number for each thing wrong. ``examples/execution_limits.toml`` shows every key.
+Read whole or refused whole, with a line number for each thing wrong; ``examples/execution_limits.toml`` shows all keys.
 *Tested by* tests/unit/test_execution_limits.py.
 """
 

@@ -47,9 +47,10 @@ TRANSITIONS: dict[tuple[OrdStatus, Change], OrdStatus] = {
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """An order and all that execution knows of it. ``cum + leaves == quantity`` while open; ``leaves == 0`` once terminal.
+    """An order and all that execution knows of it.
 
-    ``fills`` are the venue's exec ids already booked, so that a fill told twice counts once.
+    ``cum_lots + leaves_lots`` is the quantity while it is open; ``leaves_lots`` is 0 once it is terminal. ``fills`` are
+    the venue's exec ids already booked, so that a fill told twice counts once.
     """
 
     order: Order
@@ -73,7 +74,7 @@ class OrderRecord:
 
 
 def same_content(a: Order, b: Order) -> bool:
-    """True if two orders of one id mean the same. The epoch is the envelope, not the content: a new leader may retry."""
+    """True if two orders of one id mean the same. The epoch is the envelope, not content: a new leader may retry."""
     return _content(a) == _content(b)
 
 

@@ -16,6 +16,7 @@ from execution.exposure import Exposure
 from execution.limits import ExecutionLimits
 from execution.orders import OrderRecord
 
+_NEVER_SET = TradingSet(TradingState.ACTIVE, "", "")
 #: Terminal orders kept in memory; older ones are fetched from the store when somebody names them.
 FINISHED_KEPT = 10_000
 
@@ -26,7 +27,7 @@ class Stored:
 
     epoch: int = 0
     holder: str = ""
-    trading: TradingSet = TradingSet(TradingState.ACTIVE, "", "")
+    trading: TradingSet = _NEVER_SET
     open_records: tuple[OrderRecord, ...] = ()
     position_lots: dict[int, int] = field(default_factory=dict)
     last_sequence: int = 0

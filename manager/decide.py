@@ -110,8 +110,20 @@ def _live_proposals(state: ManagerState, view: View) -> tuple[Proposal, ...]:
 
 
 def _unused(state: ManagerState, proposals: tuple[Proposal, ...]) -> list[Proposal]:
-    """Proposals whose wish has not been used by an earlier cycle."""
-    return [p for p in proposals if state.fold.consumed.get(p.agent) != p.header.id]
+    """Proposals whose wish is new: not used by an earlier cycle, nor made before the agent's own last trade was done.
+
+    A wish cannot be re-based as an exposure can, so one that does not know of the agent's own fills or working orders
+    would be traded twice.
+    """
+    fold = state.fold
+    working = {agent for life in fold.orders.open.values() for agent, _ in life.order.allocation}
+    return [
+        p
+        for p in proposals
+        if fold.consumed.get(p.agent) != p.header.id
+        and p.agent not in working
+        and p.position_version >= fold.ledger.last_fill.get(p.agent, 0)
+    ]
 
 
 def _wished(

@@ -24,6 +24,8 @@ class Ledger:
         self.traded = np.zeros(len(universe), np.int64)
         self.touched: set[int] = set()
         self.by_agent: dict[str, dict[int, int]] = {}
+        #: Position version of each agent's last fill.
+        self.last_fill: dict[str, int] = {}
         self.version = 0
         self.history: deque[tuple[int, int, int]] = deque(maxlen=history_max)
         self.exec_ids = SeenIds(exec_ids_kept)
@@ -43,6 +45,7 @@ class Ledger:
         self.version += 1
         self.history.append((self.version, at, lots))
         for agent, part in split.items():
+            self.last_fill[agent] = self.version
             mine = self.by_agent.setdefault(agent, {})
             mine[at] = mine.get(at, 0) + part
         self.fills += 1

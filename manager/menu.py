@@ -23,7 +23,7 @@ from manager.exposures import Bools, Rows
 from manager.state import ManagerState
 
 #: Impact is never quite 0, so that the cheapest trade is unique: this share of the cost for each lot.
-_UNIQUE = 1e-5
+_UNIQUE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ stays inside), a budget row what each order spends. So z = 0 is always feasible,
 
 Solved by DAQP (Arnström, Bemporad, Axehill 2022) in scaled units: factor i in lots (divided by s_i = max |S_ij|),
 money in mean costs. To keep the Hessian positive definite without changing the optimum, where z+z- = r+r- = 0, the
-impact is put on z+² + z-², and t Σ D_i r+_i r-_i is added with D = diag W and t the least eigenvalue of W's correlation.
-Numbers of one book; several books add blocks of columns to S and one set of rows that sums them.
-*Tested by* tests/properties/test_netting_solvers.py, tests/properties/test_netting_kkt.py, tests/unit/test_manager_edge.py.
+impact is put on z+² + z-², and t Σ D_i r+_i r-_i is added with D = diag W and t the least eigenvalue of W's
+correlation. Numbers of one book; several books add blocks of columns to S and one set of rows that sums them.
+*Tested by* tests/properties/test_netting_solvers.py, tests/unit/test_manager_edge.py.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from common.messages import F64
 
 _FREE = 1e30
 _RIDGE = 1e-9
+_FEASIBLE = 1e-7
+_PROXIMAL = 0.01
+_INFEASIBLE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +86,33 @@ def standing_price(p: Problem) -> F64:
 def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None) -> Solution:
     """Solve to optimality or say why not. ``warm``: (lots, price) of a neighbouring problem; it moves no optimum.
 
-    Deterministic: limits are counts of iterations, never time. ``failure`` names DAQP's exit flag.
+    Deterministic: limits are counts of iterations, never time. ``failure`` names DAQP's exit flag. The problem is always
+    feasible, so a flag that says otherwise (impact almost 0 beside the cost) is answered by proximal iterations.
     """
     f, m = p.sensitivity.shape
     unit = np.maximum(np.abs(p.sensitivity).max(axis=1, initial=0.0), 1e-9)
     money = float(p.cost.mean())
     risk = p.risk * np.outer(unit, unit) / money
     kink = p.kink * unit / money
-    hessian = _hessian(p, risk, money)
-    gradient = np.concatenate([p.cost / money, p.cost / money, kink, kink])
+    free = np.concatenate([p.buy_cap, p.sell_cap]) > 0.0
+    use = np.concatenate([free, np.ones(2 * f, np.bool_)])
+    gradient = np.concatenate([p.cost / money, p.cost / money, kink, kink])[use]
     tight = p.rows @ np.concatenate([p.buy_cap, p.sell_cap]) > p.room
     rows, upper, lower = _constraints(p, unit, tight)
-    start = _dual_start(p, unit, money, risk, kink, len(upper), warm)
-    x, _, flag, info = daqp.solve(
-        hessian, gradient, rows, upper, lower, dual_start=start, iter_limit=iteration_limit, primal_tol=1e-9
-    )
+    bounds = np.concatenate([use, np.ones(len(rows), np.bool_)])
+    start = _dual_start(p, unit, money, risk, kink, len(upper), warm)[bounds]
+    data = (_hessian(p, risk, money)[np.ix_(use, use)], gradient, rows[:, use], upper[bounds], lower[bounds])
+    x, _, flag, info = daqp.solve(*data, dual_start=start, iter_limit=iteration_limit, primal_tol=_FEASIBLE)
     iterations = int(info["iterations"])
+    if flag == _INFEASIBLE:
+        x, _, flag, info = daqp.solve(*data, iter_limit=iteration_limit, primal_tol=_FEASIBLE, eps_prox=_PROXIMAL)
+        iterations += int(info["iterations"])
     if flag < 1 or not np.isfinite(x).all():
         return Solution(np.zeros(m), np.zeros(f), iterations, f"daqp exit flag {flag}")
-    lots = np.clip(x[:m], 0.0, p.buy_cap) - np.clip(x[m : 2 * m], 0.0, p.sell_cap)
-    first = 2 * m + 2 * f
+    both = np.zeros(2 * m)
+    both[free] = x[: int(free.sum())]
+    lots = np.clip(both[:m], 0.0, p.buy_cap) - np.clip(both[m:], 0.0, p.sell_cap)
+    first = int(use.sum())
     return Solution(lots, info["lam"][first : first + f] * money / unit, iterations)
 
 

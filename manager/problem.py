@@ -100,8 +100,9 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
 def whole_lot_may_pay(p: Problem) -> bool:
     """False where no trade of whole lots can lower the objective: what there is to gain is below one useful lot's cost.
 
-    Useful: moves a factor that is outside its interval back toward it. The objective is never negative, so a trade gains
-    at most what stands now, and it costs at least one lot of something useful.
+    Useful: moves a factor that is outside its interval back toward it. The objective is never negative, so a trade
+    gains at most what stands now, and costs at least one lot of something useful. (Hedges through correlation alone are
+    not looked for.)
     """
     r = outside(p.exposure, p.lower, p.upper)
     standing = float(p.kink @ np.abs(r) + 0.5 * (r @ p.risk @ r))

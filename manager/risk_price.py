@@ -110,8 +110,9 @@ def kinks(
 ) -> tuple[F64, F64]:
     """(w, dearest) in USD per unit, (f,): w where the interval weighs cost already, 0 elsewhere.
 
-    w = ``kink_multiple`` × the dearest admissible c_j / |S_ij|; admissible is what costs at most ``admissible_multiple``
-    × the cheapest for that factor. An instrument that does not move a factor is no way to pay for it.
+    w = ``kink_multiple`` × the dearest admissible c_j / |S_ij|; admissible is what costs at most
+    ``admissible_multiple`` × the cheapest for that factor; an instrument that does not move a factor is no way to pay
+    for it. ``dearest`` is over all that move it.
     """
     with np.errstate(divide="ignore"):
         ratio = np.where(np.abs(sensitivity) > 1e-9, cost[None, :] / np.abs(sensitivity), np.inf)

@@ -15,27 +15,25 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
-
-from common.execution_client import ExecutionClient
+from typing import Any
 
 from common import subjects
 from common.errors import Refused, Unavailable
-from common.messages import (
-    Command,
-    Heartbeat,
-    OrderAck,
-    TradingState,
-)
+from common.execution_client import ExecutionClient
+from common.messages import AssignmentUpdate, BudgetUpdate, Command, Header, Heartbeat, PositionUpdate, TradingState
 from common.ports import Bus, Clock, Journal, Lease, Subscription
+from common.units import NS_PER_S
 from common.wire import codec
 from manager import events as ev
 from manager.fold import apply
+from manager.state import ManagerSetup, start
 from manager.status import status
-from manager.step import ManagerSetup, start, step
+from manager.step import step
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
@@ -99,12 +97,10 @@ class ManagerService:
     async def _stand_by(self, stop: asyncio.Event) -> bool:
         """Fold the journal until the lease is ours (True) or we are told to stop (False)."""
         tail = await self.ports.journal.follow(1, self._on_journal)
-        beat = 0
         while not stop.is_set():
             if await self.ports.lease.try_acquire(self.holder):
                 await tail.stop()
                 return True
-            beat += 1
             await self._announce("standby")
             self._drain_as_standby()
             await _sleep(stop, LEASE_POLL_S)
@@ -169,13 +165,13 @@ class ManagerService:
                 if not fence.accepted:
                     raise Refused(f"execution has seen epoch {fence.epoch}, newer than ours ({self.epoch})")
                 states = await client.list_orders()
-                reports = await client.reports_between(self.state.report_sequence + 1, fence.last_report_sequence)
                 break
             except Unavailable:
                 await asyncio.sleep(EXECUTION_RETRY_S)
-        now = self.state.now_ns
-        await self._do(ev.TookOver(now, self._wall(), self.epoch, self.holder, states, reports, fence.last_report_sequence))
+        # The reports we lack come over the report stream; the core decides nothing before they are in.
+        last = fence.last_report_sequence
         self._execution_up = True
+        await self._do(ev.TookOver(self.state.now_ns, self._wall(), self.epoch, self.holder, states, (), last))
 
     async def _open_for_business(self) -> list[Subscription]:
         bus = self.ports.bus
@@ -207,8 +203,7 @@ class ManagerService:
 
     async def _do(self, event: ev.Event) -> None:
         _, instructions = step(self.state, event)
-        # Orders first: everything else about the cycle is beside the path.
-        for instruction in sorted(instructions, key=_order_first):
+        for instruction in sorted(instructions, key=_orders_first):
             await self._carry_out(instruction)
 
     async def _carry_out(self, instruction: ev.Instruction) -> None:
@@ -271,9 +266,6 @@ class ManagerService:
     async def _on_status(self, _subject: str, _data: bytes) -> bytes:
         return json.dumps(self.status()).encode()
 
-    def on_ack(self, ack: OrderAck) -> None:
-        """Execution's answer to an order; its report follows on the report stream, so there is nothing to do here."""
-
     async def _read_reports(self) -> None:
         """Reports in sequence, for ever; a gap or a broken stream resumes from the last one taken."""
         while True:
@@ -285,6 +277,7 @@ class ManagerService:
             except Unavailable:
                 self._execution_up = False
             if not self._execution_up:
+                await asyncio.sleep(EXECUTION_RETRY_S)
                 await self._reconcile()
 
     async def _report_status(self) -> None:
@@ -300,15 +293,43 @@ class ManagerService:
         now = self._wall()
         view = status(self.state, now)
         view["leader"] = {"holder": self.holder, "epoch": self.epoch, "leading": self.leading}
-        view["standby"] = [p for p, at in self._peers.items() if p != self.holder and now - at < 2_000_000_000]
+        view["standby"] = [p for p, at in self._peers.items() if p != self.holder and now - at < 2 * NS_PER_S]
         view["execution"] = {**self._execution_status, "reachable": self._execution_up}
         return view
 
     async def _announce(self, role: str) -> None:
-        from common.messages import Header
-
         beat = Heartbeat(Header(self.holder, self._wall(), self.state.now_ns), self.epoch, role)
         await self.ports.bus.publish(subjects.heartbeat(self.holder), codec.encode_heartbeat(beat))
 
     def _wall(self) -> int:
         return self.ports.clock.wall_ns()
+
+
+def _orders_first(instruction: ev.Instruction) -> bool:
+    """Sorting key: everything but the orders of a cycle is beside the path."""
+    return not isinstance(instruction, ev.Submit | ev.Cancel)
+
+
+def _encoded(update: PositionUpdate | BudgetUpdate | AssignmentUpdate) -> tuple[str, bytes]:
+    match update:
+        case PositionUpdate():
+            return subjects.POSITIONS, codec.encode_position_update(update)
+        case BudgetUpdate():
+            return subjects.BUDGETS, codec.encode_budget_update(update)
+        case AssignmentUpdate():
+            return subjects.ASSIGNMENT, codec.encode_assignment_update(update)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    """Sleep, but not beyond ``stop``."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def _first(waiting: Coroutine[Any, Any, object], *jobs: asyncio.Task[None]) -> None:
+    """Return when ``waiting`` returns or a job ends."""
+    told = asyncio.ensure_future(waiting)
+    try:
+        await asyncio.wait([told, *jobs], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()

@@ -16,6 +16,8 @@ from manager.menu import fresh_underlyings
 from manager.state import ManagerState
 from manager.view import view_of
 
+_BUDGETS = (("cost_usd", COST, CENTS_PER_USD), ("notional_usd", NOTIONAL, CENTS_PER_USD), ("orders", ORDERS, 1))
+
 
 def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
     """Everything people look at; plain numbers, text, lists and mappings. Numbers that are not finite become None."""
@@ -55,11 +57,7 @@ def _flows(state: ManagerState) -> list[dict[str, Any]]:
     out = []
     for scope in scopes:
         meter, limit = flows.meters.get((scope, day)), flows.limit(scope)
-        for name, i, unit in (
-            ("cost_usd", COST, CENTS_PER_USD),
-            ("notional_usd", NOTIONAL, CENTS_PER_USD),
-            ("orders", ORDERS, 1),
-        ):
+        for name, i, unit in _BUDGETS:
             out.append(
                 {
                     "scope": scope,

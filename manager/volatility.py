@@ -2,8 +2,8 @@
 
 Each underlying has its own stream and its own grid, so the result depends on the batches of each source alone and not
 on how sources interleave. A sample at grid point t is the last usable mid at or before t, known once a batch after t
-comes. Variance per day v is an exponentially weighted mean of r² / w, where w is the share of a day the step stands
-for: its length over the session's within the session, the night's share for a gap; a step weighs 1 - 2^(-w / half life).
+comes. Variance per day is an exponentially weighted mean of r² / w, where w is the share of a day the step stands for:
+its length over the session's within the session, the night's share for a gap. A step weighs 1 - 2^(-w / half life).
 (RiskMetrics, J.P. Morgan 1996, with unequal steps.)
 *Tested by* tests/unit/test_manager_volatility.py, tests/properties/test_manager_determinism.py.
 """

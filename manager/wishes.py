@@ -1,7 +1,7 @@
 """The two baselines and the fallback: the agents' own wishes, summed (plain) or each for itself (alone).
 
-A wish is used once; a used one waits for a newer proposal of that agent. Wishes are rounded to whole lots, halves away
-from no trade, and scaled down together until caps and every row hold.
+A wish is used once; a used one waits for a newer proposal of that agent, made after its own last trade was done. Wishes
+are rounded to whole lots, halves away from no trade, and scaled down together until caps and every row hold.
 *Tested by* tests/unit/test_manager_modes.py, tests/properties/test_netting_lots.py.
 """
 

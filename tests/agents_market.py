@@ -83,7 +83,7 @@ class Market:
 def make_market(
     symbols: dict[str, float], *, without_future: tuple[str, ...] = (), strikes: int = 34, tick: float = 0.01
 ) -> Market:
-    """A market with ``strikes`` strikes for each of DAYS listed, and unlisted strikes and expiries (HELD_DAYS) besides."""
+    """``strikes`` strikes for each of DAYS are listed; unlisted strikes and expiries (HELD_DAYS) stand besides."""
     rows: list[tuple] = []
     underlyings = []
     listed: dict[str, np.ndarray] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,29 @@ def nats_variables() -> set[str]:
     return {name for text in texts for name in re.findall(r"\$(HEDGEROW_\w+)", text)}
 
 
+def process_settings() -> set[str]:
+    """Environment names that the code of ``deploy`` spells out: settings of a process."""
+    nodes = (n for path in (ROOT / "deploy").glob("*.py") for n in ast.walk(ast.parse(path.read_text())))
+    texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    return {text for text in texts if re.fullmatch(r"HEDGEROW_[A-Z_]*[A-Z]", text)}
+
+
 def unknown_settings(env: dict[str, str]) -> list[str]:
     """Names of ``env`` that no process of ours would read, with the reason."""
-    from deploy.config import ENV_PREFIX, PROCESS_ENV, load  # imports every room, which the other checks do not need
+    from deploy.config import ENV_PREFIX, load  # imports every room, which the other checks do not need
 
-    ours = {name: value for name, value in env.items() if name.startswith(ENV_PREFIX)}
-    out = [
-        f"{name}: not in deploy/config.py PROCESS_ENV" for name in ours if "__" not in name and name not in PROCESS_ENV
-    ]
-    for name, value in ours.items():
-        if "__" in name:
-            try:
-                load(None, {}, {name: value})
-            except Exception as error:
-                out.append(f"{name}: {error}")
+    known = process_settings()
+    out = []
+    for name, value in env.items():
+        if not name.startswith(ENV_PREFIX) or name in known:
+            continue
+        if "__" not in name:
+            out.append(f"{name}: no process reads it")
+            continue
+        try:
+            load(None, {}, {name: value})
+        except Exception as error:
+            out.append(f"{name}: {error}")
     return out
 
 

@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import nats
 import nats.errors
@@ -117,6 +117,12 @@ class NatsBus:
             raise Unavailable(f"NATS at {where} cannot be reached within {timeout_s:g} s: {why}") from None
         return cls(client, where, news)
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     @property
     def connected(self) -> bool:
         """True while the connection stands."""
@@ -144,13 +150,21 @@ class NatsBus:
     # Data plane
 
     async def publish(self, subject: str, data: bytes) -> None:
-        """Send and forget. While the connection is down at most 2 MiB wait; beyond that the message is dropped."""
+        """Send and forget. While the connection is down at most 2 MiB wait; beyond that the message is dropped.
+
+        Raises ``errors.Refused`` for a message above the server's size limit, ``errors.Unavailable`` once closed.
+        """
         try:
             await self._nc.publish(subject, data)
         except nats.errors.OutboundBufferLimitError:
             self.dropped += 1
+        except nats.errors.MaxPayloadError:
+            raise self._too_large(subject, data) from None
         except nats.errors.ConnectionClosedError:
             raise Unavailable(f"NATS at {self.where}: the connection is closed") from None
+
+    def _too_large(self, subject: str, data: bytes) -> Refused:
+        return Refused(f"{subject}: {len(data)} bytes, above max_payload {self._nc.max_payload} of NATS {self.where}")
 
     async def subscribe(self, subject: str, handler: Handler, *, bound: int) -> NatsSubscription:
         """See ``ports.Bus``. A handler that raises is logged and counted in ``handler_errors``."""
@@ -290,6 +304,8 @@ class NatsBus:
             ack = await self._js.publish(subject, data, headers=headers, timeout=timeout_s)
         except nats.js.errors.APIError as error:
             raise self._store_error(subject, error) from None
+        except nats.errors.MaxPayloadError:
+            raise self._too_large(subject, data) from None
         except (TimeoutError, nats.errors.Error) as error:
             raise Unavailable(f"{subject}: not stored within {timeout_s:g} s at NATS {self.where}: {error}") from None
         return int(ack.seq)
@@ -298,6 +314,8 @@ class NatsBus:
         """Send one message to be stored; the future ends with the server's answer. Raises ``errors.Unavailable``."""
         try:
             future: asyncio.Future[Any] = await self._js.publish_async(subject, data, headers=headers)
+        except nats.errors.MaxPayloadError:
+            raise self._too_large(subject, data) from None
         except nats.errors.Error as error:
             raise Unavailable(f"{subject}: not sent to NATS at {self.where}: {error}") from None
         return future
@@ -358,6 +376,10 @@ class NatsBus:
                 await self._nc.flush(timeout=1.0)
             except (TimeoutError, nats.errors.Error) as error:
                 log.warning("NATS at %s: closed before everything was sent: %s", self.where, error)
+        if not self.connected:
+            # nats-py would write what still waits to the dead transport, on which uvloop raises, and stop half closed.
+            self._nc._pending.clear()
+            self._nc._pending_data_size = 0
         await self._nc.close()
 
 

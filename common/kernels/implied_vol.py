@@ -20,6 +20,7 @@ from common.kernels.elementary import exp, log, mills, normal_pdf
 from common.kernels.jit import F64, inline, strict_kernel
 
 _MAX_STEPS: Final = 40
+_PATIENCE: Final = 8
 _SQRT_2PI: Final = 2.5066282746310002
 _S_MAX: Final = 60.0
 #: Below this normalised price the quote says nothing about volatility in double precision.
@@ -49,11 +50,13 @@ def solve(beta: float, x: float, guess: float) -> float:
     low, high = 0.0, _S_MAX
     # Near the money b is about s/√(2π) - |x|/2; far from it the inflection is a start from which Halley cannot
     # overshoot.
-    s = guess if guess > 0.0 else max(math.sqrt(-2.0 * x), (beta - 0.5 * x) * _SQRT_2PI)
-    s = min(s, 0.5 * _S_MAX)
+    start = min(max(math.sqrt(-2.0 * x), (beta - 0.5 * x) * _SQRT_2PI), 0.5 * _S_MAX)
+    s = guess if 1e-3 * start < guess < 10.0 * start else start
     lower_half = beta < 0.5 * top
     goal = math.log(beta if lower_half else top - beta)
-    for _ in range(_MAX_STEPS):
+    for i in range(_MAX_STEPS):
+        if i == _PATIENCE:
+            s, low, high = start, 0.0, _S_MAX  # a bad guess: begin where convergence is known
         b, rest, p = _normalised(x, s)
         if b > beta:
             high = s

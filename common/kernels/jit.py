@@ -2,7 +2,8 @@
 
 *Cache.* numba's cache looks only at the file a function stands in, so that a change in an inlined helper would go
 unseen. Here the cache folder carries a hash of every kernel file instead: other text, other folder. It lies under
-``NUMBA_CACHE_DIR`` if that is set (a writable volume where the root file system is read-only), else beside this file.
+``NUMBA_CACHE_DIR`` if that is set (a writable volume where the root file system is read-only), else beside
+this file.
 
 *Fast maths.* Only flags that keep the rounding trick of ``elementary.exp``: no ``reassoc``. `kernel` also assumes
 finite numbers (``nnan``, ``ninf``); whatever may meet NaN is `strict_kernel`, which keeps them.

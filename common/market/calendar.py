@@ -43,7 +43,7 @@ def monthly_expiry(year: int, month: int) -> date:
 
 
 def expiries_after(day: date, monthly: int, quarterly: int) -> tuple[date, ...]:
-    """The next ``monthly`` monthly expiries after ``day``, then the next ``quarterly`` of March, June, September, December."""
+    """The next ``monthly`` monthly expiries after ``day``, then the next ``quarterly`` of the March cycle."""
     found: list[date] = []
     year, month = day.year, day.month
     while len(found) < monthly + quarterly:
@@ -55,5 +55,5 @@ def expiries_after(day: date, monthly: int, quarterly: int) -> tuple[date, ...]:
 
 
 def session_ns(day: date) -> tuple[int, int]:
-    """Open and close of the New York session of a trading day, UTC ns: 09:30 to 16:00, or to 13:00 on an early close."""
+    """Open and close of the New York session, UTC ns: 09:30 to 16:00, or to 13:00 on an early close."""
     return instant_ns(day, AM), instant_ns(day, time(13, 0) if day in EARLY_CLOSES else PM)

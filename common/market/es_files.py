@@ -1,7 +1,7 @@
-"""Reads the E-mini day (``es_options_quotes_1min_2020-01-06.parquet``, ``es_futures_1min.parquet``) into checked columns.
+"""Reads the files of the E-mini day (options of 2020-01-06, futures) into checked columns.
 
-Only pyarrow. A file with a missing column, a wrong type, naive times, a negative price, an unknown contract, a price off
-the tick grid or a repeated row is refused whole, with row numbers (1 is the first row).
+Only pyarrow. A file with a missing column, a wrong type, naive times, a negative price, an unknown contract, a price
+off the tick grid or a repeated row is refused whole, with row numbers (1 is the first row).
 *Tested by* tests/unit/test_market_es_files.py, tests/golden/test_market_es_options.py.
 """
 
@@ -40,8 +40,8 @@ _SIZE_MAX = 10**9
 class QuoteRows:
     """Rows of one file, as they stand in it: r rows on c contracts.
 
-    ``ts_ns`` (r,) start of the minute, UTC; ``contract`` (r,) points into ``instruments``; bid and ask (r,) in ticks, an
-    absent side ``NO_PRICE``; sizes (r,) in lots, 0 where the side is absent.
+    ``ts_ns`` (r,) start of the minute, UTC; ``contract`` (r,) points into ``instruments``; bid and ask (r,) in ticks,
+    an absent side ``NO_PRICE``; sizes (r,) in lots, 0 where the side is absent.
     """
 
     instruments: tuple[Instrument, ...]
@@ -54,9 +54,25 @@ class QuoteRows:
 
     def since(self, start_ns: int) -> QuoteRows:
         """The rows from ``start_ns`` on."""
-        keep = self.ts_ns >= start_ns
-        columns = (self.ts_ns, self.contract, self.bid_ticks, self.ask_ticks, self.bid_size_lots, self.ask_size_lots)
-        return QuoteRows(self.instruments, *(column[keep] for column in columns))  # type: ignore[arg-type]
+        return self.where(self.ts_ns >= start_ns)
+
+    def where(self, keep: NDArray[np.bool_]) -> QuoteRows:
+        """The rows (r,) for which ``keep`` is true, and the contracts that still appear."""
+        left, contract = np.unique(self.contract[keep], return_inverse=True)
+        return QuoteRows(
+            tuple(self.instruments[c] for c in left),
+            self.ts_ns[keep],
+            np.asarray(contract, np.int64),
+            self.bid_ticks[keep],
+            self.ask_ticks[keep],
+            self.bid_size_lots[keep],
+            self.ask_size_lots[keep],
+        )
+
+    def only(self, underlyings: frozenset[str]) -> QuoteRows:
+        """The rows on these underlyings."""
+        wanted = np.array([i.underlying in underlyings for i in self.instruments], np.bool_)
+        return self.where(wanted[self.contract])
 
 
 def read_options(data_dir: Path) -> QuoteRows:

@@ -4,8 +4,9 @@
     ln(bid size)    = b0 + b1 ln(mid / F) + b2 max(x, 0) + b3 max(-x, 0)
     x = ± ln(K / F) / sqrt(T)   (+ for calls, - for puts: positive out of the money), F the mid of the future
 
-Median regression (least absolute deviations) over every two-sided row of the day; then a0 and b0 are shifted so that the
-median of spread / mid and the median bid size of the fit are those of the day. ``python -m common.market.spread_fit`` fits again and prints the constants below with their checks.
+Median regression (least absolute deviations) over every two-sided row of the day; then a0 and b0 are shifted so that
+the median of spread / mid and the median bid size of the fit are those of the day. ``python -m
+common.market.spread_fit`` fits again and prints the constants below with their checks.
 *Tested by* tests/golden/test_market_spread_fit.py.
 """
 
@@ -25,10 +26,10 @@ from common.units import NO_PRICE, NS_PER_S, NS_PER_YEAR
 #: Monday's Globex session opens on Sunday 2020-01-05 at 23:00 UTC; earlier rows are indications.
 SESSION_START_NS = 1_578_265_200 * NS_PER_S
 
-SPREAD_COEFFICIENTS = (0.0, 0.0, 0.0, 0.0)
-SIZE_COEFFICIENTS = (0.0, 0.0, 0.0, 0.0)
+SPREAD_COEFFICIENTS = (-7.0526, 0.3487, 0.053, 2.6648)
+SIZE_COEFFICIENTS = (3.3902, 0.0287, 16.0326, -4.8817)
 #: Standard deviation of ln(bid size) about its fit.
-SIZE_SCATTER = 1.0
+SIZE_SCATTER = 1.276
 #: 1st and 99th percentile of x in the sample; the fit is not used beyond.
 X_BOUNDS = (-0.151, 0.195)
 #: Median spread of the front future in basis points of its price, and its median bid size in lots.
@@ -133,8 +134,10 @@ def main(data_dir: Path) -> None:
     print(f"SIZE_COEFFICIENTS      = {tuple(round(float(v), 4) for v in size)}")
     print(f"SIZE_SCATTER           = {scatter:.3f}")
     print(f"X_BOUNDS               = {tuple(round(float(v), 3) for v in np.quantile(sample.x, [0.01, 0.99]))}")
-    print(f"median spread / mid      real {np.median(sample.spread / sample.mid):.4%} "
-          f"fit {np.median(fitted / sample.mid):.4%}")
+    print(
+        f"median spread / mid      real {np.median(sample.spread / sample.mid):.4%} "
+        f"fit {np.median(fitted / sample.mid):.4%}"
+    )
     print(f"median spread, points    real {np.median(sample.spread):.3f} fit {np.median(fitted):.3f}")
     print(f"median bid size, lots    real {np.median(sample.bid_size):.0f} fit {np.median(np.exp(design @ size)):.1f}")
     print(f"median ask size, lots    real {np.median(sample.ask_size):.0f}")

@@ -1,10 +1,10 @@
 """The modelled implied surface: SSVI in log-moneyness, with a mean-reverting variance term structure.
 
-Total implied variance of Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (Quantitative Finance 14, 2014):
+Total implied variance of Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (Quantitative Finance, 2014):
 
     w(k, θ) = θ/2 (1 + ρ φ k + sqrt((φ k + ρ)² + 1 - ρ²)),   φ(θ) = η / sqrt(θ (1 + θ)),   k = ln(K / F)
 
-Free of butterflies while η (1 + |ρ|) <= 2 and of calendar spreads while θ grows with time to expiry (theorems 4.1, 4.2 and
+Free of butterflies while η (1 + |ρ|) <= 2 and of calendar spreads while θ grows with time to expiry (theorems 4.1, 4.2,
 remark 4.4 there). θ is at-the-money total variance: θ(T) = v∞ T + (v0 - v∞) (1 - exp(-κT)) / κ, whose forward variance
 stays positive; (1 - exp(-κT)) / κT is the damping of a shock at tenor T.
 *Tested by* tests/golden/test_market_ssvi.py, tests/properties/test_market_surface.py.
@@ -25,9 +25,9 @@ KAPPA_PER_YEAR = 5.0
 #: Long-run at-the-money volatility.
 LONG_RUN_VOL = 0.15
 VIX_TENOR_YEARS = 30.0 / 365.0
-#: At-the-money 30-day volatility per unit of VIX, so that the 30-day variance swap of this smile is worth the VIX squared.
+#: At-the-money 30-day volatility per unit of VIX, so that this smile's 30-day variance swap is worth the VIX squared.
 ATM_PER_VIX = 0.82
-#: Least instantaneous variance as a share of the 30-day variance (keeps forward variance positive when the VIX is very low).
+#: Least instantaneous variance as a share of the 30-day variance (forward variance stays positive at any VIX).
 V0_FLOOR = 0.05
 
 
@@ -38,7 +38,7 @@ def damping(tau_years: F64) -> F64:
 
 
 def atm_total_variance(vix: F64, tau_years: F64, factor: float = 1.0) -> F64:
-    """θ (s, m) at the money for VIX levels (s,) in vol points and times to expiry (s, m) > 0; ``factor`` scales volatility."""
+    """θ (s, m) at the money for VIX (s,) in vol points and years to expiry (s, m) > 0; ``factor`` scales vols."""
     long_run = LONG_RUN_VOL**2
     v30 = (ATM_PER_VIX * np.asarray(vix)[:, None] / 100.0) ** 2
     v0 = long_run + (v30 - long_run) / damping(np.array(VIX_TENOR_YEARS))

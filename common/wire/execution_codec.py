@@ -8,7 +8,7 @@ is needed, is refused; nothing is guessed.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hedgerow.execution.v1 import execution_pb2 as pb
 
@@ -26,6 +26,11 @@ def _member(enum: type[E], value: int, where: str) -> E:
         raise Refused(f"{where} {state}") from None
 
 
+def _wire(value: IntEnum) -> Any:
+    """The number of a member; the stubs give each enumeration a type of its own, which exists in the stubs only."""
+    return int(value)
+
+
 def order_to_pb(order: Order) -> pb.Order:
     """Order as protobuf."""
     return pb.Order(
@@ -33,10 +38,10 @@ def order_to_pb(order: Order) -> pb.Order:
         epoch=order.epoch,
         instrument_id=order.instrument_id,
         instrument=order.instrument,
-        side=int(order.side),
+        side=_wire(order.side),
         quantity_lots=order.quantity_lots,
         limit_ticks=order.limit_ticks,
-        time_in_force=int(order.time_in_force),
+        time_in_force=_wire(order.time_in_force),
         book_id=order.book_id,
         cycle_id=order.cycle_id,
         inputs_hash=order.inputs_hash,
@@ -80,15 +85,15 @@ def report_to_pb(report: ExecutionReport) -> pb.ExecutionReport:
         sequence=report.sequence,
         exec_id=report.exec_id,
         client_order_id=report.client_order_id,
-        ord_status=int(report.ord_status),
+        ord_status=_wire(report.ord_status),
         last_lots=report.last_lots,
         last_ticks=report.last_ticks,
         cum_lots=report.cum_lots,
         leaves_lots=report.leaves_lots,
         fee_cents=report.fee_cents,
         instrument=report.instrument,
-        side=int(report.side),
-        refusal=int(report.refusal),
+        side=_wire(report.side),
+        refusal=_wire(report.refusal),
         text=report.text,
         event_time_ns=report.event_time_ns,
         receive_time_ns=report.receive_time_ns,
@@ -124,8 +129,8 @@ def ack_to_pb(ack: OrderAck) -> pb.OrderAck:
     """Order acknowledgement as protobuf."""
     return pb.OrderAck(
         client_order_id=ack.client_order_id,
-        ord_status=int(ack.ord_status),
-        refusal=int(ack.refusal),
+        ord_status=_wire(ack.ord_status),
+        refusal=_wire(ack.refusal),
         text=ack.text,
         duplicate=ack.duplicate,
         tick_to_order_ns=ack.tick_to_order_ns,
@@ -148,7 +153,7 @@ def order_state_to_pb(state: OrderState) -> pb.OrderState:
     """Order with what became of it as protobuf."""
     return pb.OrderState(
         order=order_to_pb(state.order),
-        ord_status=int(state.ord_status),
+        ord_status=_wire(state.ord_status),
         cum_lots=state.cum_lots,
         leaves_lots=state.leaves_lots,
     )

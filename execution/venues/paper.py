@@ -2,16 +2,17 @@
 
 Rules
 - An order or cancel arrives ``latency`` later in market time: a base plus a jitter fixed by the seed and the order id.
-- On arrival a buy whose limit reaches the ask fills at the ask, never better or worse, up to the size still available there
-  (a sell at the bid). What was taken from a side is gone until that side's price or size is quoted anew.
-- No fill where the side is absent or without size, the quote crossed or locked, the source gapped, or the market closed.
-- The rest of an IOC order is cancelled. The rest of a DAY order rests and fills the same way at later quotes, better limits
-  first, then earlier arrivals; it expires with the session or the instrument. There is no queue position: a resting order
-  trades only when the other side's quote reaches it.
+- On arrival a buy whose limit reaches the ask fills at the ask, never better or worse, up to the size still available
+  there (a sell at the bid). What was taken from a side is gone until that side's price or size is quoted anew.
+- No fill where the side is absent or without size, the quote crossed or locked, the source gapped, the market closed.
+- The rest of an IOC order is cancelled. The rest of a DAY order rests and fills the same way at later quotes, better
+  limits first, then earlier arrivals; it expires with the session or the instrument. There is no queue position: a
+  resting order trades only when the other side's quote reaches it.
 - Quotes of time t meet what arrived before t first; what arrives at t meets the new quotes.
 - Fees are the universe's ``fee_cents`` a lot. ``reject_share`` of the orders, chosen by seed and id, is rejected.
 
-*Tested by* tests/properties/test_execution_paper.py, tests/contract/test_venue_contract.py, tests/unit/test_execution_paper.py.
+*Tested by* tests/properties/test_execution_paper.py, tests/contract/test_venue_contract.py,
+tests/unit/test_execution_paper.py.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class PaperVenue:
         return []
 
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
-        """What happened to an order so far; NOT_FOUND if this venue never had it (it lives and dies with its process)."""
+        """What happened to an order so far; NOT_FOUND if this venue, which dies with its process, never had it."""
         ticket = self._tickets.get(client_order_id)
         if ticket is None:
             at_ns = max(now_ns, self._now_ns)
@@ -207,9 +208,7 @@ class PaperVenue:
             self._finish(ticket, VenueKind.REJECTED, now_ns, f"{order.instrument_id} has expired", out)
         elif close_ns is None:
             self._finish(ticket, VenueKind.REJECTED, now_ns, "the market is closed", out)
-        elif (
-            self._config.reject_share > 0.0 and self._share("reject", order.client_order_id) < self._config.reject_share
-        ):
+        elif self._share("reject", order.client_order_id) < self._config.reject_share:
             self._finish(ticket, VenueKind.REJECTED, now_ns, "rejected by the paper venue's reject_share", out)
         else:
             self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
@@ -219,7 +218,7 @@ class PaperVenue:
             if order.time_in_force is TimeInForce.IOC:
                 self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of an IOC order", out)
             else:
-                self._rest(ticket, min(t for t in (close_ns, expiry_ns) if t > 0) if close_ns or expiry_ns > 0 else 0)
+                self._rest(ticket, min((t for t in (close_ns, expiry_ns) if t > 0), default=0))
 
     def _rest(self, ticket: _Ticket, until_ns: int) -> None:
         queue = self._resting.setdefault(ticket.order.instrument, [])

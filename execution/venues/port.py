@@ -33,8 +33,8 @@ class VenueKind(IntEnum):
 class VenueEvent:
     """One thing that happened to one order at the venue.
 
-    ``exec_id`` is unique per venue and repeated when the same event is told again. ``lots`` > 0 and ``ticks`` on a FILL,
-    ``fee_cents`` for the whole fill; ``bid_ticks``/``ask_ticks`` as quoted at that moment, ``units.NO_PRICE`` if absent.
+    ``exec_id`` is unique per venue and repeated when the same event is told again. ``lots`` > 0, ``ticks`` on a FILL;
+    ``fee_cents`` for the whole fill; ``bid_ticks``, ``ask_ticks`` as quoted then, ``units.NO_PRICE`` if absent.
     """
 
     kind: VenueKind

@@ -24,11 +24,10 @@ async def a_bus(kind: str, server: NatsServer) -> AsyncIterator[AnyBus]:
     if kind == "memory":
         yield MemoryBus()
         return
-    bus = await NatsBus.connect(server.url, "contract")
-    await bus.create_streams()
-    await bus.clear()
-    yield bus
-    await bus.close()
+    async with await NatsBus.connect(server.url, "contract") as bus:
+        await bus.create_streams()
+        await bus.clear()
+        yield bus
 
 
 @pytest.fixture(params=["memory", pytest.param("nats", marks=pytest.mark.live)])

@@ -27,19 +27,18 @@ def on_journal(request: pytest.FixtureRequest, nats_server: NatsServer) -> Calla
         await scenario(lambda: MemoryJournal(log))
 
     async def on_nats(scenario: Scenario) -> None:
-        bus = await NatsBus.connect(nats_server.url, "journal")
-        await bus.create_streams()
-        await bus.clear()
-        made: list[NatsJournal] = []
+        async with await NatsBus.connect(nats_server.url, "journal") as bus:
+            await bus.create_streams()
+            await bus.clear()
+            made: list[NatsJournal] = []
 
-        def make() -> NatsJournal:
-            made.append(NatsJournal(bus))
-            return made[-1]
+            def make() -> NatsJournal:
+                made.append(NatsJournal(bus))
+                return made[-1]
 
-        await scenario(make)
-        for journal in made:
-            await journal.close()
-        await bus.close()
+            await scenario(make)
+            for journal in made:
+                await journal.close()
 
     def run(scenario: Scenario) -> None:
         world = in_memory if request.param == "memory" else on_nats

@@ -34,11 +34,10 @@ def on_lease(request: pytest.FixtureRequest, nats_server: NatsServer) -> Callabl
         await scenario(lambda: MemoryLease(key, clock, ttl_s=TTL_S), let_pass)
 
     async def on_nats(scenario: Scenario) -> None:
-        bus = await NatsBus.connect(nats_server.url, "lease")
-        await bus.create_streams(lease_ttl_s=TTL_S)
-        await scenario(lambda: NatsLease(bus, request.node.name, ttl_s=TTL_S), asyncio.sleep)
-        await bus.create_streams()
-        await bus.close()
+        async with await NatsBus.connect(nats_server.url, "lease") as bus:
+            await bus.create_streams(lease_ttl_s=TTL_S)
+            await scenario(lambda: NatsLease(bus, request.node.name, ttl_s=TTL_S), asyncio.sleep)
+            await bus.create_streams()
 
     def run(scenario: Scenario) -> None:
         world = in_memory if request.param == "memory" else on_nats

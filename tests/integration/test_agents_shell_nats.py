@@ -22,7 +22,15 @@ def test_hydrates_hedges_and_stops_on_nats(own_nats_server: NatsServer) -> None:
 
 async def _live(url: str) -> None:
     world_bus, agent_bus = await NatsBus.connect(url, "world"), await NatsBus.connect(url, "gamma-0")
-    await world_bus.create_streams()
+    try:
+        await world_bus.create_streams()
+        await _hedge(world_bus, agent_bus)
+    finally:
+        await agent_bus.close()
+        await world_bus.close()
+
+
+async def _hedge(world_bus: NatsBus, agent_bus: NatsBus) -> None:
     feed, manager = ToyFeed(world_bus), ToyManager(world_bus)
     await manager.open()
     await feed.open()
@@ -30,22 +38,23 @@ async def _live(url: str) -> None:
         await feed.tick(symbol)
     await manager.give({f"gamma/{s}": "gamma-0" for s in SYMBOLS})
     stop = asyncio.Event()
-    agent = asyncio.create_task(run_agent(agent_bus, "gamma", 0, 7, WallClock(), stop))
-    await until(lambda: manager.state_of("gamma-0") == "hedging", 30.0, "hedging")
-    assert manager.beats["gamma-0"].loop == "uvloop.Loop"
-    took_ms = []
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run_agent(agent_bus, "gamma", 0, 7, WallClock(), stop))
+        await until(lambda: manager.state_of("gamma-0") == "hedging", 30.0, "hedging")
+        assert manager.beats["gamma-0"].loop == "uvloop.Loop"
+        took_ms = [await _tick_to_proposal_ms(feed, manager, 101.0 - (i % 2)) for i in range(40)]
+        print(f"tick to proposal over NATS: median {statistics.median(took_ms):.2f} ms")
+        assert statistics.median(took_ms) < 100.0
+        assert manager.proposals[-1].incarnation == 7 and manager.beats["gamma-0"].gaps == 0
+        stop.set()
+    await until(lambda: manager.state_of("gamma-0") == "stopped: asked to", what="a last word")
+
+
+async def _tick_to_proposal_ms(feed: ToyFeed, manager: ToyManager, future: float) -> float:
     loop = asyncio.get_running_loop()
-    for i in range(40):
-        before, began = len(manager.proposals), loop.time()
-        await feed.tick("AAA", 100.0 + (i % 2))
-        while len(manager.proposals) == before:
-            assert loop.time() - began < 5.0
-            await asyncio.sleep(0)
-        took_ms.append(1e3 * (loop.time() - began))
-    assert statistics.median(took_ms) < 100.0
-    assert manager.proposals[-1].incarnation == 7 and manager.beats["gamma-0"].gaps == 0
-    print(f"tick to proposal over NATS: median {statistics.median(took_ms):.2f} ms")
-    stop.set()
-    await agent
-    await agent_bus.close()
-    await world_bus.close()
+    before, began = len(manager.proposals), loop.time()
+    await feed.tick("AAA", future)
+    while len(manager.proposals) == before:
+        assert loop.time() - began < 5.0, "no proposal"
+        await asyncio.sleep(0)
+    return 1e3 * (loop.time() - began)

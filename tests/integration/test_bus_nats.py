@@ -5,17 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 import uvloop
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
+from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
 from common.errors import Conflict, Unavailable
 from deploy import nats_server as nats
 
 pytestmark = pytest.mark.live
+
+
+def run(scenario):
+    """Run a scenario with a way to connect whose connections are closed whatever happens."""
+
+    async def main():
+        async with AsyncExitStack() as stack:
+
+            async def connect(server, name="test"):
+                return await stack.enter_async_context(await NatsBus.connect(server.url, name))
+
+            await asyncio.wait_for(scenario(connect), 60)
+
+    uvloop.run(main())
 
 
 async def until(condition, timeout_s=10.0):
@@ -25,13 +41,13 @@ async def until(condition, timeout_s=10.0):
 
 
 def test_a_server_that_is_not_there_is_named_in_time(caplog):
-    async def scenario():
+    async def scenario(_):
         begun = time.monotonic()
         with pytest.raises(Unavailable, match=r"nats://127\.0\.0\.1:9 cannot be reached within 0\.5 s"):
             await NatsBus.connect("nats://me:secret@127.0.0.1:9", "test", timeout_s=0.5)
         assert time.monotonic() - begun < 3.0
 
-    uvloop.run(scenario())
+    run(scenario)
     assert "secret" not in caplog.text
     assert "Traceback" not in caplog.text
 
@@ -45,9 +61,9 @@ def test_values_watches_and_subscriptions_survive_a_killed_server(own_nats_serve
     caplog.set_level(logging.INFO)
     servers = [own_nats_server]
 
-    async def scenario():
-        reader = await NatsBus.connect(own_nats_server.url, "reader")
-        writer = await NatsBus.connect(own_nats_server.url, "writer")
+    async def scenario(connect):
+        reader = await connect(own_nats_server, "reader")
+        writer = await connect(own_nats_server, "writer")
         await writer.create_streams()
         budgets, beats = [], []
         await reader.watch(subjects.BUDGETS, lambda _, d: budgets.append(d))
@@ -65,59 +81,52 @@ def test_values_watches_and_subscriptions_survive_a_killed_server(own_nats_serve
         await writer.publish("hedgerow.heartbeat.x", b"alive")
         await until(lambda: beats == [b"alive"])
         assert await reader.get(subjects.BUDGETS) == b"2"
-        await reader.close()
-        await writer.close()
 
     try:
-        uvloop.run(scenario())
+        run(scenario)
     finally:
         servers[-1].stop()
     assert "Traceback" not in caplog.text
 
 
 def test_a_watcher_that_missed_the_news_reads_it_again(own_nats_server):
-    async def scenario():
-        reader = await NatsBus.connect(own_nats_server.url, "reader")
-        writer = await NatsBus.connect(own_nats_server.url, "writer")
+    async def scenario(connect):
+        reader = await connect(own_nats_server, "reader")
+        writer = await connect(own_nats_server, "writer")
         await writer.create_streams()
         got = []
         watch = await reader.watch(subjects.POSITIONS, lambda _, d: got.append(d))
         await watch.inner.unsubscribe()  # deaf from now on, as if messages were lost on the way
         await writer.put(subjects.POSITIONS, b"7")
         await until(lambda: got == [b"7"], timeout_s=4.0)
-        await writer.close()
-        await reader.close()
 
-    uvloop.run(scenario())
+    run(scenario)
 
 
 def test_a_server_that_stays_away_makes_put_and_request_unavailable(own_nats_server, monkeypatch):
     monkeypatch.setattr("common.bus.nats_bus.STORE_TIMEOUT_S", 0.5)
 
-    async def scenario():
-        bus = await NatsBus.connect(own_nats_server.url, "test")
+    async def scenario(connect):
+        bus = await connect(own_nats_server, "test")
         await bus.create_streams()
         lease = NatsLease(bus, ttl_s=1.5)
         assert await lease.try_acquire("me")
         own_nats_server.kill()
-        with pytest.raises(Unavailable, match="hedgerow.budgets"):
+        with pytest.raises(Unavailable, match=r"hedgerow\.budgets"):
             await bus.put(subjects.BUDGETS, b"1")
-        with pytest.raises(Unavailable, match="hedgerow.status"):
+        with pytest.raises(Unavailable, match=r"hedgerow\.status"):
             await bus.request(subjects.STATUS, b"", timeout_s=0.3)
         await bus.publish("hedgerow.heartbeat.x", b"dropped, no error")
         begun = time.monotonic()
         while await lease.renew():  # held until its time is up, lost then: nobody could have said so
             assert time.monotonic() - begun < 4.0
-        await bus.close()
 
-    uvloop.run(scenario())
+    run(scenario)
 
 
 def test_a_new_run_on_the_same_server_starts_empty_with_a_higher_token(nats_server):
-    from common.bus.nats_journal import NatsJournal
-
-    async def scenario():
-        bus = await NatsBus.connect(nats_server.url, "test")
+    async def scenario(connect):
+        bus = await connect(nats_server, "test")
         await bus.create_streams()
         journal = NatsJournal(bus)
         first = await journal.take_over("a")
@@ -129,6 +138,5 @@ def test_a_new_run_on_the_same_server_starts_empty_with_a_higher_token(nats_serv
         assert await journal.take_over("b") > first
         assert [x async for x in journal.read()] == []
         await journal.close()
-        await bus.close()
 
-    uvloop.run(scenario())
+    run(scenario)

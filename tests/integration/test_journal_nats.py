@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 import uvloop
@@ -13,6 +14,20 @@ from common.errors import Refused
 from deploy import nats_server as nats
 
 pytestmark = pytest.mark.live
+
+
+def run(scenario):
+    """Run a scenario with a way to connect whose connections are closed whatever happens."""
+
+    async def main():
+        async with AsyncExitStack() as stack:
+
+            async def connect(server, name="test"):
+                return await stack.enter_async_context(await NatsBus.connect(server.url, name))
+
+            await asyncio.wait_for(scenario(connect), 60)
+
+    uvloop.run(main())
 
 
 async def entries(journal):
@@ -36,9 +51,9 @@ def test_appends_across_two_kills_of_the_server_are_stored_once_in_order(own_nat
             await asyncio.sleep(0.1)
             servers.append(nats.start(own_nats_server.settings.folder))
 
-    async def scenario():
-        bus = await NatsBus.connect(own_nats_server.url, "leader")
-        other = await NatsBus.connect(own_nats_server.url, "standby")
+    async def scenario(connect):
+        bus = await connect(own_nats_server, "leader")
+        other = await connect(own_nats_server, "standby")
         await bus.create_streams()
         journal, standby = NatsJournal(bus), NatsJournal(other)
         await journal.take_over("leader")
@@ -55,11 +70,9 @@ def test_appends_across_two_kills_of_the_server_are_stored_once_in_order(own_nat
                 await asyncio.sleep(0.05)
         assert followed == list(range(count))
         await journal.close()
-        await other.close()
-        await bus.close()
 
     try:
-        uvloop.run(asyncio.wait_for(scenario(), 60))
+        run(scenario)
     finally:
         servers[-1].stop()
 
@@ -67,8 +80,8 @@ def test_appends_across_two_kills_of_the_server_are_stored_once_in_order(own_nat
 def test_leaders_that_depose_each_other_while_writing_leave_whole_runs(nats_server):
     """Each leader's stored entries are a prefix of what it appended, and nobody writes between another's."""
 
-    async def scenario():
-        buses = [await NatsBus.connect(nats_server.url, f"m{i}") for i in range(2)]
+    async def scenario(connect):
+        buses = [await connect(nats_server, f"m{i}") for i in range(2)]
         await buses[0].create_streams()
         await buses[0].clear()
         journals = [NatsJournal(bus) for bus in buses]
@@ -96,19 +109,18 @@ def test_leaders_that_depose_each_other_while_writing_leave_whole_runs(nats_serv
             mine = [i for t, i in stored if t == turn]
             assert mine == list(range(len(mine)))
         assert turns.count(7) == 400
-        for journal, bus in zip(journals, buses, strict=True):
+        for journal in journals:
             await journal.close()
-            await bus.close()
 
-    uvloop.run(asyncio.wait_for(scenario(), 60))
+    run(scenario)
 
 
 def test_too_much_waiting_and_too_large_entries_are_refused_not_forgotten(nats_server, monkeypatch):
     monkeypatch.setattr("common.bus.nats_journal.WAITING_BYTES_MAX", 1000)
     monkeypatch.setattr("common.bus.nats_journal.ENTRY_BYTES_MAX", 700)
 
-    async def scenario():
-        bus = await NatsBus.connect(nats_server.url, "test")
+    async def scenario(connect):
+        bus = await connect(nats_server, "test")
         await bus.create_streams()
         await bus.clear()
         journal = NatsJournal(bus)
@@ -123,6 +135,5 @@ def test_too_much_waiting_and_too_large_entries_are_refused_not_forgotten(nats_s
         await journal.flush()
         assert [len(data) async for data in journal.read()] == [600, 600]
         await journal.close()
-        await bus.close()
 
-    uvloop.run(scenario())
+    run(scenario)

@@ -1,0 +1,148 @@
+"""Figures of real runs: every process real, on loopback, steered and killed from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import ROOT, LiveRun, hedgerow
+from benchmarks.registry import Context, Row, bench
+
+READY_S = 120.0
+RUN_S = 400.0
+
+
+def fills_beyond(count: int) -> Any:
+    """A look at status: true once more than ``count`` fills are in."""
+    return lambda status: status["orders"]["fills"] if status["orders"]["fills"] > count else None
+
+
+def agent_back(name: str, old: int) -> Any:
+    """A look at status: the new incarnation of an agent once it hedges again."""
+
+    def look(status: dict[str, Any]) -> int | None:
+        agent = status["agents"].get(name, {})
+        fresh = agent.get("incarnation", old) != old and agent.get("state") == "hedging"
+        return int(agent["incarnation"]) if fresh else None
+
+    return look
+
+
+def leader_after(old: str) -> Any:
+    """A look at status: the new leader's name."""
+    return lambda status: (
+        status["leader"]["holder"] if status["leader"]["leading"] and status["leader"]["holder"] != old else None
+    )
+
+
+@bench(
+    "live.promise_violations",
+    "live.tick_to_order_p50",
+    "live.tick_to_order_p99",
+    "live.memory",
+    "live.fills",
+    "replay.identical",
+    what="`hedgerow live` on the default input, audited; its recording replayed",
+    minutes=4,
+)
+def default_run(context: Context) -> Iterable[Row]:
+    """One whole run of the default input, with the report, then ``hedgerow replay`` of its folder."""
+    folder = context.scratch / "default"
+    with LiveRun(folder) as run:
+        code = run.wait(RUN_S)
+    report = run.report()
+    live = report["live"]
+    yield Row(
+        "live.promise_violations",
+        f"promises broken in a run of {live['orders']} orders (exit code {code})",
+        len(report["promise_violations"]),
+        "violations",
+        "0",
+        code == 0 and not report["promise_violations"] and live["orders"] > 0,
+        samples=live["orders"],
+    )
+    for name in ("p50", "p99"):
+        value = live["tick_to_order_ms"][name]
+        what = f"tick to order at execution, {name}"
+        yield Row(f"live.tick_to_order_{name}", what, value, "ms", "", True, samples=live["tick_to_order_ms"]["samples"])
+    memory = round(live["memory_bytes"]["peak"] / 2**20)
+    yield Row("live.memory", "memory of all processes, proportional set size, peak", memory, "MiB", "", True)
+    yield Row("live.fills", "fills", live["fills"], "fills", "at least 1", live["fills"] > 0)
+    yield replay_row(folder)
+
+
+def replay_row(folder: Path) -> Row:
+    """Replay a run folder; holds if the order list is identical."""
+    done = subprocess.run([*hedgerow("replay", str(folder), "--json")], capture_output=True, text=True, cwd=ROOT)
+    what = "a recorded run replays to the identical order list, agents included"
+    verdict = "identical" if done.returncode == 0 else (done.stderr or done.stdout)[-200:]
+    return Row("replay.identical", what, verdict, "", "identical", done.returncode == 0)
+
+
+@bench(
+    "takeover.agent_back",
+    "takeover.leader",
+    "takeover.promise_violations",
+    what="kill -9 of an agent that owns risk, then of the leading manager, during a run",
+    minutes=4,
+)
+def takeover(context: Context) -> Iterable[Row]:
+    """One run at the default pace; both kills after the first fills."""
+    folder = context.scratch / "takeover"
+    with LiveRun(folder) as run:
+        run.until("first fills", fills_beyond(0), READY_S)
+        before = run.status() or {}
+        name, agent = next((n, a) for n, a in sorted(before["agents"].items()) if a["keys"])
+        os.kill(int(agent["pid"]), signal.SIGKILL)
+        _, agent_s = run.until(f"{name} back", agent_back(name, agent["incarnation"]), 30.0)
+        leader = (run.status() or before)["leader"]["holder"]
+        os.kill(run.pids()[leader], signal.SIGKILL)
+        _, leader_s = run.until("new leader", leader_after(leader), 30.0)
+        fills = (run.status() or before)["orders"]["fills"]
+        run.until("fills after the takeover", fills_beyond(fills), READY_S)
+        code = run.wait(RUN_S)
+    violations = run.report()["promise_violations"]
+    yield Row("takeover.agent_back", f"kill -9 of {name}: hedging again", round(agent_s, 2), "s", "3 or less", agent_s <= 3)
+    yield Row("takeover.leader", f"kill -9 of {leader}: the standby leads", round(leader_s, 2), "s", "3 or less", leader_s <= 3)
+    yield Row(
+        "takeover.promise_violations",
+        "promises broken in that run",
+        len(violations),
+        "violations",
+        "0",
+        code == 0 and not violations,
+    )
+
+
+def _book(context: Context, positions: int) -> Path:
+    path = context.scratch / f"book-{positions}.csv"
+    script = ROOT / "examples" / "make_books.py"
+    subprocess.run([sys.executable, str(script), "--positions", str(positions), "--out", str(path)], check=True, cwd=ROOT)
+    return path
+
+
+@bench(
+    "book.100.violations",
+    "book.100.memory",
+    "book.20000.violations",
+    "book.20000.memory",
+    what="the default input with a book of 100 and one of 20,000 positions",
+    minutes=8,
+)
+def books(context: Context) -> Iterable[Row]:
+    """One whole run each."""
+    for positions in (100, 20_000):
+        folder = context.scratch / f"book-{positions}"
+        with LiveRun(folder, "--book", str(_book(context, positions))) as run:
+            code = run.wait(RUN_S * 2)
+        report = run.report()
+        broken = len(report["promise_violations"])
+        what = f"{positions:,} positions: promises broken, {report['live']['fills']} fills (exit code {code})"
+        yield Row(f"book.{positions}.violations", what, broken, "violations", "0", code == 0 and broken == 0)
+        memory = round(report["live"]["memory_bytes"]["peak"] / 2**20)
+        yield Row(f"book.{positions}.memory", f"{positions:,} positions: memory of the system", memory, "MiB", "", True)

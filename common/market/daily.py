@@ -1,0 +1,74 @@
+"""Real daily series of the demo: S&P 500 and Nasdaq Composite OHLC and VIX closes, from the package ``arch``.
+
+The files inside the wheel (``arch.data.sp500``, ``.nasdaq``: Yahoo Finance; ``.vix``: FRED, VIXCLS) hold 1999-01-04 to
+2018-12-31 and 2014-01-03 to 2019-01-03. Nothing is filled: a day on which one of them is missing is not a session.
+*Tested by* tests/golden/test_market_demo.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from common.errors import Unavailable, UsageError
+from common.messages import F64
+
+#: Fewest daily returns before the window that make a year's covariance.
+RETURNS_MIN = 200
+
+
+@dataclass(frozen=True)
+class DailyWindow:
+    """Sessions of a window: days (d,), ohlc (2, d, 4) in points (S&P 500, Nasdaq), vix (d + 1,) closes, the first of
+    them before the window; returns_before (r, 2): daily log returns of the year before the first day.
+    """
+
+    days: tuple[date, ...]
+    ohlc: F64
+    vix: F64
+    returns_before: F64
+
+
+def load_window(start: date, end: date) -> DailyWindow:
+    """The sessions of a window. Raises ``Unavailable`` without ``arch``, ``UsageError`` outside the files."""
+    spx, nasdaq, vix = _frames()
+    both = spx.index.intersection(nasdaq.index).intersection(vix.index)
+    inside = both[(both >= _stamp(start)) & (both <= _stamp(end))]
+    before = vix.index[vix.index < _stamp(start)]
+    held = f"; the files hold {vix.index[0].date()} to {min(spx.index[-1], vix.index[-1]).date()}"
+    if not len(inside) or end > spx.index[-1].date():
+        raise UsageError(f"no sessions of the demo from {start} to {end}{held}")
+    if not len(before):
+        raise UsageError(f"no VIX close before {start}{held}")
+    columns = ["Open", "High", "Low", "Close"]
+    ohlc = np.stack([frame.loc[inside, columns].to_numpy(np.float64) for frame in (spx, nasdaq)])
+    returns = _returns_before(spx, nasdaq, start)
+    closes = np.concatenate([[float(vix[before[-1]])], vix.loc[inside].to_numpy(np.float64)])
+    return DailyWindow(tuple(stamp.date() for stamp in inside), ohlc, closes, returns)
+
+
+def _returns_before(spx: Any, nasdaq: Any, start: date) -> F64:
+    first = _stamp(start - timedelta(days=366))
+    closes = [f.loc[(f.index >= first) & (f.index < _stamp(start)), "Close"] for f in (spx, nasdaq)]
+    common = closes[0].index.intersection(closes[1].index)
+    returns = np.diff(np.log(np.stack([c.loc[common].to_numpy(np.float64) for c in closes], axis=1)), axis=0)
+    if len(returns) < RETURNS_MIN:
+        raise UsageError(f"{len(returns)} daily returns in the year before {start}; {RETURNS_MIN} are needed")
+    return np.asarray(returns)
+
+
+def _stamp(day: date) -> Any:
+    return np.datetime64(day)
+
+
+def _frames() -> tuple[Any, Any, Any]:
+    try:
+        from arch.data import nasdaq, sp500, vix
+    except ImportError as error:
+        raise Unavailable(
+            "the demo market needs the package arch: install the demo extra (pip install '.[demo]')"
+        ) from error
+    return sp500.load(), nasdaq.load(), vix.load()["vix"].dropna()

@@ -1,0 +1,143 @@
+"""The port of the order store and its in-memory form; ``sqlite_store`` holds the durable one. One contract, one suite.
+
+Contract
+- ``commit`` is one transaction: all records or none. A store that failed to commit must not be used any further.
+- Report sequences are gapless from 1, exec ids unique, an order is new exactly once: a commit that breaks one of these
+  raises ``errors.Refused`` and stores nothing.
+- Reads see what is committed and nothing else.
+
+*Tested by* tests/contract/test_venue_store.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from common.errors import Refused
+from common.messages import ExecutionReport, OrderState
+from execution.events import EpochRaised, NewOrder, Record, TradingSet
+from execution.orders import OrderRecord
+from execution.state import Stored
+
+
+class Store(Protocol):
+    """Orders, reports, epoch and trading state. Rows of orders count from 1 in the order of arrival."""
+
+    def load(self) -> Stored:
+        """Everything a core starts from."""
+        ...
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Store all of them, durably, or none. Raises ``errors.Refused`` if they contradict what is stored."""
+        ...
+
+    def get(self, ids: Iterable[str]) -> list[OrderRecord]:
+        """Records of these orders, those that exist."""
+        ...
+
+    def orders(self, *, open_only: bool, after_row: int, limit: int) -> list[tuple[int, OrderState]]:
+        """A page of (row, order), rows ascending from the one after ``after_row``."""
+        ...
+
+    def reports(self, first: int, limit: int) -> list[ExecutionReport]:
+        """At most ``limit`` reports with sequence ``first`` or later, ascending."""
+        ...
+
+    def close(self) -> None:
+        """Release it; may be called twice."""
+        ...
+
+
+class MemoryStore:
+    """For the lab and for tests: the same answers, gone with the process."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._records: list[OrderRecord] = []
+        self._reports: list[ExecutionReport] = []
+        self._fills: dict[str, None] = {}
+        self._epoch = EpochRaised(0, "")
+        self._trading = Stored().trading
+
+    def load(self) -> Stored:
+        """See ``Store.load``."""
+        position: dict[int, int] = {}
+        for report in self._reports:
+            if report.last_lots:
+                signed = report.side.sign * report.last_lots
+                position[report.instrument] = position.get(report.instrument, 0) + signed
+        return Stored(
+            epoch=self._epoch.epoch,
+            holder=self._epoch.holder,
+            trading=self._trading,
+            open_records=tuple(r for r in self._records if r.open),
+            position_lots=position,
+            last_sequence=len(self._reports),
+            last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
+            orders=len(self._records),
+            fills=len(self._fills),
+        )
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """See ``Store.commit``."""
+        self._verify(records)
+        for record in records:
+            match record:
+                case NewOrder(made):
+                    self._rows[made.order.client_order_id] = len(self._records)
+                    self._records.append(made)
+                case OrderRecord():
+                    self._records[self._rows[record.order.client_order_id]] = record
+                case ExecutionReport():
+                    self._reports.append(record)
+                    if record.last_lots:
+                        self._fills[record.exec_id] = None
+                case EpochRaised():
+                    self._epoch = record
+                case TradingSet():
+                    self._trading = record
+
+    def _verify(self, records: Sequence[Record]) -> None:
+        sequence, made, fills = len(self._reports), set[str](), set[str]()
+        for record in records:
+            match record:
+                case NewOrder(new):
+                    name = new.order.client_order_id
+                    if name in self._rows or name in made:
+                        raise Refused(f"order {name} is stored already")
+                    made.add(name)
+                case OrderRecord():
+                    name = record.order.client_order_id
+                    if name not in self._rows and name not in made:
+                        raise Refused(f"order {name} is not stored")
+                case ExecutionReport():
+                    sequence += 1
+                    if record.sequence != sequence:
+                        raise Refused(f"report {record.sequence} does not follow {sequence - 1}")
+                    if record.last_lots and (record.exec_id in self._fills or record.exec_id in fills):
+                        raise Refused(f"fill {record.exec_id} is stored already")
+                    if record.last_lots:
+                        fills.add(record.exec_id)
+
+    def get(self, ids: Iterable[str]) -> list[OrderRecord]:
+        """See ``Store.get``."""
+        return [self._records[self._rows[name]] for name in ids if name in self._rows]
+
+    def orders(self, *, open_only: bool, after_row: int, limit: int) -> list[tuple[int, OrderState]]:
+        """See ``Store.orders``."""
+        out: list[tuple[int, OrderState]] = []
+        for at in range(after_row, len(self._records)):
+            if len(out) == limit:
+                break
+            if self._records[at].open or not open_only:
+                out.append((at + 1, self._records[at].state))
+        return out
+
+    def reports(self, first: int, limit: int) -> list[ExecutionReport]:
+        """See ``Store.reports``."""
+        at = max(first, 1) - 1
+        return self._reports[at : at + limit]
+
+    def close(self) -> None:
+        """See ``Store.close``."""

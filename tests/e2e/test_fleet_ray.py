@@ -1,0 +1,192 @@
+"""The fleet with a real Ray and a real NATS: up, an actor killed, one hung, scaled, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import uvloop
+
+from common import subjects
+from common.bus.nats_bus import NatsBus
+from common.messages import Acknowledgement, Command
+from common.wire import codec
+from deploy.nats_server import NatsServer
+from tests.toy_world import SYMBOLS, ToyFeed, ToyManager, until
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+FLEET = "import sys; from agents.fleet import *; serve(FleetSettings(sys.argv[1], log_folder=sys.argv[2]))"
+AGENTS = ("cross_asset-0", "gamma-0", "gamma-1", "vega-0")
+
+
+@dataclass
+class World:
+    bus: NatsBus
+    feed: ToyFeed
+    manager: ToyManager
+    fleet: subprocess.Popen[bytes]
+
+    def hedging(self, *names: str) -> bool:
+        return all(self.manager.state_of(name) == "hedging" for name in names)
+
+    async def scale(self, kind: str, n: int) -> Acknowledgement:
+        command = Command(f"scale-{n}", "scale", "me", "test", json.dumps({"kind": kind, "n": n}))
+        data = await self.bus.request(subjects.control("scale"), codec.encode_command(command), timeout_s=60.0)
+        return codec.decode_acknowledgement(data)
+
+
+@asynccontextmanager
+async def a_world(url: str, folder: Path) -> AsyncIterator[World]:
+    bus = await NatsBus.connect(url, "world")
+    await bus.create_streams()
+    await bus.clear()
+    feed, manager = ToyFeed(bus), ToyManager(bus)
+    await manager.open({"shards": {"gamma": 2, "vega": 1, "cross_asset": 1}})
+    await feed.open()
+
+    async def tick() -> None:
+        for i in range(1_000_000):
+            for symbol in SYMBOLS:
+                await feed.tick(symbol, 100.0 + 0.01 * (i % 50))
+            await asyncio.sleep(0.05)
+
+    ticking = asyncio.create_task(tick())
+    with (folder / "fleet.log").open("wb") as log:
+        fleet = subprocess.Popen([sys.executable, "-c", FLEET, url, str(folder)], stdout=log, stderr=log)
+    try:
+        yield World(bus, feed, manager, fleet)
+    finally:
+        if fleet.poll() is None:
+            fleet.kill()
+        fleet.wait()
+        ticking.cancel()
+        await asyncio.wait([ticking])
+        await bus.close()
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def alive(processes: list[psutil.Process]) -> list[str]:
+    out = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                out.append(f"{process.pid} {process.name()}")
+    return out
+
+
+def argv(process: psutil.Process) -> list[str]:
+    """Command line; empty if it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def pss_mb(pid: int) -> float:
+    total = 0
+    for process in (psutil.Process(pid), *tree(pid)):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_full_info().pss
+    return total / 2**20
+
+
+def test_life_of_a_fleet(nats_server: NatsServer, tmp_path: Path) -> None:
+    uvloop.run(_life(nats_server.url, tmp_path))
+
+
+async def _life(url: str, folder: Path) -> None:
+    began = time.monotonic()
+    async with a_world(url, folder) as world:
+        await until(lambda: world.hedging(*AGENTS), 90.0, f"all hedging; {folder / 'fleet.log'}")
+        print(f"four agents hedging after {time.monotonic() - began:.1f} s, {pss_mb(world.fleet.pid):.0f} MB PSS")
+        assert {b.loop for b in world.manager.beats.values()} == {"uvloop.Loop"}
+        assert len({b.pid for b in world.manager.beats.values()}) == 4
+        await _kill_an_actor(world)
+        await _hang_an_actor(world)
+        await _scale_down_and_up(world)
+        await _kill_the_fleet(world)
+
+
+async def _kill_an_actor(world: World) -> None:
+    took_s = []
+    for name in ("gamma-0", "cross_asset-0", "vega-0"):
+        old = world.manager.beats[name]
+        os.kill(old.pid, signal.SIGKILL)
+        began = time.monotonic()
+        await until(lambda n=name, o=old: world.manager.beats[n].incarnation > o.incarnation, 20.0, f"{name} back")
+        back_s = time.monotonic() - began
+        await until(lambda n=name: world.hedging(n), 20.0, f"{name} hedging again")
+        took_s.append(time.monotonic() - began)
+        print(f"{name} back {back_s:.2f} s, hedging {took_s[-1]:.2f} s after kill -9")
+    assert world.manager.version == 1, "a restart moves no key"
+    # The bar is 3 s on a quiet machine; the benchmark holds it to that, a test beside others must not.
+    assert min(took_s) < 3.0 and max(took_s) < 8.0
+
+
+async def _hang_an_actor(world: World) -> None:
+    old = world.manager.beats["vega-0"]
+    os.kill(old.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    await until(lambda: world.manager.beats["vega-0"].incarnation > old.incarnation, 40.0, "vega-0 replaced")
+    print(f"a hung agent is replaced after {time.monotonic() - began:.1f} s")
+    await until(lambda: world.hedging("vega-0"), 20.0, "vega-0 hedging again")
+    assert not alive([psutil.Process(old.pid)] if psutil.pid_exists(old.pid) else [])
+
+
+async def _scale_down_and_up(world: World) -> None:
+    keys = {k for k in world.manager.owner if k.startswith("gamma/")}
+    for n in (1, 2, 1):
+        began = time.monotonic()
+        answer = await world.scale("gamma", n)
+        assert answer.accepted, answer.text
+        print(f"scale gamma {n}: {time.monotonic() - began:.2f} s: {answer.text}")
+        owners = {k: a for k, a in world.manager.owner.items() if k.startswith("gamma/")}
+        assert set(owners) == keys and len(set(owners.values())) == n
+        await until(lambda o=set(owners.values()): world.hedging(*o), 20.0, "the owners hedging")
+        running = {p.name() for p in tree(world.fleet.pid)}
+        assert "ray::AgentActor" in running
+    assert not (await world.scale("gamma", 0)).accepted
+
+
+async def _kill_the_fleet(world: World) -> None:
+    processes = tree(world.fleet.pid)
+    (folder,) = [Path(argv(p)[-1]) for p in processes if "agents.reaper" in argv(p)]
+    assert folder.exists()
+    world.fleet.kill()
+    began = time.monotonic()
+    await until(lambda: not alive(processes), 10.0, "nothing left of the fleet")
+    print(f"nothing left {time.monotonic() - began:.1f} s after kill -9 of the fleet")
+    assert not folder.exists()
+
+
+def test_sigterm_ends_agents_and_ray(nats_server: NatsServer, tmp_path: Path) -> None:
+    uvloop.run(_sigterm(nats_server.url, tmp_path))
+
+
+async def _sigterm(url: str, folder: Path) -> None:
+    async with a_world(url, folder) as world:
+        await until(lambda: world.hedging(*AGENTS), 90.0, f"all hedging; {folder / 'fleet.log'}")
+        processes = tree(world.fleet.pid)
+        world.fleet.terminate()
+        began = time.monotonic()
+        assert await asyncio.to_thread(world.fleet.wait, 10.0) == 0
+        print(f"clean stop in {time.monotonic() - began:.1f} s")
+        assert not alive(processes)
+        for name in AGENTS:
+            assert world.manager.state_of(name) == "stopped: asked to"

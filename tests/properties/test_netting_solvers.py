@@ -1,0 +1,187 @@
+"""The QP against two other solvers that are given the equations as written, and against its optimality conditions."""
+
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+import piqp
+import pytest
+
+from manager.netting import Problem, Solution, solve
+
+ITERATIONS = 20_000
+
+
+def random_problem(seed: int) -> Problem:
+    """Sizes, scales and tightness vary: caps, hard rows and the budget bind in many of them, some in none."""
+    rng = np.random.default_rng(seed)
+    f, m = int(rng.integers(1, 12)), int(rng.integers(1, 30))
+    unit = 10.0 ** rng.uniform(1, 6, f)
+    s = rng.normal(size=(f, m)) * (rng.random((f, m)) < 0.6) * unit[:, None]
+    s[np.arange(f), rng.integers(0, m, f)] += unit
+    cost = rng.uniform(1.0, 60.0, m)
+    root = rng.normal(size=(f, f + 2))
+    corr = root @ root.T
+    sd = np.sqrt(np.diag(corr))
+    corr = 0.8 * corr / np.outer(sd, sd) + 0.2 * np.eye(f)
+    scale = np.sqrt(10.0 ** rng.uniform(-3, 1, f)) / unit
+    weighs = rng.random(f) < 0.7
+    exposure = rng.normal(size=f) * unit * 40.0
+    half = rng.uniform(0.0, 20.0, f) * unit
+    half[rng.random(f) < 0.1] = 0.0
+    cap = rng.integers(0, 40, (2, m)).astype(float)
+    up, down = np.maximum(s, 0.0), np.maximum(-s, 0.0)
+    hard = unit * 10.0 ** rng.uniform(1, 4)
+    rows = np.vstack([np.hstack([up, down]), np.hstack([down, up]), np.concatenate([cost, cost])[None]])
+    budget = float(cost @ cap.max(axis=0)) * rng.uniform(0.02, 1.5)
+    room = np.concatenate([np.maximum(hard - exposure, 0.0), np.maximum(hard + exposure, 0.0), [budget]])
+    return Problem(
+        exposure=exposure,
+        lower=np.where(rng.random(f) < 0.05, -np.inf, -half),
+        upper=half,
+        kink=np.where(weighs, rng.uniform(0.5, 6.0, f) * cost.mean() / unit, 0.0),
+        risk=scale[:, None] * corr * scale[None, :] * cost.mean(),
+        sensitivity=s,
+        cost=cost,
+        impact=cost * 10.0 ** rng.uniform(-5, -1, m),
+        buy_cap=cap[0],
+        sell_cap=cap[1],
+        rows=rows,
+        room=room,
+        spread=0.2,
+    )
+
+
+def true_value(p: Problem, lots: np.ndarray) -> float:
+    """Objective of a trade with the best r for it, by a solver of its own: min over t in the box of w|e - t| + ½(e-t)'W(e-t)."""
+    e = p.exposure + p.sensitivity @ lots
+    unit = np.abs(p.sensitivity).max(axis=1)
+    r = cp.Variable(len(e))
+    residual = cp.multiply(unit, r)
+    upper = np.isfinite(p.upper)
+    lower = np.isfinite(p.lower)
+    chol = np.linalg.cholesky(p.risk)
+    problem = cp.Problem(
+        cp.Minimize(p.kink @ cp.abs(residual) + 0.5 * cp.sum_squares(chol.T @ residual)),
+        [((e - residual) / unit)[upper] <= (p.upper / unit)[upper], ((e - residual) / unit)[lower] >= (p.lower / unit)[lower]],
+    )
+    problem.solve(solver=cp.CLARABEL)
+    size = np.abs(lots)
+    return float(p.cost @ size + 0.5 * p.impact @ size**2 + problem.value)
+
+
+def by_piqp(p: Problem) -> float:
+    """z signed parts and r parts as variables, the Hessian as in the equations (PIQP takes semidefinite ones)."""
+    f, m = p.sensitivity.shape
+    unit = np.abs(p.sensitivity).max(axis=1)
+    w = p.risk * np.outer(unit, unit)
+    h = np.zeros((2 * (m + f), 2 * (m + f)))
+    h[: 2 * m, : 2 * m] = np.diag(np.concatenate([p.impact, p.impact]))
+    sign = np.hstack([np.eye(f), -np.eye(f)])
+    h[2 * m :, 2 * m :] = sign.T @ w @ sign
+    c = np.concatenate([p.cost, p.cost, p.kink * unit, p.kink * unit])
+    s = p.sensitivity / unit[:, None]
+    net = np.hstack([s, -s, -np.eye(f), np.eye(f)])
+    size = np.maximum(np.abs(p.rows).max(axis=1), 1e-9)
+    g = np.vstack([net, np.hstack([p.rows / size[:, None], np.zeros((len(p.rows), 2 * f))])])
+    hu = np.concatenate([(p.upper - p.exposure) / unit, p.room / size])
+    hl = np.concatenate([(p.lower - p.exposure) / unit, np.full(len(p.rows), -np.inf)])
+    xl, xu = np.zeros(len(c)), np.concatenate([p.buy_cap, p.sell_cap, np.full(2 * f, np.inf)])
+    solver = piqp.DenseSolver()
+    solver.settings.eps_abs = solver.settings.eps_rel = 1e-10
+    solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = 1e-10
+    solver.settings.max_iter = 1_000
+    solver.setup(h, c, None, None, g, hl, hu, xl, xu)
+    solver.solve()
+    return float(solver.result.info.primal_obj)
+
+
+def by_clarabel(p: Problem) -> float:
+    f, m = p.sensitivity.shape
+    unit = np.abs(p.sensitivity).max(axis=1)
+    buy, sell, r = cp.Variable(m, nonneg=True), cp.Variable(m, nonneg=True), cp.Variable(f)
+    root = np.linalg.cholesky(p.risk * np.outer(unit, unit)).T
+    after = p.exposure / unit + (p.sensitivity / unit[:, None]) @ (buy - sell) - r
+    lower = np.isfinite(p.lower)
+    size = np.maximum(np.abs(p.rows).max(axis=1), 1e-9)
+    cost = p.cost @ (buy + sell) + 0.5 * (p.impact @ (cp.square(buy) + cp.square(sell)))
+    problem = cp.Problem(
+        cp.Minimize(cost + (p.kink * unit) @ cp.abs(r) + 0.5 * cp.sum_squares(root @ r)),
+        [
+            after <= p.upper / unit,
+            after[lower] >= (p.lower / unit)[lower],
+            buy <= p.buy_cap,
+            sell <= p.sell_cap,
+            (p.rows / size[:, None]) @ cp.hstack([buy, sell]) <= p.room / size,
+        ],
+    )
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    return float(problem.value)
+
+
+def assert_feasible(p: Problem, s: Solution) -> None:
+    both = np.concatenate([np.maximum(s.lots, 0.0), np.maximum(-s.lots, 0.0)])
+    assert (both <= np.concatenate([p.buy_cap, p.sell_cap]) + 1e-9).all()
+    assert (p.rows @ both <= p.room + 1e-7 * np.maximum(np.abs(p.rows).max(axis=1), p.room)).all()
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_same_objective_as_piqp_on_200_problems(block: int) -> None:
+    for seed in range(20 * block, 20 * block + 20):
+        p = random_problem(seed)
+        s = solve(p, ITERATIONS)
+        assert not s.failure
+        assert_feasible(p, s)
+        expected = by_piqp(p)
+        assert true_value(p, s.lots) == pytest.approx(expected, rel=1e-7, abs=1e-6), seed
+
+
+def test_same_objective_as_cvxpy_with_clarabel() -> None:
+    for seed in range(1_000, 1_040):
+        p = random_problem(seed)
+        assert true_value(p, solve(p, ITERATIONS).lots) == pytest.approx(by_clarabel(p), rel=1e-7, abs=1e-6), seed
+
+
+def test_price_is_what_one_more_unit_of_exposure_would_cost() -> None:
+    """The dual against a finite difference of PIQP's optimal value, where the optimum is smooth."""
+    checked = 0
+    for seed in range(60):
+        p = random_problem(seed)
+        s = solve(p, ITERATIONS)
+        for i in range(min(3, len(p.exposure))):
+            step = 1e-3 * np.abs(p.sensitivity[i]).max()
+            values = []
+            for sign in (1.0, -1.0):
+                e = p.exposure.copy()
+                e[i] += sign * step
+                # Rows are in terms of the trade alone: moved exposure leaves their room as it is.
+                values.append(by_piqp(_with_exposure(p, e)))
+            left, right = (by_piqp(p) - values[1]) / step, (values[0] - by_piqp(p)) / step
+            if abs(left - right) < 1e-4 * max(abs(left), abs(right), 1e-12):
+                assert s.price[i] == pytest.approx(0.5 * (left + right), rel=1e-3, abs=1e-3 * p.cost.mean() / step * 1e-3)
+                checked += 1
+    assert checked > 60
+
+
+def _with_exposure(p: Problem, exposure: np.ndarray) -> Problem:
+    from dataclasses import replace
+
+    return replace(p, exposure=exposure)
+
+
+def test_warm_start_moves_no_optimum() -> None:
+    rng = np.random.default_rng(7)
+    for seed in range(50):
+        p = random_problem(seed)
+        near = _with_exposure(p, p.exposure * (1.0 + 0.05 * rng.normal(size=len(p.exposure))))
+        cold = solve(p, ITERATIONS)
+        other = solve(near, ITERATIONS)
+        warm = solve(p, ITERATIONS, (other.lots, other.price))
+        assert not warm.failure
+        np.testing.assert_allclose(warm.lots, cold.lots, atol=1e-6)
+
+
+def test_iteration_limit_is_named_not_hidden() -> None:
+    s = solve(random_problem(3), 1)
+    assert "exit flag" in s.failure
+    assert not s.lots.any()
