@@ -28,7 +28,6 @@ import ray
 import uvloop
 from ray.exceptions import RayError
 
-from agents.shell import run_agent
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.errors import Unavailable, UsageError
@@ -117,6 +116,8 @@ class AgentActor:
             os._exit(1)
 
     async def _live(self) -> None:
+        from agents.shell import run_agent  # numba and all kernels: the fleet process, which imports this, needs none
+
         self._loop = asyncio.get_running_loop()
         bus = await self._connect()
         if bus is None:
@@ -175,7 +176,7 @@ class RayHost:
         ray.init(
             address=LOCAL,
             namespace=NAMESPACE,
-            num_cpus=1,
+            num_cpus=os.cpu_count(),  # as many workers start at once; actors take none
             resources={resource_of(kind): LOCAL_SHARDS for kind in KINDS},
             object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=False,
@@ -200,9 +201,18 @@ class RayHost:
             max_task_retries=0,
         ).remote(kind, shard, self.place)
 
-    def replace(self, name: str) -> None:
-        """End a hung process hard; Ray starts the actor again."""
-        ray.kill(self._actors[name], no_restart=False)
+    def replace(self, name: str, pid: int) -> None:
+        """End a hung process hard; Ray starts the actor again. ``pid`` as its last heartbeat said, 0 if it sent none.
+
+        A process of an embedded Ray is killed by its pid: ``ray.kill`` waits about six seconds for one that does not
+        listen, and would hit the new process of an actor that is just restarting.
+        """
+        if self.embedded and pid:
+            for process in psutil.Process().children(recursive=True):
+                if process.pid == pid:
+                    process.kill()
+        else:
+            ray.kill(self._actors[name], no_restart=False)
 
     def stop(self, name: str, timeout_s: float) -> None:
         """Let the agent say goodbye, then end its actor for good."""

@@ -53,8 +53,8 @@ class AgentHost(Protocol):
         """Start an agent, or adopt the one that runs under this name."""
         ...
 
-    def replace(self, name: str) -> None:
-        """End its process hard and have it started again."""
+    def replace(self, name: str, pid: int) -> None:
+        """End its process (``pid`` if it has ever spoken, else 0) hard and have it started again."""
         ...
 
     def stop(self, name: str, timeout_s: float) -> None:
@@ -72,8 +72,8 @@ class FleetSettings:
     stop_agents: bool = True
 
 
-def serve(settings: FleetSettings, stop: asyncio.Event | None = None) -> None:
-    """Be the fleet process until SIGTERM, SIGINT or ``stop``. Call it in the main thread.
+def serve(settings: FleetSettings) -> None:
+    """Be the fleet process until SIGTERM or SIGINT. Call it in the main thread.
 
     Raises ``errors.Unavailable`` within seconds if Ray or NATS cannot be reached, ``errors.UsageError`` for an
     address that makes no sense.
@@ -86,13 +86,13 @@ def serve(settings: FleetSettings, stop: asyncio.Event | None = None) -> None:
     uvloop.run(check_nats())
     host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder))
     try:
-        uvloop.run(_serve(settings, host, stop or asyncio.Event()))
+        uvloop.run(_serve(settings, host))
     finally:
         host.close()
 
 
-async def _serve(settings: FleetSettings, host: AgentHost, stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
+async def _serve(settings: FleetSettings, host: AgentHost) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     bus = await NatsBus.connect(settings.nats_url, "fleet")
@@ -113,6 +113,7 @@ class Fleet:
         self._rules = rules or Rules()
         self._stop_agents = stop_agents
         self._scaling = asyncio.Lock()
+        self._opens_ns = 0
         self._refused = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -143,10 +144,12 @@ class Fleet:
                 parts = [await self._bus.get(s) for s in (subjects.UNIVERSE, subjects.BOOK, subjects.CONFIG)]
                 if all(part is not None for part in parts):
                     universe, book, config = (part for part in parts if part is not None)
+                    settings = json.loads(config)
+                    self._opens_ns = min((opens for opens, _ in settings.get("sessions", ())), default=0)
                     return (
                         codec.decode_universe(universe),
                         codec.decode_book(book),
-                        AgentsConfig.model_validate(json.loads(config)["agents"]),
+                        AgentsConfig.model_validate(settings["agents"]),
                     )
             await asyncio.sleep(STEP_S)
         return None
@@ -161,19 +164,20 @@ class Fleet:
     def _on_heartbeat(self, _subject: str, data: bytes) -> None:
         beat = codec.decode_heartbeat(data)
         name = beat.header.source
+        self.known.hear_anybody(self._clock.wall_ns(), self._rules)
         if name.rpartition("-")[0] in KINDS:
             now_ns, wall_ns = beat.header.event_time_ns, self._clock.wall_ns()
-            self.known.hear(name, Beat(beat.incarnation, wall_ns, now_ns, beat.assignment_version, beat.state))
+            self.known.hear(name, Beat(beat.incarnation, wall_ns, now_ns, beat.assignment_version, beat.pid))
 
     async def _market_now_ns(self, universe: Universe) -> int:
-        """Market time from the agents, else from the feed; 0 if nobody knows it yet."""
+        """Market time from the agents, else from the feed, else the first open of the run; 0 if nobody knows it yet."""
         now_ns = max((beat.now_ns for beat in self.known.beats.values()), default=0)
         if not now_ns:
             with contextlib.suppress(Unavailable, Refused):
                 subject = subjects.snapshot(universe.symbols[0])
                 data = await self._bus.request(subject, b"", timeout_s=REQUEST_TIMEOUT_S)
                 now_ns = codec.decode_quote_batch(data).header.event_time_ns
-        return now_ns
+        return now_ns or self._opens_ns
 
     # -- control ---------------------------------------------------------------------------------------------------
 
@@ -195,7 +199,8 @@ class Fleet:
                 known.started[name] = self._clock.wall_ns()
             case Replace(name, why):
                 log.warning("%s: it is ended and started again", why)
-                await asyncio.to_thread(self._host.replace, name)
+                beat = known.beats.get(name)
+                await asyncio.to_thread(self._host.replace, name, beat.pid if beat else 0)
                 known.replaced[name] = known.replaced.get(name, (0, 0))[0] + 1, self._clock.wall_ns()
             case Stop(name):
                 await asyncio.to_thread(self._host.stop, name, STOP_TIMEOUT_S)

@@ -25,7 +25,7 @@ class Rules:
     """
 
     fresh_ns: int = 1_000 * NS_PER_MS
-    hung_ns: int = 6 * NS_PER_S
+    hung_ns: int = 4 * NS_PER_S
     start_ns: int = 30 * NS_PER_S
     takeover_ns: int = 10 * NS_PER_S
     max_replacements: int = 3
@@ -40,7 +40,7 @@ class Beat:
     wall_ns: int
     now_ns: int
     assignment_version: int
-    state: str
+    pid: int
 
 
 @dataclass(slots=True)
@@ -48,7 +48,8 @@ class Known:
     """Everything the fleet knows; owner: `agents.fleet.Fleet`.
 
     ``started``: agent to wall time of its start; ``replaced``: number and wall time of replacements since its last
-    heartbeat. ``keys`` is empty until the market's time is known.
+    heartbeat. ``keys`` is empty until the market's time is known. ``heard_ns``: last heartbeat of anybody, managers
+    included; ``resumed_ns``: when one came after a silence of all, which was the bus's and says nothing of an agent.
     """
 
     desired: dict[str, int]
@@ -58,6 +59,14 @@ class Known:
     started: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, tuple[int, int]] = field(default_factory=dict)
     beats: dict[str, Beat] = field(default_factory=dict)
+    heard_ns: int = 0
+    resumed_ns: int = 0
+
+    def hear_anybody(self, wall_ns: int, rules: Rules) -> None:
+        """Somebody beats, so the bus works."""
+        if wall_ns - self.heard_ns > rules.fresh_ns:
+            self.resumed_ns = wall_ns
+        self.heard_ns = wall_ns
 
     def hear(self, name: str, beat: Beat) -> None:
         """Take a heartbeat in, unless it is of an older incarnation: a replaced process that is still alive."""
@@ -111,10 +120,14 @@ Step = Start | Replace | Assign | Stop | GiveUp
 
 
 def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
-    """Steps to take now. At most one ``Assign``; no ``Stop`` of an agent that still owns a key."""
+    """Steps to take now. At most one ``Assign``; no ``Stop`` of an agent that still owns a key.
+
+    While nobody at all is heard the bus is to blame, and nobody is replaced.
+    """
     wanted = [name for kind in KINDS for name in known.agents(kind)]
     steps: list[Step] = [Start(name) for name in wanted if name not in known.started]
-    for name in wanted:
+    bus_works = wall_ns - known.heard_ns <= rules.fresh_ns
+    for name in wanted if bus_works else ():
         attempts, replaced_ns = known.replaced.get(name, (0, 0))
         silent_ns = _silent_ns(known, name, wall_ns)
         waited_ns = min(silent_ns, wall_ns - replaced_ns)
@@ -198,8 +211,8 @@ def _has_spoken(known: Known, name: str) -> bool:
 
 
 def _silent_ns(known: Known, name: str, wall_ns: int) -> int:
-    """Since the last heartbeat or start, whichever is later; 0 for an agent that was never started."""
+    """Since its last heartbeat, its start, or the bus's return, whichever is latest; 0 if it was never started."""
     if name not in known.started:
         return 0
     beat = known.beats.get(name)
-    return wall_ns - max(known.started[name], beat.wall_ns if beat else 0)
+    return wall_ns - max(known.started[name], known.resumed_ns, beat.wall_ns if beat else 0)

@@ -1,8 +1,8 @@
 """What an agent knows about prices: volatilities of the quotes that arrived, smiles, Greeks of any contract.
 
 The maths stands in ``common/kernels/surface.py``; here are the tables it works on and the rules of when. American
-options (E-mini) are priced as Black-76: on a future with carry 0 and a rate near 0 the early-exercise premium is a
-few hundredths of a per cent of the premium, which is stated and not modelled.
+options (E-mini) are priced as Black-76. What early exercise adds is at most e^(rτ) - 1 of the European premium (0.4 %
+for three months at 1.6 %), since the future is a martingale and the payoff convex; it is stated and not modelled.
 *Tested by* tests/unit/test_agents_pricing.py against a QuantLib portfolio.
 """
 

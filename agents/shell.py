@@ -235,9 +235,10 @@ class AgentShell:
         for symbol in self._quotes:
             source = subjects.feed_source(symbol)
             seen = self._state.snapshot.sources.get(source)
-            if seen is not None and seen.gapped:  # also where ``step`` has forgotten what it knew
-                self._gates[source].waiting = True
-            if self._gates[source].waiting and symbol not in self._asking:
+            gate = self._gates[source]
+            # ``step`` may have forgotten what it knew (its record was full), which the gate cannot see.
+            gate.waiting |= seen.gapped if seen is not None else gate.sequence > 0
+            if gate.waiting and symbol not in self._asking:
                 self._asking[symbol] = tasks.create_task(self._ask_for_snapshot(symbol))
 
     async def _ask_for_snapshot(self, symbol: str) -> None:

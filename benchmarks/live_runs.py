@@ -22,11 +22,16 @@ def fills_beyond(count: int) -> Any:
     return lambda status: status["orders"]["fills"] if status["orders"]["fills"] > count else None
 
 
+def agents_of(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Agents by name."""
+    return {a["agent"]: a for a in status["agents"]}
+
+
 def agent_back(name: str, old: int) -> Any:
     """A look at status: the new incarnation of an agent once it hedges again."""
 
     def look(status: dict[str, Any]) -> int | None:
-        agent = status["agents"].get(name, {})
+        agent = agents_of(status).get(name, {})
         fresh = agent.get("incarnation", old) != old and agent.get("state") == "hedging"
         return int(agent["incarnation"]) if fresh else None
 
@@ -97,7 +102,7 @@ def takeover(context: Context) -> Iterable[Row]:
     with LiveRun(folder) as run:
         run.until("first fills", fills_beyond(0), READY_S)
         before = run.status() or {}
-        name, agent = next((n, a) for n, a in sorted(before["agents"].items()) if a["keys"])
+        name, agent = next((n, a) for n, a in sorted(agents_of(before).items()) if a["keys"])
         os.kill(int(agent["pid"]), signal.SIGKILL)
         _, agent_s = run.until(f"{name} back", agent_back(name, agent["incarnation"]), 30.0)
         leader = (run.status() or before)["leader"]["holder"]

@@ -12,9 +12,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.config import AgentsConfig
 from common.errors import InputError, Problem
@@ -33,12 +33,18 @@ class LiveConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    speed: float | None = Field(None, gt=0, description="Market seconds per wall second; none takes the market's own.")
-    wall_seconds: float = Field(90.0, gt=0, description="With no speed given: how long the whole market should take.")
-    duration_s: float | None = Field(None, gt=0, description="Wall seconds after which the run ends; none: at its end.")
-    managers: int = Field(2, ge=1, le=5, description="Manager processes; the first to get the lease leads.")
-    nats_url: str | None = Field(None, description="An external NATS; none embeds one.")
-    ray_address: str | None = Field(None, description="An external Ray; none embeds one.")
+    speed: float | None = Field(
+        default=None, gt=0, description="Market seconds per wall second; none takes the market's own."
+    )
+    wall_seconds: float = Field(
+        default=90.0, gt=0, description="With no speed given: how long the whole market should take."
+    )
+    duration_s: float | None = Field(
+        default=None, gt=0, description="Wall seconds after which the run ends; none: at its end."
+    )
+    managers: int = Field(default=2, ge=1, le=5, description="Manager processes; the first to get the lease leads.")
+    nats_url: str | None = Field(default=None, description="An external NATS; none embeds one.")
+    ray_address: str | None = Field(default=None, description="An external Ray; none embeds one.")
 
 
 class RunConfig(BaseModel):
@@ -47,27 +53,13 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     market: MarketConfig = MarketConfig()
-    book: Path | None = Field(None, description="Opening book; none takes the market's example.")
-    limits: Path = Field(EXAMPLES / "limits.toml", description="Risk managers' limits.")
+    book: Path | None = Field(default=None, description="Opening book; none takes the market's example.")
+    limits: Path = Field(default=EXAMPLES / "limits.toml", description="Risk managers' limits.")
     agents: AgentsConfig = AgentsConfig()
     manager: ManagerConfig = ManagerConfig()
-    execution_limits: Path = Field(EXAMPLES / "execution_limits.toml", description="Limits of the last checks.")
+    execution_limits: Path = Field(default=EXAMPLES / "execution_limits.toml", description="Limits of the last checks.")
     paper: PaperConfig = PaperConfig()
     live: LiveConfig = LiveConfig()
-
-    @model_validator(mode="after")
-    def _book_is_known(self) -> Self:
-        if self.book is None and self.market.name not in DEFAULT_BOOKS:
-            raise ValueError(f"market {self.market.name!r} has no example book: give one (--book FILE)")
-        return self
-
-    @property
-    def book_path(self) -> Path:
-        """The opening book to load."""
-        return self.book if self.book is not None else EXAMPLES / DEFAULT_BOOKS[self.market.name]
-
-
-DEFAULT_BOOKS = {"demo": "demo_book.csv", "es-options": "es_book.csv"}
 
 
 def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> RunConfig:

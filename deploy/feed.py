@@ -20,15 +20,18 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from common import subjects
 from common.clock import SleepingClock
-from common.errors import Refused, UsageError
+from common.errors import Conflict, Refused, UsageError
+from common.market.recorded import RecordedMarket, Recorder
 from common.messages import Header, Heartbeat, QuoteBatch
 from common.ports import Bus, MarketSource
 from common.snapshot import MarketSnapshot
 from common.units import NS_PER_MS, NS_PER_S
+from common.universe import Book
 from common.wire.codec import encode_heartbeat, encode_quote_batch
 
 NAME: Final = "feed"
@@ -42,15 +45,15 @@ _YIELD_EVERY: Final = 64
 
 
 class Recording(Protocol):
-    """Where published batches are kept; ``common.market.recorded.Recorder`` is one."""
+    """Where published batches are kept; ``common.market.recorded.Recorder`` is one, see ``open_recording``."""
 
     @property
     def batches(self) -> int:
         """Whole batches in it, those of an earlier process included."""
         ...
 
-    def append(self, batch: QuoteBatch) -> None:
-        """Keep one batch; it must survive a kill of this process once this returns."""
+    def append_encoded(self, payload: bytes) -> None:
+        """Keep one batch as it is published; it must survive a kill of this process once this returns."""
         ...
 
 
@@ -87,7 +90,42 @@ class FeedResult:
     ended: bool
 
 
+def open_recording(path: Path, source: MarketSource, book: Book) -> Recorder:
+    """A recorder at ``path`` that begins with what is recorded there already, a tail that a kill tore off left out.
+
+    The old recording stays until a whole copy of it has taken its place, so this too may be killed. Raises
+    ``errors.Conflict`` if it is a recording of other instruments, ``errors.InputError`` if it is damaged.
+    """
+    if not path.exists():
+        return Recorder(path, source, book, flush_every=1)
+    old = RecordedMarket(path)
+    if old.universe.instrument_id != source.universe.instrument_id:
+        raise Conflict(f"{path}: a recording of other instruments is there")
+    copy = path.with_name(f"{path.name}.resuming")
+    copy.unlink(missing_ok=True)
+    recorder = Recorder(copy, source, book, flush_every=1)
+    for batch in old.batches():
+        recorder.append(batch)
+    copy.replace(path)
+    return recorder
+
+
 async def run_feed(
+    source: MarketSource,
+    bus: Bus,
+    *,
+    speed: float,
+    recording: Path,
+    book: Book,
+    clock: SleepingClock,
+    stop: asyncio.Event,
+) -> FeedResult:
+    """``feed`` into the recording at that path, going on with it if it is there."""
+    with open_recording(recording, source, book) as recorder:
+        return await feed(source, bus, speed=speed, recorder=recorder, clock=clock, stop=stop)
+
+
+async def feed(
     source: MarketSource, bus: Bus, *, speed: float, recorder: Recording, clock: SleepingClock, stop: asyncio.Event
 ) -> FeedResult:
     """Feed until ``stop`` is set. ``speed`` > 0, market seconds per wall second; ``math.inf`` publishes without waiting.
@@ -96,21 +134,21 @@ async def run_feed(
     """
     if not speed > 0:
         raise UsageError(f"--speed must be above 0, not {speed:g}")
-    feed = _Feed(source, bus, speed, recorder, clock, stop)
-    batches = await feed.resume()
-    server = await bus.serve(subjects.snapshot("*"), feed.answer)
-    beats = asyncio.create_task(feed.beat())
+    part = _Feed(source, bus, speed, recorder, clock, stop)
+    batches = await part.resume()
+    server = await bus.serve(subjects.snapshot("*"), part.answer)
+    beats = asyncio.create_task(part.beat())
     try:
-        await feed.wait_for_start()
-        await feed.publish_all(batches)
+        await part.wait_for_start()
+        await part.publish_all(batches)
         if not stop.is_set():
-            await feed.announce_end()
+            await part.announce_end()
         await stop.wait()
     finally:
         beats.cancel()
         await asyncio.gather(beats, return_exceptions=True)
         await server.stop()
-    return feed.result()
+    return part.result()
 
 
 class _Feed:
@@ -192,10 +230,11 @@ class _Feed:
 
     async def _publish(self, batch: QuoteBatch, due_ns: int) -> None:
         stamped = self._stamped(batch)
-        self._recorder.append(stamped)
+        payload = encode_quote_batch(stamped)
+        self._recorder.append_encoded(payload)
         self._snapshot.apply(stamped)
         symbol = batch.header.source.removeprefix(subjects.feed_source(""))
-        await self._bus.publish(subjects.quotes(symbol), encode_quote_batch(stamped))
+        await self._bus.publish(subjects.quotes(symbol), payload)
         self._published += 1
         self._lag_ns = 0 if math.isinf(self._speed) else stamped.header.receive_time_ns - due_ns
         self._max_lag_ns = max(self._max_lag_ns, self._lag_ns)

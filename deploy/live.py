@@ -26,7 +26,7 @@ from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
 from common.clock import WallClock
 from common.errors import HedgerowError, Refused, Unavailable
-from common.wire.delimited import write_delimited
+from common.wire.delimited import write_messages
 from deploy import control, nats_server
 from deploy.config import RunConfig
 from deploy.processes import ChildSpec, Ended, Supervisor
@@ -186,7 +186,7 @@ class Launcher:
         if not status["execution"]["reachable"]:
             return "execution"
         wanted = sum(self.prepared.settings.agents.shards.values())
-        agents = {n: a for n, a in status["agents"].items() if a.get("keys")}
+        agents = [a for a in status["agents"] if a["keys"]]
         if len(agents) < wanted:
             return f"agents ({len(agents)} of {wanted} have their keys)"
         return ""
@@ -203,7 +203,7 @@ class Launcher:
             why = "stopped by Ctrl-C" if self.interrupted else "end of the run"
             text = await control.act(bus, control.command("kill", why, {}))
             self.last_status = await self._settled(bus)
-            open_orders = self.last_status["orders"]["working"]
+            open_orders = self.last_status["orders"]["open"]
             self.console.print(f"{text}; {open_orders} orders still working", highlight=False)
         except HedgerowError as error:
             self.console.print(f"could not confirm the stop: {error}", highlight=False)
@@ -213,7 +213,7 @@ class Launcher:
         deadline = asyncio.get_running_loop().time() + QUIET_TIMEOUT_S
         while True:
             status = await control.status(bus)
-            if status["orders"]["working"] == 0 or asyncio.get_running_loop().time() > deadline:
+            if status["orders"]["open"] == 0 or asyncio.get_running_loop().time() > deadline:
                 (self.folder / "status.json").write_text(json.dumps(status, indent=2) + "\n")
                 return status
             await asyncio.sleep(0.1)
@@ -221,12 +221,7 @@ class Launcher:
 
 async def export_journal(bus: NatsBus, path: Path) -> int:
     """Write every journal entry to a file, length-delimited; returns how many."""
-    count = 0
-    with path.open("wb") as out:
-        async for data in NatsJournal(bus).read(1):
-            write_delimited(out, data)
-            count += 1
-    return count
+    return write_messages(path, [data async for data in NatsJournal(bus).read(1)])
 
 
 def _free_port() -> int:

@@ -90,7 +90,11 @@ async def _until_stopped(loop_of: Callable[[Place, NatsBus, asyncio.Event], Awai
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    watch_parent(lambda: loop.call_soon_threadsafe(stop.set))
+
+    def stop_from_thread() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    watch_parent(stop_from_thread)
     bus = await NatsBus.connect(place.nats_url, place.name)
     try:
         await loop_of(place, bus, stop)
@@ -112,7 +116,6 @@ async def _reference(bus: NatsBus, stop: asyncio.Event) -> Reference | None:
 
 async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     from common.execution_client import ExecutionClient
-
     from common.limits import Limits
     from manager.service import ManagerService, Ports
     from manager.step import ManagerSetup
@@ -133,10 +136,9 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
 
 
 async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
-    from execution.service import serve
-
     from execution.config import ExecutionConfig
     from execution.limits import ExecutionLimits
+    from execution.service import serve
 
     reference = await _reference(bus, stop)
     if reference is None:
@@ -154,14 +156,13 @@ async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
 
 async def _feed(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     from common.market.open import open_market
-
     from deploy.feed import run_feed
 
     reference = await _reference(bus, stop)
     if reference is None:
         return
     settings = reference.settings
-    source, book = open_market(settings.market, settings.book_path)
+    source, book = open_market(settings.market, settings.book)
     await run_feed(
         source,
         bus,

@@ -10,12 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from common.market.open import open_market
-
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.errors import InputError, Problem
 from common.limits import Limits, load_limits
+from common.market.open import open_market
 from common.ports import Bus, MarketSource
 from common.units import NS_PER_S
 from common.universe import Book
@@ -54,7 +53,7 @@ def prepare(settings: RunConfig, run_id: str) -> Prepared:
     """Open and check everything a run reads. Raises ``InputError`` with file, line and reason."""
     limits = load_limits(settings.limits)
     execution_limits = load_execution_limits(settings.execution_limits)
-    source, book = open_market(settings.market, settings.book_path)
+    source, book = open_market(settings.market, settings.book)
     unknown = limits.unknown_underlyings(source.universe.symbols)
     if unknown:
         known = ", ".join(source.universe.symbols)

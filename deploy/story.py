@@ -15,7 +15,7 @@ from common.errors import Refused, Unavailable
 from common.messages import Cycle, JournalEntry
 from common.universe import Book, Universe
 from common.wire import codec
-from common.wire.delimited import read_delimited
+from common.wire.delimited import read_messages
 from console.story import Story, story
 from deploy import control
 
@@ -39,8 +39,7 @@ def _finished(folder: Path) -> tuple[list[JournalEntry], Universe, Book]:
     from common.market.recorded import RecordedMarket
 
     recorded = RecordedMarket(folder / "market.bin")
-    with (folder / "journal.bin").open("rb") as file:
-        entries = [codec.decode_journal_entry(data) for data in read_delimited(file)]
+    entries = [codec.decode_journal_entry(data) for data in read_messages(folder / "journal.bin")]
     return entries, recorded.universe, recorded.book
 
 

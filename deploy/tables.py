@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def rows(header: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+def rows(header: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
     """Left-aligned columns, as wide as their widest cell."""
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
     return "\n".join(

@@ -1,12 +1,12 @@
 """The running execution: one loop that drains what is queued, commits once, then acts. Knows asyncio, not gRPC.
 
-Bounds: ``queue_bound`` requests (senders wait), ``quotes_bound`` batches (the oldest is dropped, which is a gap and asks for
-a snapshot), ``reports_bound`` reports per reader (a slower reader is cut and resumes from the store), ``group_bound`` events
-a commit. Pause and kill go ahead of everything queued. A failed commit ends the engine: memory is ahead of the store then,
-so nothing more may be answered or sent.
+Bounds: ``queue_bound`` requests (senders wait), ``quotes_bound`` batches (the oldest is dropped, which is a gap and asks
+for a snapshot), ``reports_bound`` reports per reader (a slower reader is cut and resumes from the store), ``group_bound``
+events a commit. Pause and kill go ahead of everything queued. A failed commit ends the engine: memory is ahead of the
+store then, so nothing more may be answered or sent.
 
-A fence is a group of its own: what was queued before it is done, and whatever the streams opened before it still hold is
-dropped unanswered. After ``Fence`` has returned, the store is all there is.
+A fence is a group of its own: what was queued before it is done, every order stream is cut, and what those streams still
+hold is dropped unanswered. After ``Fence`` has returned, the store is all there is.
 *Tested by* tests/integration/test_execution_service.py, tests/integration/test_execution_crash.py.
 """
 
@@ -21,29 +21,33 @@ from typing import Protocol
 
 import numpy as np
 
-from common.errors import Unavailable
+from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import OrderAck, QuoteBatch
 from common.ports import Clock
 from common.units import NS_PER_S
 from execution.config import ExecutionConfig
 from execution.core import step
 from execution.events import Event, Fence, Quotes, Recovered, Resolve, SetTrading, VenueEvents
-from execution.hand import Outcome, act, decide
+from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
 from execution.store import Store
 from execution.venues.port import Venue, VenueEvent
 
 _LATENCIES_KEPT = 8192
+#: Batches applied before anything else gets its turn on the loop.
+_QUOTES_PER_TURN = 256
 
 
 class Sink(Protocol):
-    """Where the answers to one stream's requests go. ``generation``: fences seen when it was opened."""
-
-    generation: int
+    """Where the answers to one order stream go."""
 
     def deliver(self, acks: list[OrderAck]) -> None:
         """Take answers; must not wait."""
+        ...
+
+    def cut(self, reason: HedgerowError) -> None:
+        """No more answers; nothing of this stream is taken any more."""
         ...
 
 
@@ -55,7 +59,7 @@ class _Item:
 
 
 class Engine:
-    """Owns the state while it runs. ``on_gap(symbol)`` is called when a source of reference quotes has a gap."""
+    """Owns the state while it runs. ``on_gap(source)`` is called when a source of reference quotes has a gap."""
 
     def __init__(
         self,
@@ -70,23 +74,33 @@ class Engine:
         self.store = store
         self.venue = venue
         self.hub = ReportHub(config.reports_bound)
-        self.generation = 0
         self._config = config
         self._clock = clock
         self._on_gap = on_gap
         self._executor = ThreadPoolExecutor(1, "execution-store")
-        self._requests: asyncio.Queue[_Item] = asyncio.Queue(config.queue_bound)
+        self._requests: deque[_Item] = deque()
         self._control: deque[_Item] = deque()
         self._quotes: deque[QuoteBatch] = deque(maxlen=config.quotes_bound)
+        self._streams: set[Sink] = set()
         self._news: list[VenueEvent] = []
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._due_ns: int | None = None
+        self._fired_ns: int | None = None
         self._resolve = False
         self._running = True
         self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
 
     # -- what comes in -------------------------------------------------------------------------------------------------
+
+    def open_stream(self, sink: Sink) -> None:
+        """Let a stream's requests in. Raises ``Unavailable`` when stopping."""
+        self._check_running()
+        self._streams.add(sink)
+
+    def close_stream(self, sink: Sink) -> None:
+        """Forget a stream; what it has queued is dropped."""
+        self._streams.discard(sink)
 
     async def offer(self, event: Event, sink: Sink) -> None:
         """Queue a request of a stream; waits while the queue is full."""
@@ -94,27 +108,39 @@ class Engine:
 
     async def ask(self, event: Event) -> int:
         """Queue a request and wait until it holds; returns how many cancels it sent to the venue."""
-        if not self._running:
-            raise Unavailable("execution is stopping")
-        item = _Item(event, done=asyncio.get_running_loop().create_future())
+        self._check_running()
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        item = _Item(event, done=done)
         if isinstance(event, SetTrading):
             self._control.append(item)
             self._wake.set()
         else:
             await self._put(item)
-        assert item.done is not None
-        return await item.done
+        return await done
 
     async def _put(self, item: _Item) -> None:
+        while self._running and len(self._requests) >= self._config.queue_bound:
+            self._room.clear()
+            await self._room.wait()
+        self._check_running()
+        self._requests.append(item)
+        self._wake.set()
+
+    def _check_running(self) -> None:
         if not self._running:
             raise Unavailable("execution is stopping")
-        await self._requests.put(item)
-        self._wake.set()
 
     def take_quotes(self, batch: QuoteBatch) -> None:
         """Queue reference quotes; never waits."""
         self._quotes.append(batch)
         self._wake.set()
+
+    def tick_to_order_ns(self) -> tuple[int, int]:
+        """Median and 99th percentile over the last orders, wall nanoseconds; zeros before the first."""
+        if not self._latencies_ns:
+            return 0, 0
+        p50, p99 = np.percentile(np.fromiter(self._latencies_ns, np.int64), (50.0, 99.0))
+        return round(p50), round(p99)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -125,65 +151,136 @@ class Engine:
             await self._carry(self._next_group())
 
     async def run(self) -> None:
-        """Work until cancelled. Raises what the store raised; then nothing waiting is ever answered with success."""
+        """Work until ``stop``. Raises what the store raised; nothing that still waits is answered with success."""
         ticker = asyncio.create_task(self._ask_again())
         try:
-            while True:
+            while self._running:
                 await self._wake.wait()
                 self._wake.clear()
-                while items := self._next_group():
+                while self._running and ((items := self._next_group()) or self._quotes):
                     await self._carry(items)
                 self._arm()
         finally:
             ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
-            self._stop()
+            self._end()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Finish the group in hand, then end ``run``; requests still queued are dropped unanswered."""
+        self._running = False
+        self._wake.set()
+
+    async def _ask_again(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.resolve_every_s)
+            self._resolve = True
+            self._wake.set()
+
+    def _end(self) -> None:
         self._running = False
         if self._timer is not None:
             self._timer.cancel()
         self._executor.shutdown(wait=True)
-        waiting = list(self._control)
-        while not self._requests.empty():
-            waiting.append(self._requests.get_nowait())
-        for item in waiting:
-            if item.done is not None and not item.done.done():
-                item.done.set_exception(Unavailable("execution stopped before it was done"))
+        reason = Unavailable("execution stopped before it was done")
+        _fail([*self._control, *self._requests], reason)
+        for sink in self._streams:
+            sink.cut(reason)
+        self._room.set()
         self.hub.close()
 
     def _next_group(self) -> list[_Item]:
-        wall_ns = self._clock.wall_ns()
         self._take_market()
         group: list[_Item] = []
         if self._news:
-            group.append(_Item(VenueEvents(tuple(self._news), wall_ns)))
+            group.append(_Item(VenueEvents(tuple(self._news), self._clock.wall_ns())))
             self._news = []
         if self._resolve:
             self._resolve = False
             group.append(_Item(Resolve()))
         while self._control:
             group.append(self._control.popleft())
-        while not self._requests.empty() and len(group) < self._config.group_bound:
-            item = self._requests.get_nowait()
-            if item.sink is not None and item.sink.generation != self.generation:
-                continue
-            if isinstance(item.event, Fence):
-                # Its place in the queue is kept by going back to the front with nothing in between.
-                if group:
-                    self._fence_next = item
-                    return group
-                return [item]
-            group.append(item)
+        while self._requests and len(group) < self._config.group_bound:
+            fence = isinstance(self._requests[0].event, Fence)
+            if fence and group:
+                break
+            item = self._requests.popleft()
+            if item.sink is None or item.sink in self._streams:
+                group.append(item)
+            if fence:
+                break
+        self._room.set()
         return group
+
+    def _take_market(self) -> None:
+        for _ in range(min(len(self._quotes), _QUOTES_PER_TURN)):
+            batch = self._quotes.popleft()
+            step(self.state, Quotes(batch))
+            if self.state.snapshot.sources[batch.header.source].gapped:
+                self._on_gap(batch.header.source)
+            self._news += self.venue.on_quotes(batch)
+        if self._fired_ns is not None:
+            self._news += self.venue.on_time(self._fired_ns)
+            self._fired_ns = None
 
     async def _carry(self, items: list[_Item]) -> None:
         group = decide(self.state, self.store, [item.event for item in items])
-        if group.records:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._executor, self.store.commit, group.records)
+        try:
+            await self._commit(group)
+        except BaseException as error:
+            _fail(items, Unavailable(f"not stored: {error}"))
+            raise
         outcome = act(group, self.venue, self.state.now_ns)
         self._news += outcome.venue
         self._answer(items, outcome)
         if outcome.reports:
             self.hub.publish(outcome.reports)
+
+    async def _commit(self, group: Group) -> None:
+        if not group.records:
+            await asyncio.sleep(0)
+            return
+        await asyncio.get_running_loop().run_in_executor(self._executor, self.store.commit, group.records)
+
+    def _answer(self, items: list[_Item], outcome: Outcome) -> None:
+        answers: dict[Sink, list[OrderAck]] = {}
+        for item, acks, cancels in zip(items, outcome.acks, outcome.cancels, strict=True):
+            if item.sink is not None:
+                answers.setdefault(item.sink, []).extend(acks)
+            if isinstance(item.event, Fence) and self.fenced(item.event.epoch, item.event.holder):
+                self._cut_streams(item.event)
+            if item.done is not None and not item.done.done():
+                item.done.set_result(cancels)
+        for sink, acks in answers.items():
+            self._latencies_ns.extend(a.tick_to_order_ns for a in acks if a.tick_to_order_ns > 0 and not a.duplicate)
+            sink.deliver(acks)
+
+    def fenced(self, epoch: int, holder: str) -> bool:
+        """True if this holder leads under this epoch."""
+        return self.state.epoch == epoch and self.state.holder == holder
+
+    def _cut_streams(self, fence: Fence) -> None:
+        reason = Refused(f"epoch {fence.epoch} was fenced by {fence.holder}; open a new stream")
+        for sink in self._streams:
+            sink.cut(reason)
+        self._streams.clear()
+
+    # -- market time ---------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """One timer for whatever is due next at the venue; recomputed as market time moves."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_ns = self.venue.next_due_ns
+        if due_ns is not None:
+            wait_s = max(due_ns - self.state.now_ns, 0) / NS_PER_S / self._config.speed
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._fire, due_ns)
+
+    def _fire(self, due_ns: int) -> None:
+        self._fired_ns = due_ns
+        self._wake.set()
+
+
+def _fail(items: list[_Item], reason: Unavailable) -> None:
+    for item in items:
+        if item.done is not None and not item.done.done():
+            item.done.set_exception(reason)

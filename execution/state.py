@@ -1,6 +1,6 @@
 """What the core owns while it runs, and what it starts from.
 
-*Tested by* tests/properties/test_execution_core.py, tests/contract/test_venue_store.py.
+*Tested by* tests/properties/test_execution_core.py, tests/contract/test_execution_store.py.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Contract
   raises ``errors.Refused`` and stores nothing.
 - Reads see what is committed and nothing else.
 
-*Tested by* tests/contract/test_venue_store.py.
+*Tested by* tests/contract/test_execution_store.py.
 """
 
 from __future__ import annotations

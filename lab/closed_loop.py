@@ -111,6 +111,7 @@ class ClosedLoop:
         self.agents = _agents(source, book, agents_config)
         self.entries: list[JournalEntry] = []
         self.quotes = self.batches = self.instants = 0
+        self._now_ns = 0
         self._on_entry = on_entry
         self._updates: dict[type, _Update] = {}
         self._reports: list[ExecutionReport] = []
@@ -121,6 +122,7 @@ class ClosedLoop:
     def feed(self, now_ns: int, batches: list[QuoteBatch]) -> None:
         """One instant: batches of ``now_ns`` (or none, when something is due at the venue)."""
         self.instants += 1
+        self._now_ns = now_ns
         for batch in batches:
             self.quotes += len(batch.instrument)
             self._reports += self.execution.on_quotes(batch)
@@ -128,16 +130,17 @@ class ClosedLoop:
         self._reports += self.execution.on_time(now_ns)
         self.batches += len(batches)
         if not self._took_over:
-            self._open(now_ns)
+            self._open()
         awake = {id(a): a for b in batches for a in self._readers.get(b.header.source, ())}
         for batch in batches:
             for agent in self._readers.get(batch.header.source, ()):
                 step(agent, batch)
-        self._exchange(now_ns, [a for a in self.agents if id(a) in awake])
+        self._exchange([a for a in self.agents if id(a) in awake])
 
     def settle(self) -> None:
         """Let everything that is still due at the venue happen; the market has ended and nothing new is decided."""
         while (due := self.execution.next_due_ns) is not None:
+            self._now_ns = due
             self._reports += self.execution.on_time(due)
             for report in self._take_reports():
                 self._do(ev.ReportArrived(0, report))
@@ -148,11 +151,11 @@ class ClosedLoop:
         states = self.execution.orders()
         return RunResult(self.run_id, tuple(self.entries), traded, states, self.quotes, self.batches, self.instants)
 
-    def _open(self, now_ns: int) -> None:
+    def _open(self) -> None:
         """The manager takes over and learns who owns what."""
         self._took_over = True
         self.execution.fence(EPOCH, HOLDER)
-        self._do(ev.TookOver(now_ns, 0, EPOCH, HOLDER, (), (), 0))
+        self._do(ev.TookOver(self.manager.now_ns, 0, EPOCH, HOLDER, (), (), 0))
         command = Command("assign-1", "assign", HOLDER, "start", json.dumps({"owner": self._keys}))
         self._do(ev.CommandArrived(0, command))
         self._tell_agents()
@@ -160,7 +163,7 @@ class ClosedLoop:
             for symbol in agent.symbols:
                 self._readers.setdefault(f"feed.{symbol}", []).append(agent)
 
-    def _exchange(self, now_ns: int, awake: list[AgentState]) -> None:
+    def _exchange(self, awake: list[AgentState]) -> None:
         for _ in range(MAX_ROUNDS):
             said = False
             for agent in awake:
@@ -170,7 +173,8 @@ class ClosedLoop:
             said |= bool(self._reports)
             for report in self._take_reports():
                 self._do(ev.ReportArrived(0, report))
-            self._do(ev.Decide(now_ns, 0))
+            # As live: the manager's own market time, which the latest batch sets.
+            self._do(ev.Decide(self.manager.now_ns, 0))
             if not (self._updates or self._reports):
                 return
             awake = self.agents if self._tell_agents() else []
@@ -194,10 +198,9 @@ class ClosedLoop:
                 if self._on_entry is not None:
                     self._on_entry(instruction.entry)
             elif isinstance(instruction, ev.Submit):
-                self._reports += self.execution.submit(instruction.orders, self.manager.now_ns)[1]
+                self._reports += self.execution.submit(instruction.orders, self._now_ns)[1]
             elif isinstance(instruction, ev.Cancel):
-                ids, now_ns = instruction.client_order_id, self.manager.now_ns
-                self._reports += self.execution.cancel(ids, EPOCH, now_ns)[1]
+                self._reports += self.execution.cancel(instruction.client_order_id, EPOCH, self._now_ns)[1]
             elif isinstance(instruction, ev.Publish):
                 self._updates[type(instruction.update)] = instruction.update
 

@@ -135,7 +135,9 @@ def _wished(
     failed: Solution | None = None,
 ) -> Decision | None:
     """Sum the unused wishes and scale them into the limits. None where there is nothing to do."""
-    menu = menu_of(state, view.rows, view.working, now_ns, need_all=False)
+    # An agent alone does not know what the others have working.
+    working = {} if method == "alone" else view.working
+    menu = menu_of(state, view.rows, working, now_ns, need_all=False)
     if not len(menu.index):
         return None
     wishes = wish_columns(_unused(state, proposals), menu.index)

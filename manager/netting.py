@@ -56,10 +56,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """lots (m,) signed; price (f,) USD per unit: what one more unit of the factor would cost; failure "" if solved."""
+    """lots (m,) signed; price (f,) USD per unit: what one more unit of the factor would cost; failure "" if solved.
+
+    residual (f,): what stays outside, in the factor's unit.
+    """
 
     lots: F64
     price: F64
+    residual: F64
     iterations: int
     failure: str = ""
 
@@ -108,12 +112,15 @@ def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None)
         x, _, flag, info = daqp.solve(*data, iter_limit=iteration_limit, primal_tol=_FEASIBLE, eps_prox=_PROXIMAL)
         iterations += int(info["iterations"])
     if flag < 1 or not np.isfinite(x).all():
-        return Solution(np.zeros(m), np.zeros(f), iterations, f"daqp exit flag {flag}")
+        return Solution(
+            np.zeros(m), np.zeros(f), outside(p.exposure, p.lower, p.upper), iterations, f"daqp exit flag {flag}"
+        )
     both = np.zeros(2 * m)
     both[free] = x[: int(free.sum())]
     lots = np.clip(both[:m], 0.0, p.buy_cap) - np.clip(both[m:], 0.0, p.sell_cap)
     first = int(use.sum())
-    return Solution(lots, info["lam"][first : first + f] * money / unit, iterations)
+    residual = (x[first - 2 * f : first - f] - x[first - f : first]) * unit
+    return Solution(lots, info["lam"][first : first + f] * money / unit, residual, iterations)
 
 
 def _hessian(p: Problem, risk: F64, money: float) -> F64:

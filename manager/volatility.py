@@ -1,7 +1,7 @@
 """Running daily volatility of each future, sampled on a grid of market time.
 
 Each underlying has its own stream and its own grid, so the result depends on the batches of each source alone and not
-on how sources interleave. A sample at grid point t is the last usable mid at or before t, known once a batch after t
+on how sources interleave. A sample at grid point t is the last usable mid before t, known once a batch at t or later
 comes. Variance per day is an exponentially weighted mean of r² / w, where w is the share of a day the step stands for:
 its length over the session's within the session, the night's share for a gap. A step weighs 1 - 2^(-w / half life).
 (RiskMetrics, J.P. Morgan 1996, with unequal steps.)

@@ -140,11 +140,11 @@ def _one(world: Universe, name: str, j: int) -> float:
 def quotes(
     world: Universe, symbol: str, sequence: int, now_ns: int, shift: float = 0.0, spread: float = 0.02
 ) -> QuoteBatch:
-    """Every quote of one underlying: 2 % around fair for options, one tick for the future."""
+    """Every quote of one underlying: 2 % around fair for options, two ticks for the future."""
     rows = world.rows_of(symbol)
     mid = np.array([greeks(world, int(j))[0] for j in rows]) * (1.0 + shift)
     half = np.maximum(0.5 * spread * mid, TICK)
-    half[world.kind[rows] == FUTURE] = 2.5 * TICK
+    half[world.kind[rows] == FUTURE] = 2.0 * TICK
     bid = np.maximum(np.round((mid - half) / TICK), 1).astype(np.int32)
     ask = np.maximum(np.round((mid + half) / TICK), bid + 1).astype(np.int32)
     size = np.full(len(rows), SIZE, np.int32)

@@ -1,4 +1,5 @@
-"""A small market for tests of the shells: two underlyings, a feed that answers snapshots, a manager that only acknowledges.
+"""A small market for tests of the shells: two underlyings, a feed that answers snapshots, a manager that only
+acknowledges.
 
 Prices are Black-76 at 20 % with rate 0, written out here; nothing under test computes them.
 """
@@ -123,12 +124,8 @@ class ToyFeed:
     def _batch(self, symbol: str) -> QuoteBatch:
         u, f = self.universe, self.future[symbol]
         rows = u.rows_of(symbol)
-        mid = np.array(
-            [
-                f if u.kind[i] == FUTURE else _black76(f, u.strike[i], (u.expiry_ns[i] - NOW_NS) / NS_PER_YEAR, u.right[i])
-                for i in rows
-            ]
-        )
+        years = (u.expiry_ns - NOW_NS) / NS_PER_YEAR
+        mid = np.array([f if u.kind[i] == FUTURE else _black76(f, u.strike[i], years[i], u.right[i]) for i in rows])
         half = np.maximum(np.round(0.004 * mid / TICK), 1).astype(np.int32)
         ticks = np.round(mid / TICK).astype(np.int32)
         size = np.full(len(rows), 30, np.int32)
@@ -149,6 +146,13 @@ class ToyManager:
     commands: list[str] = field(default_factory=list)
     refuse: int = 0
     _running: list[Subscription] = field(default_factory=list)
+
+    async def beat(self) -> None:
+        """A manager's own heartbeats, for ever."""
+        for i in range(1, 1_000_000):
+            beat = Heartbeat(Header("manager-0", i, NOW_NS), 1, "leading")
+            await self.bus.publish(subjects.heartbeat("manager-0"), codec.encode_heartbeat(beat))
+            await asyncio.sleep(0.1)
 
     async def open(self, agents: dict[str, object] | None = None) -> None:
         """Publish the reference data and the first positions and budgets, then listen."""

@@ -5,7 +5,7 @@ What it keeps, and what it drops:
   are kept.
 - *Record* (``put``, ``get``, ``watch``): one JetStream message per subject. The stream tells under ``subjects.stored``
   what it has stored, with its sequence; a watcher takes a value only if its sequence is newer, and reads the stored
-  value when it begins, after each reconnect and every ``RECHECK_S``. So no server keeps anything for a reader, and a
+  value when it begins, after each reconnect and every ``record.RECHECK_S``. So no server keeps anything for a reader, and a
   value can be late but not lost or old.
 - *Control* (``request``, ``serve``): request-reply. A responder that raises ``errors.Refused`` is heard as that by the
   asker.
@@ -17,7 +17,6 @@ Every timeout here is wall time. The connection is kept for ever once it stood; 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self
@@ -37,20 +36,14 @@ from common.bus.delivery import (
     call,
     without_password,
 )
+from common.bus.record import RETRY_S, STORE_TIMEOUT_S, TRY_TIMEOUT_S, RecordPlane
 from common.bus.streams import LEASE_TTL_S, stream_settings
-from common.bus.tail import RunningTail, Tail, ValueTail
 from common.errors import Refused, Unavailable
-from common.ports import Handler, Responder, Subscription
+from common.ports import Handler, Responder
 
 log = logging.getLogger("hedgerow.bus")
 
 CONNECT_TIMEOUT_S: Final = 5.0
-STORE_TIMEOUT_S: Final = 5.0
-#: One try of a store or a read: what was sent into a dying connection is gone, so asking again beats waiting.
-TRY_TIMEOUT_S: Final = 1.0
-RECHECK_S: Final = 2.0
-#: Retry of a request nobody listens to yet, and of a store while JetStream comes up.
-RETRY_S: Final = 0.05
 RECONNECT_WAIT_S: Final = 0.1
 PING_INTERVAL_S: Final = 5
 #: Messages that one read of a stream brings at most.
@@ -61,21 +54,17 @@ _WRONG_SEQUENCE = (10071, 10164)
 _REFUSED = "Hedgerow-Refused"
 
 
-class NatsBus:
+class NatsBus(RecordPlane):
     """``ports.Bus`` on one NATS connection. Make it with ``connect``; ``create_streams`` once a run, by who may."""
 
     def __init__(self, client: Any, where: str, news: ConnectionNews) -> None:
+        super().__init__()
         self._nc = client
         self._news = news
         news.reconnected = self.recheck
         self._js = client.jetstream(timeout=TRY_TIMEOUT_S)
         self.where = where
         self.dropped = 0
-        self.handler_errors = 0
-        self._tails: list[RunningTail] = []
-        self._recheck_now = asyncio.Event()
-        self._rechecking: asyncio.Task[None] | None = None
-        self._put_locks: dict[str, asyncio.Lock] = {}
 
     @classmethod
     async def connect(
@@ -191,6 +180,10 @@ class NatsBus:
             raise Unavailable(f"NATS at {self.where}: no subscription to {subject}: {error}") from None
         return inner
 
+    async def _unsubscribe(self, inner: Any) -> None:
+        if not self._nc.is_closed:
+            await inner.unsubscribe()
+
     # Control
 
     async def request(self, subject: str, data: bytes, *, timeout_s: float) -> bytes:
@@ -217,82 +210,29 @@ class NatsBus:
         """Answer requests, at most ``MAX_REQUESTS`` at a time; the next one is refused."""
         running: set[asyncio.Task[None]] = set()
 
+        async def send(reply: str, answer: bytes, refused: bool) -> None:
+            try:
+                await self._nc.publish(reply, answer, headers={_REFUSED: "1"} if refused else None)
+            except nats.errors.Error as error:
+                log.warning("an answer of %s was lost: %s", subject, error)  # the asker hears that by its timeout
+
         async def respond(reply: str, asked: str, data: bytes) -> None:
             refused, answer = await answer_of(responder, asked, data)
-            await self._nc.publish(reply, answer, headers={_REFUSED: "1"} if refused else None)
+            await send(reply, answer, refused)
 
         async def on_message(message: Any) -> None:
+            if not message.reply:
+                return
             if len(running) >= MAX_REQUESTS:
-                await self._nc.publish(message.reply, f"{message.subject}: busy".encode(), headers={_REFUSED: "1"})
-            elif message.reply:
-                task = asyncio.create_task(respond(message.reply, message.subject, message.data))
-                running.add(task)
-                task.add_done_callback(running.discard)
+                await send(message.reply, f"{message.subject}: busy".encode(), True)
+                return
+            task = asyncio.create_task(respond(message.reply, message.subject, message.data))
+            running.add(task)
+            task.add_done_callback(running.discard)
 
         subscription = NatsSubscription(self)
         subscription.inner = await self._subscribe(subject, on_message)
         return subscription
-
-    # Record
-
-    async def put(self, subject: str, data: bytes) -> None:
-        """See ``ports.Bus``. Puts of one subject go one by one. Raises ``errors.Unavailable`` if not stored in time."""
-        subjects.stream_of(subject)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + STORE_TIMEOUT_S
-        async with self._put_locks.setdefault(subject, asyncio.Lock()):
-            while True:
-                try:
-                    await self.store(subject, data)
-                    return
-                except Unavailable:
-                    if loop.time() + RETRY_S >= deadline:
-                        raise
-                    await asyncio.sleep(RETRY_S)
-
-    async def get(self, subject: str) -> bytes | None:
-        """See ``ports.Bus``. Raises ``errors.Unavailable``."""
-        kept = await self.last(subjects.stream_of(subject), subject, direct=True)
-        return kept.data if kept else None
-
-    async def watch(self, subject: str, handler: Handler) -> Subscription:
-        """See ``ports.Bus``. The value stored now has been handed over when this returns."""
-        return await self.follow(ValueTail(self, subject, handler))
-
-    async def follow(self, tail: Tail) -> Subscription:
-        """Let a tail hear what its stream stores; it has read what is there when this returns."""
-        running = RunningTail(tail, self._end_tail)
-
-        async def on_message(message: Any) -> None:
-            running.take(Stored(int(message.headers["Nats-Sequence"]), message.data))
-
-        running.inner = await self._subscribe(subjects.stored(tail.subject), on_message)
-        await running.refresh()
-        self._tails.append(running)
-        if self._rechecking is None:
-            self._rechecking = asyncio.create_task(self._recheck_for_ever())
-        return running
-
-    def recheck(self) -> None:
-        """Have every tail read its stream soon."""
-        self._recheck_now.set()
-
-    async def _end_tail(self, running: RunningTail) -> None:
-        if running in self._tails:
-            self._tails.remove(running)
-        if not self._nc.is_closed:
-            await running.inner.unsubscribe()
-
-    async def _recheck_for_ever(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._recheck_now.wait(), RECHECK_S)
-            self._recheck_now.clear()
-            for running in list(self._tails):
-                try:
-                    await running.refresh()
-                except Unavailable as error:
-                    log.debug("recheck of %s: %s", running.subject, error)
 
     # What journal and lease are built from
 
@@ -309,25 +249,6 @@ class NatsBus:
         except (TimeoutError, nats.errors.Error) as error:
             raise Unavailable(f"{subject}: not stored within {timeout_s:g} s at NATS {self.where}: {error}") from None
         return int(ack.seq)
-
-    async def store_soon(self, subject: str, data: bytes, headers: dict[str, str]) -> asyncio.Future[Any]:
-        """Send one message to be stored; the future ends with the server's answer. Raises ``errors.Unavailable``."""
-        try:
-            future: asyncio.Future[Any] = await self._js.publish_async(subject, data, headers=headers)
-        except nats.errors.MaxPayloadError:
-            raise self._too_large(subject, data) from None
-        except nats.errors.Error as error:
-            raise Unavailable(f"{subject}: not sent to NATS at {self.where}: {error}") from None
-        return future
-
-    def store_result(self, subject: str, future: asyncio.Future[Any]) -> int:
-        """Sequence at which a message of ``store_soon`` stands. Raises as ``store`` does."""
-        if future.cancelled():
-            raise Unavailable(f"{subject}: not stored")
-        error = future.exception()
-        if error is not None:
-            raise self._store_error(subject, error)
-        return int(future.result().seq)
 
     def _store_error(self, subject: str, error: BaseException) -> Exception:
         if getattr(error, "err_code", None) in _WRONG_SEQUENCE:
@@ -348,29 +269,28 @@ class NatsBus:
         """Up to ``FETCH_MESSAGES`` messages of a subject from sequence ``first`` on; empty at the end."""
         ask = f'{{"seq":{first},"batch":{FETCH_MESSAGES},"max_bytes":{FETCH_BYTES},"next_by_subj":"{subject}"}}'
         out: list[Stored] = []
-        inbox = self._nc.new_inbox()
         try:
+            inbox = self._nc.new_inbox()
             sub = await self._nc.subscribe(inbox)
-            await self._nc.publish(f"$JS.API.DIRECT.GET.{stream}", ask.encode(), reply=inbox)
-            while True:
-                message = await sub.next_msg(timeout=TRY_TIMEOUT_S)
-                status = message.headers.get("Status") if message.headers else None
-                if status in ("204", "404"):  # end of the batch; nothing there
-                    break
-                if status is not None:
-                    raise Unavailable(f"stream {stream} at NATS {self.where} answers {status}")
-                out.append(Stored(int(message.headers["Nats-Sequence"]), message.data))
-            await sub.unsubscribe()
+            try:
+                await self._nc.publish(f"$JS.API.DIRECT.GET.{stream}", ask.encode(), reply=inbox)
+                while True:
+                    message = await sub.next_msg(timeout=TRY_TIMEOUT_S)
+                    status = message.headers.get("Status") if message.headers else None
+                    if status in ("204", "404"):  # end of the batch; nothing there
+                        return out
+                    if status is not None:
+                        raise Unavailable(f"stream {stream} at NATS {self.where} answers {status}")
+                    out.append(Stored(int(message.headers["Nats-Sequence"]), message.data))
+            finally:
+                await self._unsubscribe(sub)
         except (TimeoutError, nats.errors.Error) as error:
             raise Unavailable(f"stream {stream} at NATS {self.where} cannot be read: {error}") from None
-        return out
 
     async def close(self) -> None:
         """Flush (for at most a second) and disconnect."""
         self._news.closing = True
-        if self._rechecking is not None:
-            self._rechecking.cancel()
-            self._rechecking = None
+        self._stop_rechecking()
         if self.connected:
             try:
                 await self._nc.flush(timeout=1.0)
@@ -394,8 +314,8 @@ class NatsSubscription:
     async def stop(self) -> None:
         """See ``ports.Subscription``. Nothing to do when the connection is closed already."""
         inner, self.inner = self.inner, None
-        if inner is not None and not self._bus._nc.is_closed:
-            await inner.unsubscribe()
+        if inner is not None:
+            await self._bus._unsubscribe(inner)
 
 
 def _stream_config(settings: dict[str, Any]) -> Any:

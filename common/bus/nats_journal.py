@@ -17,7 +17,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from common import subjects
 from common.bus.delivery import WrongSequence
@@ -48,13 +48,17 @@ _OF_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 
 @dataclass(slots=True)
 class _Sent:
-    """A message in flight: the stream sequence it will have, and the number of the entry after it."""
+    """A message in flight: the stream sequence it will have, the number of the entry after it, the answer awaited."""
 
     sequence: int
     next_number: int
     data: bytes
-    future: asyncio.Future[Any]
-    sent_s: float
+    answer: asyncio.Task[int] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """True when the server has said yes or no, or not in time."""
+        return self.answer is not None and self.answer.done()
 
 
 class NatsJournal:
@@ -167,8 +171,9 @@ class NatsJournal:
     async def _write(self) -> None:
         try:
             while True:
-                await self._send()
-                await self._wait()
+                self._send()
+                await self._news.wait()
+                self._news.clear()
                 if not self._settle():
                     await self._recover()
         except Refused as error:
@@ -178,9 +183,9 @@ class NatsJournal:
             log.exception("the journal's writer failed")
             self._depose(Refused(f"journal: the writer failed: {error!r}"))
 
-    async def _send(self) -> None:
+    def _send(self) -> None:
         while self._waiting and len(self._in_flight) < WINDOW:
-            entries, size = [self._waiting.popleft()], 0
+            entries = [self._waiting.popleft()]
             size = len(entries[0])
             while self._waiting and size + len(self._waiting[0]) <= MESSAGE_BYTES:
                 entries.append(self._waiting.popleft())
@@ -188,52 +193,35 @@ class NatsJournal:
             self._waiting_bytes -= size
             data = pack(self._next_number, entries)
             self._next_number += len(entries)
-            sent = _Sent(self._next_sequence, self._next_number, data, _cancelled(), 0.0)
+            sent = _Sent(self._next_sequence, self._next_number, data)
             self._next_sequence += 1
             self._in_flight.append(sent)
-            await self._send_one(sent)
+            self._send_one(sent)
 
-    async def _send_one(self, sent: _Sent) -> None:
+    def _send_one(self, sent: _Sent) -> None:
         conditions = {
             _EXPECTED_SEQUENCE: str(sent.sequence - 1),
             _EXPECTED_SUBJECT_SEQUENCE: str(self._token),
             _OF_SUBJECT: subjects.JOURNAL_EPOCH,
         }
-        sent.sent_s = asyncio.get_running_loop().time()
-        try:
-            sent.future = await self._bus.store_soon(subjects.JOURNAL_ENTRY, sent.data, conditions)
-        except Unavailable as error:
-            log.debug("journal: %s", error)  # its future is cancelled, so the next settling recovers
-            return
-        sent.future.add_done_callback(lambda _: self._news.set())
-
-    async def _wait(self) -> None:
-        """Until there is something to send or to settle, or the oldest answer is late."""
-        if self._in_flight and (self._in_flight[0].future.done() or self._news.is_set()):
-            self._news.clear()
-            await asyncio.sleep(0)
-            return
-        timeout_s = None
-        if self._in_flight:
-            timeout_s = max(self._in_flight[0].sent_s + ANSWER_TIMEOUT_S - asyncio.get_running_loop().time(), 0.0)
-        try:
-            await asyncio.wait_for(self._news.wait(), timeout_s)
-        except TimeoutError:
-            return
-        self._news.clear()
+        # A task, not nats-py's publish_async: that one (2.16) loses the server's refusals.
+        sent.answer = asyncio.create_task(
+            self._bus.store(subjects.JOURNAL_ENTRY, sent.data, headers=conditions, timeout_s=ANSWER_TIMEOUT_S)
+        )
+        sent.answer.add_done_callback(lambda _: self._news.set())
 
     def _settle(self) -> bool:
-        """Take note of what is stored. False if the oldest message failed or is late."""
-        while self._in_flight and self._in_flight[0].future.done():
+        """Take note of what is stored. False if the oldest message failed or its answer is late."""
+        while self._in_flight and self._in_flight[0].answered:
             oldest = self._in_flight[0]
+            assert oldest.answer is not None
             try:
-                self._bus.store_result(subjects.JOURNAL_ENTRY, oldest.future)
+                oldest.answer.result()
             except (WrongSequence, Unavailable) as error:
                 log.debug("journal: %s", error)
                 return False
             self._stored(oldest)
-        late_s = asyncio.get_running_loop().time() - ANSWER_TIMEOUT_S
-        return not self._in_flight or self._in_flight[0].sent_s > late_s
+        return True
 
     def _stored(self, oldest: _Sent) -> None:
         self._in_flight.popleft()
@@ -248,8 +236,9 @@ class NatsJournal:
         self._forget_answers()
         while True:
             try:
-                epoch = await self._bus.last(subjects.STREAM_JOURNAL, subjects.JOURNAL_EPOCH)
+                # The tail first: if the epoch is still this leader's after that, the tail was this leader's too.
                 tail = await self._bus.last(subjects.STREAM_JOURNAL, subjects.JOURNAL_ENTRY)
+                epoch = await self._bus.last(subjects.STREAM_JOURNAL, subjects.JOURNAL_EPOCH)
                 break
             except Unavailable as error:
                 log.debug("journal: %s", error)
@@ -260,13 +249,13 @@ class NatsJournal:
         while self._in_flight and tail is not None and self._in_flight[0].sequence <= tail.sequence:
             self._stored(self._in_flight[0])
         for sent in self._in_flight:
-            await self._send_one(sent)
+            self._send_one(sent)
         await asyncio.sleep(_RETRY_S)
 
     def _forget_answers(self) -> None:
         for sent in self._in_flight:
-            if not sent.future.cancel() and not sent.future.cancelled():
-                sent.future.exception()  # looked at, so that asyncio does not report it
+            if sent.answer is not None and not sent.answer.cancel() and not sent.answer.cancelled():
+                sent.answer.exception()  # looked at, so that asyncio does not report it
 
     def _depose(self, error: Refused) -> None:
         self._deposed = error
@@ -278,9 +267,3 @@ class NatsJournal:
             if not future.done():
                 future.set_exception(error)
         self._flushers.clear()
-
-
-def _cancelled() -> asyncio.Future[Any]:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    future.cancel()
-    return future

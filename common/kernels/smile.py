@@ -114,7 +114,7 @@ def _robust_fit(z: F64, y: F64, weight: F64, beta: F64) -> bool:
         for i in range(n):
             outside = residual[i] > cut and cut > 0.0
             robust[i] = weight[i] * cut / residual[i] if outside else weight[i]
-            bent = bent or outside
+            bent = bool(bent or outside)
         if not bent:
             return True
     return True

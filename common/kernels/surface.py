@@ -4,7 +4,7 @@
 quotes changed; `lot_greeks` reads volatility off the smiles and multiplies Greeks up to dollars a lot.
 Conventions: forward of expiry T is base × exp(carry × (T - T_base)), base the mid of the future (or, for an underlying
 without one, put-call parity at the money of its tightest expiry); years are ACT/365 to the nanosecond.
-*Tested by* tests/unit/test_agents_pricing.py, tests/unit/test_kernels_surface.py.
+*Tested by* tests/unit/test_agents_pricing.py against a QuantLib portfolio.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import numpy as np
 
 from common.books import BookRows, check_header, parse_price, parse_time, read_text
 from common.errors import InputError, Problem
-from common.instruments import Instrument, parse_instrument
+from common.instruments import Instrument, contract_of, parse_instrument
 from common.market.batching import Quotes, batches_of, sessions_of
 from common.market.build import Terms, build_universe, front_future
 from common.market.config import CsvConfig
@@ -135,8 +135,7 @@ class CsvQuotesMarket:
         self.config = config
         self.path = file.path
         symbols = file.underlyings
-        on_futures = {i.underlying for i in file.instruments if i.style == AMERICAN}
-        on_futures |= {s for s in symbols if len(s) == len("ESH0") and s[-1].isdigit()}
+        on_futures = {i.underlying for i in file.instruments if contract_of(i.root).style == AMERICAN}
         terms = {
             s: Terms(
                 front_future(file.instruments, s),

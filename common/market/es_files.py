@@ -83,6 +83,12 @@ def read_options(data_dir: Path) -> QuoteRows:
     return _rows(path, table, names, _option_of)
 
 
+def option_underlyings(data_dir: Path) -> tuple[str, ...]:
+    """Underlyings that the option file names, sorted; reads one column. Raises as `read_options`."""
+    column = _table(data_dir / OPTIONS_FILE, {"underlying": "text"})["underlying"]
+    return tuple(sorted(str(name) for name in pc.unique(column).to_pylist() if name is not None))
+
+
 def read_futures(data_dir: Path) -> QuoteRows:
     """The futures file, every quarter in it. Raises as `read_options`."""
     path = data_dir / FUTURES_FILE

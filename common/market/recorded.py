@@ -1,9 +1,9 @@
 """Recordings: what a feed published, so that a day can be replayed to the byte.
 
 File: the magic line, then records ``kind u8 | length u32 | crc32 u32 | payload``, little endian. First one record each of
-universe (1), book (2) and header (3, JSON: sessions, statements), then a quote batch (4) per record; payloads 1, 2 and 4 are
-the Protobuf messages of ``proto/hedgerow/market/v1``. A tail cut off in the middle of a record (the writer was killed) is
-left out and reported; damage before the end is refused.
+universe (1), book (2) and header (3, JSON: sessions, statements), then a quote batch (4) per record; payloads 1, 2 and 4
+are the Protobuf messages of ``proto/hedgerow/market/v1``. A tail cut off in the middle of a record (the writer was
+killed) is left out and reported; damage before the end is refused.
 *Tested by* tests/unit/test_market_recorded.py, tests/properties/test_market_recorded.py.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
@@ -96,8 +96,8 @@ class RecordedMarket:
     """``MarketSource`` of a recording: a ``market.bin`` or the run folder that holds it.
 
     Batches come as recorded, ``receive_time_ns`` included: it takes no part in decisions, and a replayed order then
-    carries the times of the recorded one. ``lost_bytes`` is what a cut tail holds. Raises ``Unavailable`` if there is no such file,
-    ``InputError`` if it is not a recording or is damaged.
+    carries the times of the recorded one. ``lost_bytes`` is what a cut tail holds. Raises ``Unavailable`` if there is
+    no such file, ``InputError`` if it is not a recording or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -167,7 +167,7 @@ class RecordedMarket:
                 end, records = file.tell(), records + 1
         return end, records
 
-    def _read(self) -> Iterator[tuple[int, bytes]]:
+    def _read(self) -> Generator[tuple[int, bytes], None, None]:
         with self.path.open("rb") as file:
             file.seek(len(MAGIC))
             for at in range(self._records):

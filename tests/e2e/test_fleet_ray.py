@@ -158,9 +158,10 @@ async def _scale_down_and_up(world: World) -> None:
         print(f"scale gamma {n}: {time.monotonic() - began:.2f} s: {answer.text}")
         owners = {k: a for k, a in world.manager.owner.items() if k.startswith("gamma/")}
         assert set(owners) == keys and len(set(owners.values())) == n
-        await until(lambda o=set(owners.values()): world.hedging(*o), 20.0, "the owners hedging")
-        running = {p.name() for p in tree(world.fleet.pid)}
-        assert "ray::AgentActor" in running
+        names = sorted(owners.values())
+        await until(lambda names=names: world.hedging(*names), 20.0, "the owners hedging")
+        actors = [p for p in tree(world.fleet.pid) if p.name() == "ray::AgentActor"]
+        assert len(actors) == n + 2, "a removed actor has ended"
     assert not (await world.scale("gamma", 0)).accepted
 
 

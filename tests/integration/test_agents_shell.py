@@ -66,25 +66,22 @@ async def a_world() -> AsyncIterator[World]:
 
 @on_loop
 async def test_every_kind_hydrates_from_a_snapshot_and_proposes() -> None:
+    kinds = ("gamma", "vega", "cross_asset")
     async with a_world() as world:
-        await world.manager.give(
-            {
-                **ALL,
-                "cross_asset/common": "cross_asset-0",
-                **{f"vega/{s}/{b}": "vega-0" for s in SYMBOLS for b in ("0-7d", "8-30d", "31-60d")},
-            }
-        )
-        for kind in ("gamma", "vega", "cross_asset"):
+        vega = {f"vega/{s}/{b}": "vega-0" for s in SYMBOLS for b in ("0-7d", "8-30d", "31-60d")}
+        await world.manager.give({**ALL, **vega, "cross_asset/common": "cross_asset-0"})
+        for kind in kinds:
             world.start(kind, 0)
-        for kind in ("gamma", "vega", "cross_asset"):
+        for kind in kinds:
             await world.hedging(f"{kind}-0")
-        await until(lambda: {p.kind for p in world.manager.proposals} == {"gamma", "vega", "cross_asset"}, 5.0, "proposals")
+        await until(lambda: {p.kind for p in world.manager.proposals} == set(kinds), 5.0, "proposals")
         gamma = next(p for p in world.manager.proposals if p.kind == "gamma")
         assert set(gamma.factor) == {f"{f}:{s}" for f in ("delta", "gamma") for s in SYMBOLS}
         # Short 200 straddles: short gamma, whatever the model.
         assert (gamma.exposure[[f.startswith("gamma") for f in gamma.factor]] < 0).all()
         assert np.isfinite(gamma.sensitivity).all() and gamma.trigger == "start"
-        assert {run.stream for run in gamma.inputs} >= {"positions", "budgets", "assignment", "snapshot.feed.AAA", "decide"}
+        streams = {run.stream for run in gamma.inputs}
+        assert streams >= {"positions", "budgets", "assignment", "snapshot.feed.AAA", "decide"}
         beat = world.manager.beats["gamma-0"]
         assert beat.keys == ("gamma/AAA", "gamma/BBB") and beat.assignment_version == 1
         assert beat.decide_p99_us >= beat.decide_p50_us > 0 and beat.rss_bytes > 0 and beat.loop
@@ -124,6 +121,21 @@ async def test_a_gap_silences_until_a_snapshot_heals_it() -> None:
         await until(lambda: len(world.manager.proposals) > before, what="a proposal after the gap")
         assert world.manager.proposals[-1].trigger == "price move"
         assert world.feed.asked["BBB"] == 1, "only the gapped source was asked again"
+
+
+@on_loop
+async def test_asks_for_a_snapshot_when_only_the_core_knows_of_a_gap() -> None:
+    async with a_world() as world:
+        await world.manager.give(ALL)
+        world.start("gamma", 0)
+        await world.hedging("gamma-0")
+        asked = world.feed.asked["AAA"]
+        state = world.shells["gamma-0"]._state
+        assert state is not None
+        state.snapshot.sources["feed.AAA"].gapped = True
+        await world.feed.tick("BBB")
+        await until(lambda: world.feed.asked["AAA"] > asked, what="a snapshot request")
+        await until(lambda: not state.snapshot.sources["feed.AAA"].gapped, what="healed")
 
 
 @on_loop

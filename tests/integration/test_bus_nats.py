@@ -104,7 +104,7 @@ def test_a_watcher_that_missed_the_news_reads_it_again(own_nats_server):
 
 
 def test_a_server_that_stays_away_makes_put_and_request_unavailable(own_nats_server, monkeypatch):
-    monkeypatch.setattr("common.bus.nats_bus.STORE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("common.bus.record.STORE_TIMEOUT_S", 0.5)
 
     async def scenario(connect):
         bus = await connect(own_nats_server, "test")

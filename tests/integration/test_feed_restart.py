@@ -12,20 +12,22 @@ import uvloop
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
+from common.market.recorded import RecordedMarket
 from common.snapshot import MarketSnapshot
 from common.wire.codec import decode_heartbeat, decode_quote_batch
 
 pytestmark = pytest.mark.live
 
 BATCHES = 400
-# A source of one future with a batch each market second, and a recording of whole lines written without a buffer.
+# A source of one future with a batch each market second.
 FEED = f"""
-import asyncio, os, sys
+import asyncio, sys
+from pathlib import Path
 import numpy as np, uvloop
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.messages import Header, QuoteBatch
-from common.universe import Underlying, Universe
+from common.universe import Book, Underlying, Universe
 from common.units import NS_PER_S
 from deploy.feed import run_feed
 
@@ -34,6 +36,7 @@ UNIVERSE = Universe(
     ("A F",), np.zeros(1, np.uint8), np.zeros(1, np.uint16), np.full(1, 10**18), 0 * ONE, np.zeros(1, np.int8),
     np.zeros(1, np.uint8), ONE, ONE, np.ones(1, np.int64), np.ones(1, np.uint8), (Underlying("A", 0, 0.0, 0.0),),
     np.ones((1, 1)))
+BOOK = Book("desk", (), np.zeros(0, np.uint32), np.zeros(0, np.int64))
 
 class Source:
     universe = UNIVERSE
@@ -44,25 +47,17 @@ class Source:
             t, lots = np.array([i], np.int32), np.array([9], np.int32)
             yield QuoteBatch(Header("feed.A", i, i * NS_PER_S), np.zeros(1, np.uint32), t, t + 1, lots, lots)
 
-class Recording:
-    def __init__(self, path):
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        self.batches = os.fstat(self.fd).st_size // 8
-    def append(self, batch):
-        os.write(self.fd, b"%7d\\n" % batch.header.sequence)
-        self.batches += 1
-
 async def main():
     async with await NatsBus.connect(sys.argv[1], "feed") as bus:
-        await run_feed(Source(), bus, speed=200.0, recorder=Recording(sys.argv[2]), clock=WallClock(),
-                       stop=asyncio.Event())
+        await run_feed(Source(), bus, speed=200.0, recording=Path(sys.argv[2]), book=BOOK,
+                       clock=WallClock(), stop=asyncio.Event())
 
 uvloop.run(main())
 """
 
 
 def test_a_killed_feed_goes_on_and_the_reader_ends_where_an_undisturbed_one_would(own_nats_server, tmp_path):
-    script, recording = tmp_path / "feed.py", tmp_path / "recording"
+    script, recording = tmp_path / "feed.py", tmp_path / "market.bin"
     script.write_text(FEED)
     running: list[subprocess.Popen[bytes]] = []
 
@@ -93,7 +88,7 @@ def test_a_killed_feed_goes_on_and_the_reader_ends_where_an_undisturbed_one_woul
         # Nothing twice, nothing out of order; what a kill swallowed was recorded and stands in the snapshot.
         assert sequences == sorted(set(sequences))
         assert len(sequences) >= BATCHES - 2
-        assert recording.read_text().split() == [str(i) for i in range(1, BATCHES + 1)]
+        assert [b.header.sequence for b in RecordedMarket(recording).batches()] == list(range(1, BATCHES + 1))
         assert (ended[0].batches, ended[0].header.event_time_ns) == (BATCHES, BATCHES * 10**9)
         snapshot = decode_quote_batch(await bus.request(subjects.snapshot("A"), b"", timeout_s=2))
         assert (snapshot.header.sequence, int(snapshot.bid_ticks[0])) == (BATCHES, BATCHES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cvxpy as cp
 import numpy as np
 import piqp
@@ -10,6 +12,9 @@ import pytest
 from manager.netting import Problem, Solution, solve
 
 ITERATIONS = 20_000
+# Clarabel says so where it stops short of these tolerances; the comparison at 1e-7 shows whether that matters.
+pytestmark = pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
+TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 
 
 def random_problem(seed: int) -> Problem:
@@ -52,26 +57,17 @@ def random_problem(seed: int) -> Problem:
     )
 
 
-def true_value(p: Problem, lots: np.ndarray) -> float:
-    """Objective of a trade with the best r for it, by a solver of its own: min over t in the box of w|e - t| + ½(e-t)'W(e-t)."""
-    e = p.exposure + p.sensitivity @ lots
-    unit = np.abs(p.sensitivity).max(axis=1)
-    r = cp.Variable(len(e))
-    residual = cp.multiply(unit, r)
-    upper = np.isfinite(p.upper)
-    lower = np.isfinite(p.lower)
-    chol = np.linalg.cholesky(p.risk)
-    problem = cp.Problem(
-        cp.Minimize(p.kink @ cp.abs(residual) + 0.5 * cp.sum_squares(chol.T @ residual)),
-        [((e - residual) / unit)[upper] <= (p.upper / unit)[upper], ((e - residual) / unit)[lower] >= (p.lower / unit)[lower]],
-    )
-    problem.solve(solver=cp.CLARABEL)
-    size = np.abs(lots)
-    return float(p.cost @ size + 0.5 * p.impact @ size**2 + problem.value)
+def value(p: Problem, s: Solution) -> float:
+    """Objective of a solution, with its own r."""
+    size, r = np.abs(s.lots), s.residual
+    return float(p.cost @ size + 0.5 * p.impact @ size**2 + p.kink @ np.abs(r) + 0.5 * r @ p.risk @ r)
 
 
-def by_piqp(p: Problem) -> float:
-    """z signed parts and r parts as variables, the Hessian as in the equations (PIQP takes semidefinite ones)."""
+def by_piqp(p: Problem) -> float | None:
+    """z signed parts and r parts as variables, the Hessian as in the equations (PIQP takes semidefinite ones).
+
+    None where it does not converge to 1e-8 (one in some hundred of these); Clarabel answers then.
+    """
     f, m = p.sensitivity.shape
     unit = np.abs(p.sensitivity).max(axis=1)
     w = p.risk * np.outer(unit, unit)
@@ -82,18 +78,25 @@ def by_piqp(p: Problem) -> float:
     c = np.concatenate([p.cost, p.cost, p.kink * unit, p.kink * unit])
     s = p.sensitivity / unit[:, None]
     net = np.hstack([s, -s, -np.eye(f), np.eye(f)])
-    size = np.maximum(np.abs(p.rows).max(axis=1), 1e-9)
-    g = np.vstack([net, np.hstack([p.rows / size[:, None], np.zeros((len(p.rows), 2 * f))])])
-    hu = np.concatenate([(p.upper - p.exposure) / unit, p.room / size])
-    hl = np.concatenate([(p.lower - p.exposure) / unit, np.full(len(p.rows), -np.inf)])
+    # An interior-point method needs an interior: what a row without room fixes at zero is taken out beforehand.
+    fixed = (p.rows[p.room <= 0.0] > 0.0).any(axis=0) | (np.concatenate([p.buy_cap, p.sell_cap]) <= 0.0)
+    rows, room = p.rows[p.room > 0.0], p.room[p.room > 0.0]
+    size = np.maximum(np.abs(rows).max(axis=1, initial=0.0), 1e-9)
+    g = np.vstack([net, np.hstack([rows / size[:, None], np.zeros((len(rows), 2 * f))])])
+    hu = np.concatenate([(p.upper - p.exposure) / unit, room / size])
+    hl = np.concatenate([(p.lower - p.exposure) / unit, np.full(len(rows), -np.inf)])
     xl, xu = np.zeros(len(c)), np.concatenate([p.buy_cap, p.sell_cap, np.full(2 * f, np.inf)])
+    keep = np.concatenate([~fixed, np.ones(2 * f, bool)])
+    h, c, g, xl, xu = h[np.ix_(keep, keep)], c[keep], g[:, keep], xl[keep], xu[keep]
     solver = piqp.DenseSolver()
-    solver.settings.eps_abs = solver.settings.eps_rel = 1e-10
-    solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = 1e-10
+    solver.settings.eps_abs = solver.settings.eps_rel = 1e-8
+    solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = 1e-9
     solver.settings.max_iter = 1_000
-    solver.setup(h, c, None, None, g, hl, hu, xl, xu)
-    solver.solve()
-    return float(solver.result.info.primal_obj)
+    equal = np.flatnonzero(hl == hu)
+    loose = np.flatnonzero(hl != hu)
+    money = p.cost.mean()
+    solver.setup(h / money, c / money, g[equal], hu[equal], g[loose], hl[loose], hu[loose], xl, xu)
+    return float(solver.result.info.primal_obj) * money if solver.solve() == piqp.PIQP_SOLVED else None
 
 
 def by_clarabel(p: Problem) -> float:
@@ -115,11 +118,14 @@ def by_clarabel(p: Problem) -> float:
             (p.rows / size[:, None]) @ cp.hstack([buy, sell]) <= p.room / size,
         ],
     )
-    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    problem.solve(solver=cp.CLARABEL, **TIGHT)
     return float(problem.value)
 
 
 def assert_feasible(p: Problem, s: Solution) -> None:
+    unit = np.abs(p.sensitivity).max(axis=1)
+    after = p.exposure + p.sensitivity @ s.lots - s.residual
+    assert (after >= p.lower - 1e-6 * unit).all() and (after <= p.upper + 1e-6 * unit).all()
     both = np.concatenate([np.maximum(s.lots, 0.0), np.maximum(-s.lots, 0.0)])
     assert (both <= np.concatenate([p.buy_cap, p.sell_cap]) + 1e-9).all()
     assert (p.rows @ both <= p.room + 1e-7 * np.maximum(np.abs(p.rows).max(axis=1), p.room)).all()
@@ -132,14 +138,15 @@ def test_same_objective_as_piqp_on_200_problems(block: int) -> None:
         s = solve(p, ITERATIONS)
         assert not s.failure
         assert_feasible(p, s)
-        expected = by_piqp(p)
-        assert true_value(p, s.lots) == pytest.approx(expected, rel=1e-7, abs=1e-6), seed
+        found = by_piqp(p)
+        expected = by_clarabel(p) if found is None else found
+        assert value(p, s) == pytest.approx(expected, rel=1e-7, abs=1e-6), seed
 
 
 def test_same_objective_as_cvxpy_with_clarabel() -> None:
     for seed in range(1_000, 1_040):
         p = random_problem(seed)
-        assert true_value(p, solve(p, ITERATIONS).lots) == pytest.approx(by_clarabel(p), rel=1e-7, abs=1e-6), seed
+        assert value(p, solve(p, ITERATIONS)) == pytest.approx(by_clarabel(p), rel=1e-7, abs=1e-6), seed
 
 
 def test_price_is_what_one_more_unit_of_exposure_would_cost() -> None:
@@ -150,22 +157,25 @@ def test_price_is_what_one_more_unit_of_exposure_would_cost() -> None:
         s = solve(p, ITERATIONS)
         for i in range(min(3, len(p.exposure))):
             step = 1e-3 * np.abs(p.sensitivity[i]).max()
-            values = []
+            values: list[float | None] = []
             for sign in (1.0, -1.0):
                 e = p.exposure.copy()
                 e[i] += sign * step
                 # Rows are in terms of the trade alone: moved exposure leaves their room as it is.
                 values.append(by_piqp(_with_exposure(p, e)))
-            left, right = (by_piqp(p) - values[1]) / step, (values[0] - by_piqp(p)) / step
+            middle = by_piqp(p)
+            if middle is None or values[0] is None or values[1] is None:
+                continue
+            left, right = (middle - values[1]) / step, (values[0] - middle) / step
             if abs(left - right) < 1e-4 * max(abs(left), abs(right), 1e-12):
-                assert s.price[i] == pytest.approx(0.5 * (left + right), rel=1e-3, abs=1e-3 * p.cost.mean() / step * 1e-3)
+                assert s.price[i] == pytest.approx(
+                    0.5 * (left + right), rel=1e-3, abs=1e-3 * p.cost.mean() / step * 1e-3
+                )
                 checked += 1
     assert checked > 60
 
 
 def _with_exposure(p: Problem, exposure: np.ndarray) -> Problem:
-    from dataclasses import replace
-
     return replace(p, exposure=exposure)
 
 

@@ -8,7 +8,7 @@ import pytest
 from agents.config import AgentsConfig
 from agents.gamma.config import GammaConfig
 from common.kernels import surface
-from tests.agents_market import NOW_NS, first_proposal, make_book, make_market, ready_agent
+from tests.agents_market import NOW_NS, feed, first_proposal, make_book, make_market, position_update, ready_agent
 from tests.quantlib_book import option_greeks
 
 ALL_ONE = {"gamma": 1, "vega": 1, "cross_asset": 1}
@@ -47,14 +47,10 @@ def test_exposures_equal_a_plain_portfolio_sum(market):
 def test_sensitivities_are_those_of_one_more_lot(market):
     book = make_book(market.universe, 200)
     base = first_proposal(ready_agent(market, book, "gamma"))
-    from dataclasses import replace
-
-    from tests.agents_market import Book, feed, position_update  # noqa: F401
-
     for j in (0, 3, len(base.menu) - 1):
         market.sequence.clear()
         agent = ready_agent(market, book, "gamma")
-        feed(agent, replace(position_update(1, [base.menu[j]], [1])))
+        feed(agent, position_update(1, [base.menu[j]], [1]))
         more = first_proposal(agent)
         assert more.exposure - base.exposure == pytest.approx(base.sensitivity[:, j], rel=1e-6, abs=1e-4)
 

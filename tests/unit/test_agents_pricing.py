@@ -11,7 +11,17 @@ from agents.step import look
 from common.kernels import surface
 from common.units import NS_PER_DAY, NS_PER_YEAR
 from common.universe import OPTION
-from tests.agents_market import DAYS, HELD_DAYS, NOW_NS, feed, make_book, make_market, ready_agent, true_vol
+from tests.agents_market import (
+    DAYS,
+    HELD_DAYS,
+    NOW_NS,
+    black_price,
+    feed,
+    make_book,
+    make_market,
+    ready_agent,
+    true_vol,
+)
 from tests.quantlib_book import option_greeks
 
 MARKET = {"SPX": 2700.0, "NDX": 6800.0}
@@ -99,8 +109,6 @@ def test_theta_is_the_loss_of_a_day(state):
     assert theta < 0
     forward = surface.forward_of(0, p.contracts.expiry_ns[row], p.chain, p.vols)
     vol = vols_at(agent, [row])[0]
-    from tests.agents_market import black_price
-
     tau = 46 / 365
     strike, right = p.contracts.strike[row], p.contracts.right[row]
     lost = black_price(forward, strike, tau - 0.5 / 365, vol, 0.02, right) - black_price(
@@ -137,6 +145,7 @@ def test_a_crossed_quote_leaves_the_fit_and_is_counted():
 def test_expired_contracts_are_zero():
     market = make_market({"SPX": 2700.0})
     agent = ready_agent(market, make_book(market.universe, 50), "vega")
+    look(agent)
     rows = np.arange(len(market.universe))
     later = NOW_NS + 12 * NS_PER_DAY
     out = agent.pricing.greeks(rows, later)

@@ -13,7 +13,9 @@ from common.messages import Header, QuoteBatch
 
 def batch(sequence: int, *, snapshot: bool = False) -> QuoteBatch:
     none = np.empty(0, np.int32)
-    return QuoteBatch(Header("feed.AAA", sequence, sequence), np.empty(0, np.uint32), none, none, none, none, snapshot=snapshot)
+    return QuoteBatch(
+        Header("feed.AAA", sequence, sequence), np.empty(0, np.uint32), none, none, none, none, snapshot=snapshot
+    )
 
 
 def passed(batches: list[QuoteBatch]) -> list[tuple[int, bool]]:
@@ -97,7 +99,7 @@ def test_gate_takes_a_whole_chain_in_the_stream_as_a_snapshot() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=60), st.integers(1, 6))
 def test_gate_is_gapless_or_says_so_whatever_is_lost(fate: list[tuple[bool, int]], bound: int) -> None:
-    """``fate``: of each batch whether it arrives, and how many batches back a snapshot that comes after it was taken (0: none)."""
+    """``fate``: of each batch whether it arrives, and how many batches old a snapshot is that follows it (0: none)."""
     gate = Gate(bound)
     out: list[QuoteBatch] = []
     for sequence, (arrives, age) in enumerate(fate, start=1):

@@ -49,7 +49,7 @@ class BeatingHost:
     def _start(self, name: str) -> None:
         self.tasks[name] = self.loop.create_task(self._beat(name))
 
-    def replace(self, name: str) -> None:
+    def replace(self, name: str, pid: int) -> None:
         self.log.append(f"replace {name}")
         self.hung.discard(name)
 
@@ -80,10 +80,11 @@ async def a_fleet(**agents: object) -> AsyncIterator[tuple[Fleet, BeatingHost, T
         await feed.tick(symbol)
     stop = asyncio.Event()
     fleet = Fleet(bus, host, WallClock(), RULES)
-    task = asyncio.create_task(fleet.run(stop))
+    task, beating = asyncio.create_task(fleet.run(stop)), asyncio.create_task(manager.beat())
     try:
         yield fleet, host, manager, task
     finally:
+        beating.cancel()
         stop.set()
         await asyncio.wait([task])
         await asyncio.sleep(0.05)
@@ -98,7 +99,7 @@ async def scale(fleet: Fleet, **arguments: object) -> Acknowledgement:
 
 @on_loop
 async def test_starts_all_shards_and_has_every_key_assigned() -> None:
-    async with a_fleet() as (fleet, host, manager, _):
+    async with a_fleet() as (_, host, manager, _):
         await until(lambda: manager.owner, what="an assignment")
         assert sorted(host.tasks) == ["cross_asset-0", "gamma-0", "gamma-1", "vega-0"]
         assert set(manager.owner) == {

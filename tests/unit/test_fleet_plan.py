@@ -38,8 +38,13 @@ def started(state: Known, at_ns: int = T0, *, beating: bool = True) -> Known:
         for name in state.agents(kind):
             state.started[name] = at_ns
             if beating:
-                state.hear(name, Beat(1, at_ns, at_ns, state.version, "hedging"))
+                state.hear(name, Beat(1, at_ns, at_ns, state.version, 42))
     return state
+
+
+def bus_works(state: Known, now_ns: int) -> None:
+    """A manager has been heard all the while."""
+    state.heard_ns = now_ns
 
 
 def given(state: Known) -> Known:
@@ -54,9 +59,9 @@ def test_starts_what_is_desired_and_assigns_nothing_before_all_speak() -> None:
     started(state, beating=False)
     assert plan(state, RULES, T0) == []
     for name in ("gamma-0", "gamma-1"):
-        state.hear(name, Beat(1, T0, T0, 0, "starting"))
+        state.hear(name, Beat(1, T0, T0, 0, 42))
     assert plan(state, RULES, T0) == [], "vega-0 has not spoken"
-    state.hear("vega-0", Beat(1, T0, T0, 0, "starting"))
+    state.hear("vega-0", Beat(1, T0, T0, 0, 42))
     assert plan(state, RULES, T0) == [Assign(assign(KEYS, {"gamma": 2, "vega": 1}))]
 
 
@@ -73,14 +78,15 @@ def test_is_quiet_when_all_is_well() -> None:
 
 def test_a_restarting_agent_keeps_its_keys() -> None:
     state = given(started(known(gamma=2)))
-    state.hear("gamma-1", Beat(1, T0 + 3 * NS_PER_S, T0, 1, "hedging"))
+    state.hear("gamma-1", Beat(1, T0 + 3 * NS_PER_S, T0, 1, 42))
     assert plan(state, RULES, T0 + 3 * NS_PER_S) == []
 
 
 def test_a_hung_agent_is_replaced_once_per_wait() -> None:
     state = given(started(known(gamma=2)))
     now = T0 + RULES.hung_ns + 1
-    state.hear("gamma-1", Beat(1, now, T0, 1, "hedging"))
+    bus_works(state, now)
+    state.hear("gamma-1", Beat(1, now, T0, 1, 42))
     (step,) = plan(state, RULES, now)
     assert isinstance(step, Replace) and step.name == "gamma-0"
     state.replaced["gamma-0"] = (1, now)
@@ -93,24 +99,39 @@ def test_keys_of_a_lost_agent_go_to_those_that_live_and_come_back() -> None:
     now = T0 + RULES.takeover_ns + 1
     state.replaced["vega-1"] = (1, now)
     for name in ("vega-0", "vega-2"):
-        state.hear(name, Beat(1, now, T0, 1, "hedging"))
+        state.hear(name, Beat(1, now, T0, 1, 42))
     (step,) = plan(state, RULES, now)
     assert isinstance(step, Assign)
     assert set(step.owner) == set(before) and set(step.owner.values()) == {"vega-0", "vega-2"}
     assert all(step.owner[k] == a for k, a in before.items() if a != "vega-1"), "nothing else moves"
     state.owner, state.version = step.owner, 2
-    state.hear("vega-1", Beat(2, now, T0, 0, "starting"))
+    state.hear("vega-1", Beat(2, now, T0, 0, 42))
     assert plan(state, RULES, now) == [Assign(before)]
 
 
 def test_gives_up_only_when_nobody_answers() -> None:
     state = given(started(known(gamma=2)))
     now = T0 + 1_000 * NS_PER_S
+    bus_works(state, now)
     for name in ("gamma-0", "gamma-1"):
         state.replaced[name] = (RULES.max_replacements, now - RULES.start_ns - 1)
     assert any(isinstance(step, GiveUp) for step in plan(state, RULES, now))
-    state.hear("gamma-0", Beat(1, now, T0, 1, "hedging"))
+    state.hear("gamma-0", Beat(1, now, T0, 1, 42))
     assert not any(isinstance(step, GiveUp) for step in plan(state, RULES, now))
+
+
+def test_nobody_is_replaced_for_a_silence_of_the_bus() -> None:
+    state = given(started(known(gamma=2)))
+    state.hear_anybody(T0, RULES)
+    back = T0 + 60 * NS_PER_S
+    assert plan(state, RULES, back) == [], "nobody is heard: it is the bus"
+    state.hear_anybody(back, RULES)
+    state.hear("gamma-0", Beat(1, back, T0, 1, 42))
+    assert plan(state, RULES, back) == [], "gamma-1 may take as long to be heard as a hung agent is given"
+    now = back + RULES.hung_ns + 1
+    bus_works(state, now)
+    state.hear("gamma-0", Beat(1, now, T0, 1, 42))
+    assert [type(step) for step in plan(state, RULES, now)] == [Replace]
 
 
 def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
@@ -120,13 +141,13 @@ def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
     state.started["gamma-1"] = T0
     assert plan(state, RULES, T0) == []
     assert "gamma-1" in unsettled(state, "gamma", RULES, T0)
-    state.hear("gamma-1", Beat(1, T0, T0, 0, "starting"))
+    state.hear("gamma-1", Beat(1, T0, T0, 0, 42))
     (step,) = plan(state, RULES, T0)
     assert isinstance(step, Assign) and Counter(step.owner.values()) == {"gamma-0": 1, "gamma-1": 1}
     state.owner, state.version = step.owner, 2
     assert "adopted" in unsettled(state, "gamma", RULES, T0)
     for name in state.agents("gamma"):
-        state.hear(name, Beat(1, T0, T0, 2, "hedging"))
+        state.hear(name, Beat(1, T0, T0, 2, 42))
     assert unsettled(state, "gamma", RULES, T0) == ""
 
 
@@ -141,8 +162,8 @@ def test_scaling_down_stops_an_agent_only_after_its_keys_have_moved() -> None:
 
 def test_an_older_incarnation_is_not_heard() -> None:
     state = known(gamma=1)
-    state.hear("gamma-0", Beat(5, T0, T0, 0, "hedging"))
-    state.hear("gamma-0", Beat(4, T0 + 1, T0, 0, "hedging"))
+    state.hear("gamma-0", Beat(5, T0, T0, 0, 42))
+    state.hear("gamma-0", Beat(4, T0 + 1, T0, 0, 42))
     assert state.beats["gamma-0"].incarnation == 5
 
 

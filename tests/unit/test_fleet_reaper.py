@@ -10,21 +10,26 @@ from pathlib import Path
 import psutil
 import pytest
 
-PARENT = """
+CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+PARENT = f"""
 import subprocess, sys
-subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"])
+subprocess.Popen([sys.executable, "-c", {CHILD!r}])
 print("up", flush=True)
 sys.stdin.read()
 """
+
+
+def python(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 @pytest.mark.live
 def test_ends_descendants_of_a_killed_process_and_removes_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "ray"
     folder.mkdir()
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    reaper = subprocess.Popen([sys.executable, "-m", "agents.reaper", str(parent.pid), str(folder)], stdin=subprocess.PIPE)
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    parent = python("-c", PARENT)
+    reaper = python("-m", "agents.reaper", str(parent.pid), str(folder))
+    bystander = python("-c", "import time; time.sleep(60)")
     try:
         assert parent.stdout is not None and parent.stdout.readline() == b"up\n"
         (child,) = psutil.Process(parent.pid).children()

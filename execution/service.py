@@ -1,0 +1,305 @@
+"""The gRPC service: requests to events, outcomes to answers, and the process around it. The only server-side ``grpc``.
+
+Started: store locked, address bound, the last run's open orders asked about, then serving and ready. Stopped: health says
+NOT_SERVING, the group in hand is finished, streams end, the store closes.
+
+Canonical codes: INVALID_ARGUMENT (a message that makes no sense), NOT_FOUND (no such order), OUT_OF_RANGE (reports this
+store has not written), ABORTED (stream cut by a fence), RESOURCE_EXHAUSTED (reader too slow, resume), UNAVAILABLE
+(stopping, or the store failed). What a rule refuses is an answer, not an error: ``OrderAck.refusal``.
+*Tested by* tests/integration/test_execution_service.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NoReturn
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from hedgerow.execution.v1 import execution_pb2 as pb
+from hedgerow.execution.v1 import execution_pb2_grpc
+
+from common.clock import WallClock
+from common.errors import Conflict, HedgerowError, Refused, Unavailable
+from common.messages import OrderAck, OrdStatus, Refusal, TradingState
+from common.ports import Bus, Clock
+from common.universe import Universe
+from common.wire.execution_codec import ack_to_pb, order_from_pb, order_state_to_pb, report_to_pb
+from execution import events as ev
+from execution.config import ExecutionConfig
+from execution.engine import Engine
+from execution.reference import ReferenceFeed
+from execution.sqlite_store import SqliteStore
+from execution.state import ExecutionSetup, start
+from execution.stream import AckStream
+from execution.venues.paper import PaperVenue
+from execution.venues.port import Venue
+
+_log = logging.getLogger(__name__)
+PAGE = 1000
+_TRADING_STATES = {int(state) for state in TradingState}
+_SERVICE = pb.DESCRIPTOR.services_by_name["ExecutionService"].full_name
+#: Health names: the server, the service, and what a readiness probe asks for.
+_HEALTH = ("", _SERVICE, "readiness")
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+
+class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
+    """The seven calls of ``hedgerow.execution.v1``."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    # -- orders --------------------------------------------------------------------------------------------------------
+
+    async def StreamOrders(  # noqa: N802
+        self, requests: AsyncIterator[pb.StreamOrdersRequest], context: Any
+    ) -> AsyncIterator[pb.StreamOrdersResponse]:
+        """Orders and cancels in, one answer each out, after its commit."""
+        stream = AckStream()
+        try:
+            self._engine.open_stream(stream)
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
+        reader = asyncio.create_task(self._read(requests, stream))
+        try:
+            while acks := await stream.next():
+                yield pb.StreamOrdersResponse(acks=[ack_to_pb(ack) for ack in acks])
+        finally:
+            self._engine.close_stream(stream)
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+        if stream.reason is not None:
+            await _abort(context, _code_of(stream.reason, grpc.StatusCode.ABORTED), stream.reason)
+
+    async def _read(self, requests: AsyncIterator[pb.StreamOrdersRequest], stream: AckStream) -> None:
+        try:
+            async for request in requests:
+                wall_ns = self._clock.wall_ns()
+                if request.WhichOneof("request") == "cancel":
+                    cancel = request.cancel
+                    await stream.expect(len(cancel.client_order_id))
+                    await self._engine.offer(ev.Cancel(tuple(cancel.client_order_id), cancel.epoch, wall_ns), stream)
+                    continue
+                await stream.expect(len(request.submit.orders))
+                for order in request.submit.orders:
+                    try:
+                        await self._engine.offer(ev.Submit(order_from_pb(order), wall_ns), stream)
+                    except Refused as error:
+                        text = f"message: {error}"
+                        name = order.client_order_id
+                        stream.deliver([OrderAck(name, OrdStatus.REJECTED, Refusal.MALFORMED, text)])
+            stream.half_close()
+        except Unavailable as error:
+            stream.cut(error)
+
+    async def Fence(self, request: pb.FenceRequest, context: Any) -> pb.FenceResponse:  # noqa: N802
+        """Raise the epoch. Idempotent for the same holder; cuts every order stream."""
+        if request.epoch == 0 or not request.holder:
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, "a fence needs an epoch above 0 and a holder")
+        await self._hold(ev.Fence(request.epoch, request.holder), context)
+        return pb.FenceResponse(
+            epoch=self._engine.state.epoch,
+            accepted=self._engine.fenced(request.epoch, request.holder),
+            last_report_sequence=self._engine.state.sequence,
+        )
+
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: N802
+        """What is committed about one order."""
+        found = self._engine.store.get([request.client_order_id])
+        if not found:
+            await _abort(context, grpc.StatusCode.NOT_FOUND, f"no order {request.client_order_id!r}")
+        return pb.GetOrderResponse(state=order_state_to_pb(found[0].state))
+
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: ARG002, N802
+        """A page of what is committed."""
+        rows = self._engine.store.orders(
+            open_only=request.open_only,
+            after_row=min(request.after_row, 2**63 - 1),
+            limit=min(request.limit or PAGE, PAGE),
+        )
+        states = [order_state_to_pb(state) for _, state in rows]
+        return pb.ListOrdersResponse(states=states, last_row=rows[-1][0] if rows else request.after_row)
+
+    # -- reports -------------------------------------------------------------------------------------------------------
+
+    async def StreamReports(  # noqa: N802
+        self, request: pb.StreamReportsRequest, context: Any
+    ) -> AsyncIterator[pb.StreamReportsResponse]:
+        """From the store up to now, then live, without a gap between the two."""
+        wanted = max(request.from_sequence, 1)
+        if wanted > self._engine.state.sequence + 1:
+            text = f"report {wanted} was asked for, the last one written is {self._engine.state.sequence}"
+            await _abort(context, grpc.StatusCode.OUT_OF_RANGE, text)
+        reader = self._engine.hub.open()
+        # So that the client knows it is connected before the first report, however long that takes.
+        await context.send_initial_metadata(())
+        try:
+            while page := self._engine.store.reports(wanted, PAGE):
+                yield pb.StreamReportsResponse(reports=[report_to_pb(report) for report in page])
+                wanted = page[-1].sequence + 1
+            while True:
+                fresh = [report for report in await reader.next() if report.sequence >= wanted]
+                if fresh:
+                    yield pb.StreamReportsResponse(reports=[report_to_pb(report) for report in fresh])
+                    wanted = fresh[-1].sequence + 1
+        except (Refused, Unavailable) as error:
+            await _abort(context, _code_of(error, grpc.StatusCode.RESOURCE_EXHAUSTED), error)
+        finally:
+            self._engine.hub.drop(reader)
+
+    # -- control -------------------------------------------------------------------------------------------------------
+
+    async def SetTradingState(  # noqa: N802
+        self, request: pb.SetTradingStateRequest, context: Any
+    ) -> pb.SetTradingStateResponse:
+        """Pause, resume or kill, by name and with a reason; returns when it is stored and cancels are out."""
+        if not request.who or not request.why or int(request.state) not in _TRADING_STATES:
+            text = "a trading state needs one of ACTIVE, PAUSED, KILLED, who asks, and why"
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
+        event = ev.SetTrading(TradingState(request.state), request.who, request.why, self._clock.wall_ns())
+        cancels = await self._hold(event, context)
+        state: Any = int(self._engine.state.trading.state)
+        return pb.SetTradingStateResponse(state=state, cancels_sent=cancels)
+
+    async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusResponse:  # noqa: ARG002, N802
+        """How the service is."""
+        state = self._engine.state
+        p50_ns, p99_ns = self._engine.tick_to_order_ns()
+        trading: Any = int(state.trading.state)
+        return pb.GetStatusResponse(
+            state=trading,
+            who=state.trading.who,
+            why=state.trading.why,
+            epoch=state.epoch,
+            last_report_sequence=state.sequence,
+            open_orders=state.exposure.open_orders,
+            orders=state.orders_stored,
+            fills=state.fills_stored,
+            tick_to_order_p50_ns=p50_ns,
+            tick_to_order_p99_ns=p99_ns,
+            venue=self._engine.venue.name,
+        )
+
+    async def _hold(self, event: ev.Fence | ev.SetTrading, context: Any) -> int:
+        """Cancels sent, once the event holds."""
+        try:
+            return await self._engine.ask(event)
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
+
+
+def _code_of(reason: HedgerowError, refused: grpc.StatusCode) -> grpc.StatusCode:
+    return grpc.StatusCode.UNAVAILABLE if isinstance(reason, Unavailable) else refused
+
+
+async def _abort(context: Any, code: grpc.StatusCode, text: object) -> NoReturn:
+    await context.abort(code, str(text))
+    raise AssertionError("abort returned")
+
+
+async def serve(
+    config: ExecutionConfig,
+    bus: Bus,
+    universe: Universe,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[str], None] | None = None,
+    venue: Venue | None = None,
+) -> None:
+    """Serve until ``stop`` is set. ``ready`` gets the bound host:port once requests are taken.
+
+    Raises ``Conflict`` if the store or the address is in use, ``InputError`` if the store is unusable, ``Unavailable`` if
+    the store fails while running: the service then ends rather than act on what it could not write.
+    """
+    store = SqliteStore(config.store)
+    try:
+        state = start(ExecutionSetup(universe, config.limits, store.load()))
+        clock = WallClock()
+        at = venue if venue is not None else PaperVenue(universe, config.paper, config.sessions_ns)
+        engine = Engine(config, state, store, at, clock, lambda source: feed.heal(source))
+
+        def gapped(source: str) -> bool:
+            seen = state.snapshot.sources.get(source)
+            return seen is not None and seen.gapped
+
+        feed = ReferenceFeed(
+            bus,
+            universe,
+            engine.take_quotes,
+            gapped,
+            bound=config.quotes_bound,
+            timeout_s=config.snapshot_timeout_s,
+        )
+        server, health = _server(ExecutionServicer(engine, clock))
+        address = _bind(server, config.address)
+        await engine.recover()
+        await _run(config, engine, feed, server, health, address, stop, ready)
+    finally:
+        store.close()
+
+
+def _server(servicer: ExecutionServicer) -> tuple[Any, Any]:
+    server = grpc.aio.server(options=_OPTIONS)
+    register: Any = execution_pb2_grpc.add_ExecutionServiceServicer_to_server
+    register(servicer, server)
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.enable_server_reflection((_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+    return server, health
+
+
+def _bind(server: Any, address: str) -> str:
+    host, _, _ = address.rpartition(":")
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise Conflict(f"execution cannot listen on {address}: {error}") from error
+    return f"{host}:{port}"
+
+
+async def _run(
+    config: ExecutionConfig,
+    engine: Engine,
+    feed: ReferenceFeed,
+    server: Any,
+    health: Any,
+    address: str,
+    stop: asyncio.Event,
+    ready: Callable[[str], None] | None,
+) -> None:
+    working = asyncio.create_task(engine.run())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await feed.start()
+        await server.start()
+        await _tell(health, health_pb2.HealthCheckResponse.SERVING)
+        _log.info("execution listens on %s, venue %s, store %s", address, engine.venue.name, config.store)
+        if ready is not None:
+            ready(address)
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        await _tell(health, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await feed.stop()
+        engine.stop()
+        failure = (await asyncio.gather(working, return_exceptions=True))[0]
+        await server.stop(config.grace_s)
+    if failure is not None:
+        raise failure
+
+
+async def _tell(health: Any, status: Any) -> None:
+    for name in _HEALTH:
+        await health.set(name, status)

@@ -1,0 +1,319 @@
+"""A recorded run, replayed: the same inputs in the same order give the same proposals, cycles and orders (promise 9).
+
+*The manager* gets what the journal says it got (proposals, reports, commands, takeovers) with the market as far as it had
+seen it; whatever it writes is compared with what was written. Cycles, cancels and budgets mark its decisions. Orders that a
+takeover recovered from execution are inputs, not decisions. *Each agent* gets the inputs its proposals name, in order:
+recorded batches, snapshots (the fold of the batches before them), and the updates the replayed manager publishes; each
+proposal is compared byte for byte. Wall times take no part.
+*Tested by* tests/golden/test_replay_identical.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agents import recorder
+from agents.config import AgentsConfig
+from agents.replay import replay as replay_agent
+from agents.step import AgentEvent, AgentSetup, start
+from common.limits import Limits
+from common.messages import (
+    AssignmentUpdate,
+    BudgetUpdate,
+    CommandTaken,
+    Cycle,
+    ExecutionReport,
+    JournalEntry,
+    LeaderStarted,
+    OrderState,
+    PositionUpdate,
+    Proposal,
+    ProposalTaken,
+    QuoteBatch,
+)
+from common.ports import MarketSource
+from common.snapshot import MarketSnapshot
+from common.universe import Book, Universe
+from common.wire.codec import encode_journal_entry, encode_proposal
+from lab.audit import orders_of
+from manager import events as ev
+from manager import step as manager
+from manager.config import ManagerConfig
+from manager.fold import TRADING_ACTIONS
+from manager.hash import order_hash
+
+_Update = PositionUpdate | BudgetUpdate | AssignmentUpdate
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """``difference`` is empty when all was identical. ``unfollowed``: agents some of whose proposals nobody recorded."""
+
+    difference: str
+    recorded_hash: str
+    replayed_hash: str
+    orders: int
+    cycles: int
+    proposals: int
+    proposals_compared: int
+    unfollowed: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Nothing differed, and the order lists have one fingerprint."""
+        return not self.difference and self.recorded_hash == self.replayed_hash
+
+
+def replay_run(
+    market: MarketSource,
+    book: Book,
+    entries: Sequence[JournalEntry],
+    agents_config: AgentsConfig,
+    manager_config: ManagerConfig,
+    limits: Limits,
+    run_id: str,
+    *,
+    heard: Iterable[Proposal] = (),
+) -> ReplayResult:
+    """Replay a recorded run. ``heard``: proposals that were published, also while nobody led, if somebody kept them."""
+    setup = manager.ManagerSetup(market.universe, book, manager_config, limits, run_id)
+    tape = _Tape(market)
+    leader = _ManagerReplay(setup, tape)
+    difference = leader.run(entries)
+    spoken = _by_agent(entries, heard)
+    lookup = _Lookup(market.universe, tape, leader.published)
+    compared, unfollowed = 0, []
+    for name, proposals in sorted(spoken.items()):
+        count, lost, wrong = _agent(name, proposals, market.universe, book, agents_config, lookup)
+        compared += count
+        unfollowed += [lost] if lost else []
+        difference = difference or wrong
+    return ReplayResult(
+        difference=difference,
+        recorded_hash=order_hash(_orders(entries)),
+        replayed_hash=order_hash(_orders(leader.written)),
+        orders=len(_orders(entries)),
+        cycles=sum(isinstance(e.event, Cycle) for e in entries),
+        proposals=sum(map(len, spoken.values())),
+        proposals_compared=compared,
+        unfollowed=tuple(unfollowed),
+    )
+
+
+def _orders(entries: Sequence[JournalEntry]) -> list[Any]:
+    unique = {o.client_order_id: o for _, o in orders_of(entries)}
+    return list(unique.values())
+
+
+class _Tape:
+    """The recorded batches, by source and sequence and in the order they were published."""
+
+    def __init__(self, market: MarketSource) -> None:
+        self.universe = market.universe
+        self.batches = list(market.batches())
+        self.at = {(b.header.source, b.header.sequence): b for b in self.batches}
+
+
+class _ManagerReplay:
+    """Feeds the recorded inputs; ``written`` is what the replayed manager wrote, ``published`` what it told the agents."""
+
+    def __init__(self, setup: manager.ManagerSetup, tape: _Tape) -> None:
+        self.state = manager.start(setup)
+        self.tape = tape
+        self.written: list[JournalEntry] = []
+        self.published: dict[tuple[str, int], _Update] = {}
+        self._played = 0
+        self._seen: dict[str, int] = defaultdict(int)
+
+    def run(self, entries: Sequence[JournalEntry]) -> str:
+        """The first difference in words, or nothing."""
+        while len(self.written) < len(entries):
+            at = len(self.written)
+            recorded = entries[at]
+            self._market_up_to(recorded)
+            if len(self.written) == at:
+                for event in self._events(recorded, entries[at + 1 :]):
+                    self._do(event)
+            if len(self.written) == at:
+                return f"entry {recorded.sequence}: {_name(recorded)} was recorded, the replay wrote nothing"
+            for mine, theirs in zip(self.written[at:], entries[at:], strict=False):
+                if wrong := _difference(theirs, mine):
+                    return wrong
+        extra = self.written[len(entries) :]
+        return f"after the last entry the replay wrote {_name(extra[0])}" if extra else ""
+
+    def _market_up_to(self, entry: JournalEntry) -> None:
+        wanted = {entry.market.source: entry.market.sequence} if entry.market.source else {}
+        if isinstance(entry.event, Cycle):
+            wanted |= dict(entry.event.market_seen)
+        while any(self._seen[source] < sequence for source, sequence in wanted.items()):
+            if self._played == len(self.tape.batches):
+                return
+            batch = self.tape.batches[self._played]
+            self._played += 1
+            self._seen[batch.header.source] = batch.header.sequence
+            self._do(ev.MarketNews(batch))
+
+    def _events(self, entry: JournalEntry, following: Sequence[JournalEntry]) -> list[ev.Event]:
+        wall_ns, event = entry.wall_ns, entry.event
+        match event:
+            case ProposalTaken(proposal, _):
+                return [ev.ProposalArrived(wall_ns, proposal)]
+            case ExecutionReport():
+                return [ev.ReportArrived(wall_ns, event)]
+            case CommandTaken(command, ack):
+                out: list[ev.Event] = [ev.CommandArrived(wall_ns, command)]
+                if command.action in TRADING_ACTIONS:
+                    said = ack.text.partition("; " if ack.accepted else ": ")[2]
+                    out.append(ev.TradingStateSet(command.command_id, ack.accepted, said, wall_ns))
+                return out
+            case LeaderStarted():
+                return [self._takeover(entry, event, following)]
+            case _:
+                return [ev.Decide(entry.now_ns, wall_ns)]
+
+    def _takeover(self, entry: JournalEntry, event: LeaderStarted, following: Sequence[JournalEntry]) -> ev.TookOver:
+        """What execution answered: the recovered orders, and every open one that it did not miss."""
+        orders = self.state.fold.orders
+        lost = [s for s in event.recovered if s.order.order_sequence > orders.decided]
+        never = {s.order.client_order_id for s in event.recovered} - {s.order.client_order_id for s in lost}
+        known = [
+            OrderState(life.order, life.status, life.cum_lots, life.leaves_lots)
+            for name, life in orders.open.items()
+            if name not in never
+        ]
+        reports: list[ExecutionReport] = []
+        for e in following:
+            if not isinstance(e.event, ExecutionReport):
+                break
+            reports.append(e.event)
+        last = event.last_report_sequence
+        wall_ns = entry.wall_ns
+        return ev.TookOver(entry.now_ns, wall_ns, entry.epoch, event.holder, [*lost, *known], reports, last)
+
+    def _do(self, event: ev.Event) -> None:
+        for instruction in manager.step(self.state, event)[1]:
+            if isinstance(instruction, ev.Record):
+                self.written.append(instruction.entry)
+            elif isinstance(instruction, ev.Publish):
+                update = instruction.update
+                self.published[_stream_of(update)] = update
+
+
+def _stream_of(update: _Update) -> tuple[str, int]:
+    if isinstance(update, PositionUpdate):
+        return recorder.POSITIONS, update.version
+    if isinstance(update, BudgetUpdate):
+        return recorder.BUDGETS, update.budget_epoch
+    return recorder.ASSIGNMENT, update.version
+
+
+class _Lookup:
+    """Finds what an agent consumed. Raises ``KeyError`` in words where it was not recorded."""
+
+    def __init__(self, universe: Universe, tape: _Tape, published: dict[tuple[str, int], _Update]) -> None:
+        self._universe = universe
+        self._tape = tape
+        self._published = published
+        self._folds: dict[str, tuple[MarketSnapshot, int]] = {}
+
+    def __call__(self, stream: str, sequence: int) -> AgentEvent:
+        if stream.startswith(recorder.SNAPSHOT_PREFIX):
+            return self._snapshot(stream.removeprefix(recorder.SNAPSHOT_PREFIX), sequence)
+        found = self._tape.at.get((stream, sequence)) or self._published.get((stream, sequence))
+        if found is None:
+            raise KeyError(f"{stream} {sequence} is not in the record")
+        return found
+
+    def _snapshot(self, source: str, sequence: int) -> QuoteBatch:
+        """The feed's answer: every standing quote after batch ``sequence`` of that source."""
+        fold, done = self._folds.get(source, (MarketSnapshot(self._universe), 0))
+        if done > sequence:
+            fold, done = MarketSnapshot(self._universe), 0
+        for at in range(done + 1, sequence + 1):
+            if (source, at) not in self._tape.at:
+                raise KeyError(f"{source} {at} is not in the record")
+            fold.apply(self._tape.at[source, at])
+        self._folds[source] = (fold, sequence)
+        return fold.as_batch(source.partition(".")[2])
+
+
+def _by_agent(entries: Sequence[JournalEntry], heard: Iterable[Proposal]) -> dict[str, list[Proposal]]:
+    """Proposals of each start of each agent ("gamma-0 #1"), in sequence, each once."""
+    taken = [e.event.proposal for e in entries if isinstance(e.event, ProposalTaken)]
+    found: dict[str, dict[int, Proposal]] = defaultdict(dict)
+    for p in (*taken, *heard):
+        found[f"{p.agent} #{p.incarnation}"][p.header.sequence] = p
+    return {name: [said[k] for k in sorted(said)] for name, said in found.items()}
+
+
+def _agent(
+    name: str, proposals: list[Proposal], universe: Universe, book: Book, config: AgentsConfig, lookup: _Lookup
+) -> tuple[int, str, str]:
+    """(proposals compared, what could not be followed, first difference), the latter two in words or empty."""
+    first = proposals[0]
+    state = start(AgentSetup(universe, book, first.kind, first.shard, config, first.incarnation))
+    for count, recorded in enumerate(proposals):
+        if recorded.header.sequence != count + 1:
+            return count, f"{name} from its proposal {count + 1} on: nobody recorded that one", ""
+        try:
+            state, said = replay_agent(state, recorded.inputs, lookup)
+        except KeyError as error:
+            return count, "", f"{name}, proposal {count + 1}: {error.args[0]}"
+        if len(said) != 1:
+            return count, "", f"{name}, proposal {count + 1}: the replay made {len(said)} proposals of its inputs"
+        mine = replace(said[0], header=replace(said[0].header, receive_time_ns=recorded.header.receive_time_ns))
+        if encode_proposal(mine) != encode_proposal(recorded):
+            return count, "", f"{name}, proposal {count + 1}: {_first_difference(recorded, mine)}"
+    return len(proposals), "", ""
+
+
+def _name(entry: JournalEntry) -> str:
+    event = entry.event
+    return f"cycle {event.cycle_id}" if isinstance(event, Cycle) else type(event).__name__
+
+
+def _timeless(entry: JournalEntry) -> JournalEntry:
+    """Without the wall times, which are for people."""
+    event = entry.event
+    if isinstance(event, Cycle):
+        event = replace(event, solve_ns=0)
+    elif isinstance(event, BudgetUpdate | AssignmentUpdate):
+        event = replace(event, header=replace(event.header, receive_time_ns=0))
+    return replace(entry, wall_ns=0, event=event, market=replace(entry.market, receive_time_ns=0))
+
+
+def _difference(recorded: JournalEntry, mine: JournalEntry) -> str:
+    a, b = _timeless(recorded), _timeless(mine)
+    if encode_journal_entry(a) == encode_journal_entry(b):
+        return ""
+    return f"entry {recorded.sequence}, {_name(recorded)}: {_first_difference(a, b)}"
+
+
+def _first_difference(recorded: Any, mine: Any) -> str:
+    return next(_differences("", recorded, mine), "the encodings differ")
+
+
+def _differences(path: str, a: Any, b: Any) -> Iterator[str]:
+    """Paths at which two messages differ, with both values."""
+    if type(a) is not type(b):
+        yield f"{path or 'kind'}: recorded {type(a).__name__}, replayed {type(b).__name__}"
+    elif isinstance(a, np.ndarray):
+        if a.shape != b.shape:
+            yield f"{path}: recorded {a.shape}, replayed {b.shape}"
+        elif a.tobytes() != b.tobytes():
+            where = int(np.flatnonzero(a.ravel() != b.ravel())[:1].sum())
+            yield f"{path}[{where}]: recorded {a.ravel()[where]!r}, replayed {b.ravel()[where]!r}"
+    elif hasattr(a, "__dataclass_fields__"):
+        for name in a.__dataclass_fields__:
+            yield from _differences(f"{path}.{name}".lstrip("."), getattr(a, name), getattr(b, name))
+    elif isinstance(a, tuple) and len(a) == len(b):
+        for k, (x, y) in enumerate(zip(a, b, strict=True)):
+            yield from _differences(f"{path}[{k}]", x, y)
+    elif a != b:
+        yield f"{path}: recorded {a!r}, replayed {b!r}"

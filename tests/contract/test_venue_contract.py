@@ -1,0 +1,87 @@
+"""What every venue must keep to, run over those there are. A new adapter joins the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from common.messages import Side, TimeInForce
+from common.units import NS_PER_S
+from execution.config import PaperConfig
+from execution.venues.paper import PaperVenue
+from execution.venues.port import Venue, VenueEvent, VenueKind
+from tests.execution_world import T0_NS, make_order, make_universe, standing
+
+Make = Callable[[], Venue]
+NOW_NS = T0_NS + NS_PER_S
+
+
+@pytest.fixture(params=[lambda: PaperVenue(make_universe(), PaperConfig())], ids=["paper"])
+def make(request: pytest.FixtureRequest) -> Make:
+    return request.param
+
+
+def drain(venue: Venue) -> list[VenueEvent]:
+    out: list[VenueEvent] = []
+    while (due := venue.next_due_ns) is not None and due < NOW_NS + 60 * NS_PER_S:
+        out += venue.on_time(due)
+    return out
+
+
+def quoted(make: Make) -> Venue:
+    venue = make()
+    venue.on_quotes(standing())
+    return venue
+
+
+def test_an_order_is_accepted_before_anything_else_and_ends_once(make: Make) -> None:
+    venue = quoted(make)
+    told = venue.submit(make_order("a", lots=15), NOW_NS) + drain(venue)
+    kinds = [e.kind for e in told]
+    assert kinds[0] is VenueKind.ACCEPTED
+    assert kinds[-1] is VenueKind.CANCELED
+    assert sum(e.lots for e in told if e.kind is VenueKind.FILL) == 10
+    assert all(e.event_time_ns >= NOW_NS for e in told)
+
+
+def test_exec_ids_are_unique_and_repeated_when_asked(make: Make) -> None:
+    venue = quoted(make)
+    told = [e for name in ("a", "b") for e in venue.submit(make_order(name, lots=4), NOW_NS)] + drain(venue)
+    ids = [e.exec_id for e in told if e.kind is VenueKind.FILL]
+    assert len(ids) == len(set(ids)) == 2
+    again = venue.ask("a", NOW_NS)
+    assert again == [e for e in told if e.client_order_id == "a"]
+
+
+def test_an_order_it_never_had_is_not_found(make: Make) -> None:
+    (answer,) = quoted(make).ask("nobody", NOW_NS)
+    assert answer.kind is VenueKind.NOT_FOUND
+
+
+def test_a_cancel_ends_a_resting_order_and_comes_too_late_for_a_filled_one(make: Make) -> None:
+    venue = quoted(make)
+    resting = make_order("rest", side=Side.BUY, limit_ticks=990, time_in_force=TimeInForce.DAY)
+    told = venue.submit(resting, NOW_NS) + venue.submit(make_order("done"), NOW_NS) + drain(venue)
+    assert {e.client_order_id for e in told if e.kind is VenueKind.FILL} == {"done"}
+    told = venue.cancel("rest", NOW_NS + NS_PER_S) + venue.cancel("done", NOW_NS + NS_PER_S) + drain(venue)
+    assert {(e.client_order_id, e.kind) for e in told} == {
+        ("rest", VenueKind.CANCELED),
+        ("done", VenueKind.CANCEL_REJECTED),
+    }
+
+
+def test_a_cancel_sent_right_behind_its_order_never_overtakes_it(make: Make) -> None:
+    venue = quoted(make)
+    resting = make_order("a", limit_ticks=990, time_in_force=TimeInForce.DAY)
+    told = venue.submit(resting, NOW_NS) + venue.cancel("a", NOW_NS) + drain(venue)
+    assert [e.kind for e in told] == [VenueKind.ACCEPTED, VenueKind.CANCELED]
+
+
+def test_equal_input_gives_equal_output(make: Make) -> None:
+    def run() -> list[VenueEvent]:
+        venue = quoted(make)
+        told = [e for k in range(20) for e in venue.submit(make_order(f"o{k}", lots=2), NOW_NS + k)]
+        return told + drain(venue)
+
+    assert run() == run()

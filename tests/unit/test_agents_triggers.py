@@ -1,0 +1,62 @@
+"""Each trigger alone, at its edge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agents.config import TriggerConfig
+from agents.triggers import LastProposal, cheap_trigger, threshold_trigger
+from common.units import NS_PER_S
+
+CONFIG = TriggerConfig(threshold_fraction_of_half_width=0.5, price_move_bp=10, time_s=60)
+LAST = LastProposal(1000 * NS_PER_S, 7, ("delta:SPX",), np.array([10.0]), np.array([100.0]), np.array([2000.0, 50.0]))
+
+
+def cheap(now_s=1000, version=7, base=(2000.0, 50.0), last=LAST):
+    return cheap_trigger(last, CONFIG, now_s * NS_PER_S, version, np.array(base))
+
+
+def test_first_decision():
+    assert cheap(last=None) == "start"
+
+
+def test_nothing_happened():
+    assert cheap() == ""
+
+
+def test_new_positions():
+    assert cheap(version=8) == "positions"
+
+
+@pytest.mark.parametrize(
+    ("base", "name"), [((2001.9, 50.0), ""), ((2002.1, 50.0), "price move"), ((2000.0, 49.94), "price move")]
+)
+def test_price_move_of_any_own_underlying(base, name):
+    assert cheap(base=base) == name
+
+
+@pytest.mark.parametrize(("now_s", "name"), [(1059, ""), (1060, "time")])
+def test_time(now_s, name):
+    assert cheap(now_s=now_s) == name
+
+
+@pytest.mark.parametrize(
+    ("exposure", "width", "name"),
+    [
+        (59.9, 100.0, ""),
+        (60.0, 100.0, "threshold"),
+        (-40.0, 100.0, "threshold"),
+        (10.0, 9.0, "threshold"),  # the interval shrank over it: an edge was crossed
+        (12.0, 11.0, "threshold"),
+        (12.0, 50.0, ""),
+        (10.0, 0.0, "threshold"),
+    ],
+)
+def test_threshold(exposure, width, name):
+    assert threshold_trigger(LAST, CONFIG, np.array([exposure]), np.array([width])) == name
+
+
+def test_no_width_and_no_move_is_silence():
+    still = LastProposal(0, 0, ("x",), np.array([0.0]), np.array([0.0]), np.array([1.0]))
+    assert threshold_trigger(still, CONFIG, np.array([0.0]), np.array([0.0])) == ""

@@ -1,0 +1,207 @@
+"""Each pre-trade rule at its edge: the last value that passes and the first that does not, worked out by hand."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import pytest
+
+from common.messages import Order, Refusal, Side
+from common.snapshot import MarketSnapshot
+from common.units import NS_PER_DAY, NS_PER_S
+from execution.checks import Breach, breach, malformed
+from execution.exposure import Exposure
+from execution.limits import ExecutionLimits
+from tests.execution_world import T0_NS, make_limits, make_order, make_universe, quotes, standing, tight
+
+UNIVERSE = make_universe()
+
+
+def check(
+    order: Order,
+    limits: ExecutionLimits | None = None,
+    exposure: Exposure | None = None,
+    accepted: deque[int] | None = None,
+    batches: tuple = (),
+) -> Breach | None:
+    snapshot = MarketSnapshot(UNIVERSE)
+    for batch in batches or (standing(),):
+        snapshot.apply(batch)
+    return breach(order, limits or make_limits(), UNIVERSE, snapshot, exposure or Exposure(), accepted or deque())
+
+
+def refusal(*args, **kwargs) -> Refusal:
+    found = check(*args, **kwargs)
+    return Refusal.NONE if found is None else found.refusal
+
+
+def test_an_ordinary_order_passes() -> None:
+    assert check(make_order("a")) is None
+
+
+@pytest.mark.parametrize("name", ["", "x" * 37, "a b", "å", "a\n"])
+def test_bad_ids_are_malformed(name: str) -> None:
+    found = malformed(make_order(name), UNIVERSE)
+    assert found is not None
+    assert found.refusal is Refusal.MALFORMED
+
+
+def test_an_id_of_36_characters_is_fine() -> None:
+    assert malformed(make_order("x" * 36), UNIVERSE) is None
+
+
+def test_an_index_that_contradicts_the_id_is_malformed() -> None:
+    found = malformed(replace(make_order("a"), instrument=1), UNIVERSE)
+    assert found is not None
+    assert "index 1" in found.text
+
+
+@pytest.mark.parametrize(("side", "lots", "good"), [(Side.BUY, 3, True), (Side.SELL, -3, True), (Side.SELL, 3, False)])
+def test_allocations_add_up_to_the_signed_quantity(side: Side, lots: int, good: bool) -> None:
+    order = make_order("a", side=side, lots=3, allocation=(("gamma-0", lots + 1), ("vega-0", -1)))
+    assert (malformed(order, UNIVERSE) is None) == good
+
+
+def test_unknown_unlisted_and_expired_instruments() -> None:
+    assert refusal(replace(make_order("a"), instrument_id="ZZZ.F")) is Refusal.UNKNOWN_INSTRUMENT
+    assert refusal(make_order("a", instrument=3)) is Refusal.UNKNOWN_INSTRUMENT
+    late = standing(symbol="BBB", at_ns=T0_NS + NS_PER_DAY)
+    order = make_order("a", instrument=7, event_time_ns=T0_NS + NS_PER_DAY)
+    assert refusal(order, batches=(late,)) is Refusal.UNKNOWN_INSTRUMENT
+    early = standing(symbol="BBB", at_ns=T0_NS + NS_PER_DAY - 1)
+    assert (
+        refusal(replace(order, event_time_ns=T0_NS), make_limits(max_order_age_s=1e6), batches=(early,)) is Refusal.NONE
+    )
+
+
+@pytest.mark.parametrize(("lots", "expected"), [(-1, "SIZE"), (0, "SIZE"), (5, "NONE"), (6, "SIZE")])
+def test_size(lots: int, expected: str) -> None:
+    assert refusal(make_order("a", lots=lots), make_limits(future=tight(max_order_lots=5))).name == expected
+
+
+def test_notional_is_lots_times_price_times_multiplier() -> None:
+    # 4 lots × 1002 ticks × 0.25 × 50 USD = 50,100 USD
+    order = make_order("a", lots=4)
+    assert refusal(order, make_limits(future=tight(max_notional_usd=50_100.0))) is Refusal.NONE
+    found = check(order, make_limits(future=tight(max_notional_usd=50_099.0)))
+    assert found == Breach(Refusal.NOTIONAL, "notional: 50100.00 USD, limit 50099.00 USD")
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "expected"),
+    [
+        (Side.BUY, 1011, "NONE"),
+        (Side.BUY, 1012, "COLLAR"),
+        (Side.BUY, 1, "NONE"),
+        (Side.SELL, 991, "NONE"),
+        (Side.SELL, 990, "COLLAR"),
+        (Side.SELL, 9999, "NONE"),
+    ],
+)
+def test_collar_of_ten_ticks_around_the_mid_of_1001(side: Side, limit: int, expected: str) -> None:
+    limits = make_limits(future=tight(collar_ticks=10, collar_fraction=0.0))
+    assert refusal(make_order("a", side=side, limit_ticks=limit), limits).name == expected
+
+
+def test_the_wider_of_ticks_and_fraction_counts() -> None:
+    limits = make_limits(future=tight(collar_ticks=1, collar_fraction=0.02))
+    assert refusal(make_order("a", limit_ticks=1021), limits) is Refusal.NONE
+    assert refusal(make_order("a", limit_ticks=1022), limits) is Refusal.COLLAR
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ((0, None, 1002, 0, 5), "no bid"),
+        ((0, 1000, None, 5, 0), "no ask"),
+        ((0, None, None, 0, 0), "no quote"),
+        ((0, 1003, 1002, 5, 5), "crossed"),
+        ((0, 1002, 1002, 5, 5), "crossed or locked"),
+        ((0, 1000, 1002, 0, 5), "without size"),
+    ],
+)
+def test_an_unusable_reference_refuses(row: tuple, words: str) -> None:
+    found = check(make_order("a"), batches=(standing(), quotes(2, row)))
+    assert found is not None
+    assert found.refusal is Refusal.STALE_REFERENCE
+    assert words in found.text
+
+
+def test_no_quotes_and_a_gap_refuse_until_a_snapshot_heals() -> None:
+    other = standing(symbol="BBB")
+    assert refusal(make_order("a"), batches=(other,)) is Refusal.STALE_REFERENCE
+    gapped = (standing(), quotes(3, (0, 1000, 1002, 5, 5)))
+    found = check(make_order("a"), batches=gapped)
+    assert found is not None
+    assert "gap" in found.text
+    healed = (*gapped, quotes(3, (0, 1000, 1002, 5, 5), snapshot=True))
+    assert check(make_order("a"), batches=healed) is None
+
+
+def test_the_age_of_the_source_is_market_time_while_others_move_on() -> None:
+    limits = make_limits(max_source_age_s=10.0)
+    first = standing(at_ns=T0_NS)
+    for after_ns, expected in ((10 * NS_PER_S, Refusal.NONE), (10 * NS_PER_S + 1, Refusal.STALE_REFERENCE)):
+        other = standing(symbol="BBB", at_ns=T0_NS + after_ns)
+        order = make_order("a", event_time_ns=T0_NS)
+        assert refusal(order, limits, batches=(first, other)) is expected
+        # The same if only the sender has seen newer quotes.
+        assert refusal(replace(order, event_time_ns=T0_NS + after_ns), limits, batches=(first,)) is expected
+
+
+def test_an_order_decided_long_ago_is_refused() -> None:
+    limits = make_limits(max_order_age_s=5.0)
+    batch = standing(at_ns=T0_NS + 5 * NS_PER_S)
+    assert refusal(make_order("a", event_time_ns=T0_NS), limits, batches=(batch,)) is Refusal.NONE
+    found = check(make_order("a", event_time_ns=T0_NS - 1), limits, batches=(batch,))
+    assert found is not None
+    assert found.text.startswith("order age")
+
+
+@pytest.mark.parametrize(
+    ("side", "position", "working", "expected"),
+    [
+        (Side.BUY, 4, 3, "NONE"),
+        (Side.BUY, 5, 3, "POSITION"),
+        (Side.BUY, -100, 0, "NONE"),
+        (Side.SELL, -4, 3, "NONE"),
+        (Side.SELL, -4, 4, "POSITION"),
+        (Side.SELL, 100, 0, "NONE"),
+    ],
+)
+def test_position_with_everything_on_the_same_side_filled(
+    side: Side, position: int, working: int, expected: str
+) -> None:
+    exposure = Exposure(
+        {0: position}, {0: working if side is Side.BUY else 99}, {0: working if side is Side.SELL else 99}
+    )
+    limits = make_limits(future=tight(max_position_lots=10))
+    assert refusal(make_order("a", side=side, lots=3), limits, exposure).name == expected
+
+
+def test_open_orders_and_rate_in_market_time() -> None:
+    limits = make_limits(max_open_orders=2, max_orders_per_window=3, rate_window_s=10.0)
+    assert refusal(make_order("a"), limits, Exposure(open_orders=1)) is Refusal.NONE
+    assert refusal(make_order("a"), limits, Exposure(open_orders=2)) is Refusal.OPEN_ORDERS
+    now_ns = T0_NS + NS_PER_S
+    inside = deque([now_ns - 10 * NS_PER_S + 1, now_ns, now_ns])
+    assert refusal(make_order("a"), limits, accepted=inside) is Refusal.RATE
+    outside = deque([now_ns - 10 * NS_PER_S, now_ns, now_ns])
+    assert refusal(make_order("a"), limits, accepted=outside) is Refusal.NONE
+    assert list(outside) == [now_ns, now_ns]
+
+
+def test_every_refusal_names_rule_value_and_limit() -> None:
+    limits = make_limits(max_open_orders=1, future=tight(max_order_lots=5, max_position_lots=10))
+    for found in (
+        check(make_order("a", lots=6), limits),
+        check(make_order("a", limit_ticks=2000), limits),
+        check(make_order("a"), limits, Exposure({0: 10})),
+        check(make_order("a"), limits, Exposure(open_orders=1)),
+    ):
+        assert found is not None
+        rule, _, rest = found.text.partition(": ")
+        assert rule
+        assert any(c.isdigit() for c in rest.split("limit")[0])
+        assert any(c.isdigit() for c in rest.split("limit")[1])

@@ -1,0 +1,97 @@
+"""What may be traded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from common import factors
+from common.limits import OrderCaps
+from common.units import NO_PRICE
+from manager import events as ev
+from manager.config import ManagerConfig
+from manager.menu import choose, menu_of
+from manager.view import view_of
+from tests.manager_world import Desk, all_agents, limits, quotes
+
+SPX_OPTION = 4
+
+
+def usable(desk: Desk) -> set[int]:
+    view = view_of(desk.state, desk.now_ns)
+    return set(menu_of(desk.state, view.rows, view.working, desk.now_ns, need_all=True).index.tolist())
+
+
+def test_all_agents_agree_on_everything() -> None:
+    desk = Desk()
+    all_agents(desk)
+    assert usable(desk) == set(range(len(desk.world)))
+
+
+def test_an_option_needs_every_live_owner_and_a_future_only_those_it_moves() -> None:
+    desk = Desk()
+    all_agents(desk)
+    menu = [j for j in range(2, len(desk.world)) if j != SPX_OPTION]
+    vegas = {factors.vega("SPX", b): 0.0 for b in ("8-30d", "31-60d")}
+    desk.propose("vega-0", vegas, 1e3, menu=menu)
+    assert SPX_OPTION not in usable(desk) and {0, 1} <= usable(desk)
+
+
+def test_an_option_whose_delta_nobody_watches_is_left_alone() -> None:
+    desk = Desk()
+    desk.propose("vega-0", {factors.vega("SPX", "8-30d"): -5e4}, 1e3)
+    assert usable(desk) == {0, 1}
+    assert desk.decide() == []
+
+
+def test_unusable_quotes_are_not_traded_on() -> None:
+    desk = Desk()
+    all_agents(desk)
+    batch = quotes(desk.world, "SPX", desk.sequence["SPX"] + 1, desk.now_ns)
+    bid, ask, size = batch.bid_ticks.copy(), batch.ask_ticks.copy(), batch.bid_size_lots.copy()
+    rows = batch.instrument.tolist()
+    bid[1], ask[2], size[3] = ask[1] + 1, NO_PRICE, 0
+    ask[4] = bid[4]
+    desk.send(ev.MarketNews(replace(batch, bid_ticks=bid, ask_ticks=ask, bid_size_lots=size)))
+    assert set(range(len(desk.world))) - usable(desk) == {rows[i] for i in (1, 2, 3, 4)}
+
+
+def test_unlisted_instruments_are_not_traded() -> None:
+    desk = Desk()
+    listed = desk.world.listed.copy()
+    listed[5] = 0
+    desk = Desk(world=replace(desk.world, listed=listed))
+    all_agents(desk)
+    assert 5 not in usable(desk)
+
+
+def test_caps_are_quoted_size_order_caps_and_own_working_orders() -> None:
+    caps = OrderCaps(max_lots_future=20, max_lots_option=7, max_notional_usd=10_000_000.0)
+    desk = Desk(limits=limits(order=caps), config=ManagerConfig(quote_share=0.5))
+    all_agents(desk)
+    view = view_of(desk.state, desk.now_ns)
+    menu = menu_of(desk.state, view.rows, {0: 4, 1: -3}, desk.now_ns, need_all=True)
+    assert menu.buy_cap[0] == 15 - 4 and menu.sell_cap[0] == 0
+    assert menu.sell_cap[1] == 15 - 3 and menu.buy_cap[1] == 0
+    assert menu.buy_cap[2:].max() == 7
+    dear = menu_of(desk.state, view.rows, {}, desk.now_ns, need_all=True)
+    assert (dear.buy_cap * dear.notional_cents <= 10_000_000_00).all()
+
+
+def test_choice_keeps_futures_then_the_best_value_and_is_no_longer_than_told() -> None:
+    desk = Desk()
+    all_agents(desk)
+    view = view_of(desk.state, desk.now_ns)
+    menu = menu_of(desk.state, view.rows, {}, desk.now_ns, need_all=True)
+    price = np.sign(view.outside())
+    few = choose(menu, price, desk.world.kind[menu.index] == 0, 10)
+    assert len(few.index) == 10 and {0, 1} <= set(few.index.tolist())
+    assert (np.diff(few.index) > 0).all()
+    score = np.abs(price @ menu.sensitivity) / menu.cost
+    left = [j for j in menu.index.tolist() if j not in set(few.index.tolist())]
+    assert min(score[j] for j in few.index.tolist() if j > 1) >= max(score[j] for j in left)
+    desk = Desk(config=ManagerConfig(menu_max=8))
+    all_agents(desk)
+    desk.decide()
+    assert len(desk.state.fold.last_cycle.menu) == 8  # type: ignore[union-attr]
