@@ -67,7 +67,7 @@ def resource_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """What an agent needs to find its world: NATS, and the folder for its log (empty: standard error)."""
+    """What an agent needs to find its world: NATS, and the folder for its log (empty, or not there: standard error)."""
 
     nats_url: str
     log_folder: str = ""
@@ -101,7 +101,9 @@ class AgentActor:
 
     def stop(self) -> None:
         """Stop the agent; returns when its last heartbeat is out."""
-        if self._loop is not None:
+        if self._loop is None:
+            self._stop.set()
+        else:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
@@ -139,7 +141,11 @@ class AgentActor:
 
 
 def _log_to(folder: str, name: str) -> None:
-    handler = logging.FileHandler(Path(folder) / f"{name}.log") if folder else logging.StreamHandler()
+    handler = (
+        logging.FileHandler(Path(folder) / f"{name}.log")
+        if folder and Path(folder).is_dir()
+        else logging.StreamHandler()
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -235,7 +241,10 @@ def _connect_external(address: str) -> None:
     """Connect within seconds. Raises ``errors.Unavailable``, or ``errors.UsageError`` for a Ray Client address."""
     if "://" in address:
         raise UsageError(f"Ray address {address!r}: give HOST:PORT of the head's control store (port 6379 by default)")
-    remedy = "start Ray there (`ray start --head`), correct the address, or leave it out for an embedded Ray"
+    remedy = (
+        "start Ray there (`ray start --head`), set RAY_AUTH_MODE=token if it asks for its token, correct the address, "
+        "or leave it out for an embedded Ray"
+    )
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"Ray address {address!r}: give HOST:PORT, or {LOCAL!r} for an embedded Ray")

@@ -64,12 +64,16 @@ class AgentHost(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    """Where NATS and Ray are (``"local"`` embeds a Ray), where agents log, and whether they end with the fleet."""
+    """Where NATS and Ray are (``"local"`` embeds a Ray), where agents log, and whether they end with the fleet.
+
+    ``agent_nats_url`` is for a NATS that knows agents as another user than the fleet; empty means ``nats_url``.
+    """
 
     nats_url: str
     ray_address: str = "local"
     log_folder: str = ""
     stop_agents: bool = True
+    agent_nats_url: str = ""
 
 
 def serve(settings: FleetSettings) -> None:
@@ -84,7 +88,8 @@ def serve(settings: FleetSettings) -> None:
         await (await NatsBus.connect(settings.nats_url, "fleet")).close()
 
     uvloop.run(check_nats())
-    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder))
+    place = AgentPlace(settings.agent_nats_url or settings.nats_url, settings.log_folder)
+    host = RayHost(settings.ray_address, place)
     try:
         uvloop.run(_serve(settings, host))
     finally:

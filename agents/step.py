@@ -21,7 +21,7 @@ from agents.pricing import Picture, Pricing, take_picture
 from agents.recorder import Recorder
 from agents.sharding import all_keys
 from agents.status import HEDGING, status_of
-from agents.triggers import LastProposal, cheap_trigger, threshold_trigger
+from agents.triggers import LastProposal, cheap_trigger, said_all, threshold_trigger
 from common import factors
 from common.messages import (
     AssignmentUpdate,
@@ -239,9 +239,11 @@ def _on_decide(state: AgentState) -> list[Proposal]:
     state.unpriced = ()
     if terms is None or state.status != HEDGING:
         return []
-    state.changed = False
     now_ns = state.snapshot.now_ns
     base = state.pricing.vols.base_price[list(state.selection.underlyings)]
+    if state.last is not None and said_all(state.last, now_ns, base):
+        return []
+    state.changed = False
     trigger = cheap_trigger(state.last, state.setup.config.trigger, now_ns, state.position_version, base)
     picture = look(state)
     decision = decide_kind(

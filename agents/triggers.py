@@ -28,6 +28,15 @@ class LastProposal:
     base_price: F64
 
 
+def said_all(last: LastProposal, now_ns: int, base_price: F64) -> bool:
+    """True while the market has not moved on since the last proposal: then there is nothing new to say.
+
+    Fills alone change no wish: the manager re-bases every proposal by them. Without this rule agents that act alone would
+    answer each other's fills for ever within one quote.
+    """
+    return now_ns == last.now_ns and bool((base_price == last.base_price).all())
+
+
 def cheap_trigger(
     last: LastProposal | None, config: TriggerConfig, now_ns: int, position_version: int, base_price: F64
 ) -> str:

@@ -273,7 +273,7 @@ class ExecutionClient:
         while True:
             call = self._stub.StreamReports(pb.StreamReportsRequest(from_sequence=wanted))
             try:
-                await call.initial_metadata()
+                await call.wait_for_connection()
                 lost_s = None
                 async for response in call:
                     for message in response.reports:

@@ -45,14 +45,15 @@ def run_live(settings: RunConfig, run_dir: Path | None, *, report: bool = True) 
     try:
         console.print(f"run folder {_short(folder.path)}")
         prepared = prepare(settings, folder.path.name)
+        (folder / "reference.json").write_text(json.dumps(prepared.reference(), indent=2) + "\n")
         for statement in prepared.source.statements:
             console.print(f"  {statement}", highlight=False)
         launcher = Launcher(prepared, folder, console)
-        code = uvloop.run(launcher.run())
+        code: int = uvloop.run(launcher.run())
         if report and code == 0:
-            from deploy.finish import write_report
+            from deploy.finish import report_run
 
-            write_report(prepared, folder, launcher.summary(), console)
+            report_run(prepared, folder, launcher.summary(), console)
         return code
     finally:
         folder.close()

@@ -2,6 +2,7 @@
 
     runs/20260131T093000Z/
       run.json        addresses, pids, what runs (for the control commands)
+      reference.json  the resolved settings and limits at the start (for replay)
       lock            held by the launcher while the run lasts
       market.bin      what the feed published (the source of data records it)
       journal.bin     the manager's record, exported at the end

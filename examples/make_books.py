@@ -3,9 +3,9 @@
     python examples/make_books.py                                  # examples/demo_book.csv, examples/es_book.csv
     python examples/make_books.py --positions 20000 --out FILE     # demo book of another size
 
-Positions are of three kinds: two-way flow of random sign; the long-dated options that clients bought (the desk is short
-them); the front options that they sold. The last two are scaled so that each underlying opens with the gamma and vega of
-``TARGETS``; futures then bring its dollar delta within half a lot of zero. Books above ``LISTED_ONLY`` positions also hold
+Clients buy long-dated options more often than they sell them, mostly out of the money. Sizes are drawn; signs are turned
+one by one until each underlying opens with the gamma and vega of ``TARGETS``; futures then bring its dollar delta within
+half a lot of zero. Books above ``LISTED_ONLY`` positions also hold
 strikes and expiries that nobody lists. Greeks are Black-76 at the implied volatilities of the first quotes.
 """
 
@@ -29,7 +29,7 @@ from common.market.es_options import EsOptionsMarket
 from common.messages import F64
 from common.ports import MarketSource
 from common.snapshot import MarketSnapshot
-from common.units import NS_PER_DAY, NS_PER_MIN, NS_PER_YEAR, VOL_POINT
+from common.units import NS_PER_MIN, NS_PER_YEAR, VOL_POINT
 from common.universe import OPTION
 
 HERE = Path(__file__).resolve().parent
@@ -40,6 +40,8 @@ TARGETS = {
     "ESH0": (-1.6e6, -4.0e4),
     "ESM0": (-9.0e5, -5.0e4),
 }
+#: Futures held against the options, in lots, about (what is left of their delta decides the last few).
+FUTURES = {"SPX": -45, "IXIC": 60, "ESH0": -20, "ESM0": 12}
 #: Share of the positions on each underlying.
 SHARE = {"SPX": 0.6, "IXIC": 0.4, "ESH0": 0.55, "ESM0": 0.45}
 LISTED_ONLY = 2000
@@ -47,6 +49,14 @@ FRONT_DAYS = 60.0
 #: Nobody trades what is worth less than this many ticks, or is further than this from the money, in deviations.
 TICKS_MIN = 4
 DEVIATIONS_MAX = 2.2
+#: Options in the money are asked for this much less.
+IN_THE_MONEY_APPEAL = 0.1
+#: How often the desk is short at first, beyond and within ``FRONT_DAYS``.
+SHORT_SHARE_BACK = 0.6
+SHORT_SHARE_FRONT = 0.5
+#: Dollar delta that weighs as much as the whole gamma target.
+DELTA_UNIT = 10.0
+ROUNDS = 6
 DEMO_POSITIONS = 560
 ES_POSITIONS = 72
 SEED = 11
@@ -54,7 +64,7 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Menu:
-    """Options of one underlying a client may hold (n,), with price in points and Greeks per lot in USD at the first quotes."""
+    """Options of one underlying a client may hold (n,), price in points and Greeks per lot in USD at the first quotes."""
 
     instruments: tuple[Instrument, ...]
     price: F64
@@ -62,6 +72,7 @@ class Menu:
     gamma: F64
     vega: F64
     days: F64
+    appeal: F64
     future: Instrument
     future_price: float
 
@@ -111,9 +122,11 @@ def menu_of(snapshot: MarketSnapshot, symbol: str, *, off_grid: bool, rng: np.ra
     keep = (price >= TICKS_MIN * instruments[0].tick_size) & ~far & (deviation > 0.0)
     chosen = tuple(i for i, wanted in zip(instruments, keep, strict=True) if wanted)
     columns = [column[keep] for column in (strike, right, forward, deviation, discount, years, price)]
+    away = right * np.log(strike / forward) / deviation
+    appeal = np.exp(-0.5 * away[keep] ** 2) * np.where(away[keep] < -0.25, IN_THE_MONEY_APPEAL, 1.0)
     delta, gamma, vega = _greeks(*columns[:6], multiplier=chosen[0].multiplier)
     future = parse_instrument(universe.instrument_id[at])
-    return Menu(chosen, columns[6], delta, gamma, vega, columns[5] * 365.0, future, float(mid[at]))
+    return Menu(chosen, columns[6], delta, gamma, vega, columns[5] * 365.0, appeal, future, float(mid[at]))
 
 
 def _terms(
@@ -149,31 +162,28 @@ def client_sizes(count: int, median_lots: float, rng: np.random.Generator) -> F6
     """Sizes as clients ask for them: log-normal, in steps of 1, 5, 10 or 25 lots."""
     drawn = median_lots * np.exp(0.9 * rng.standard_normal(count))
     step = np.select([drawn < 10, drawn < 50, drawn < 200], [1.0, 5.0, 10.0], 25.0)
-    return np.maximum(step, np.rint(drawn / step) * step)
+    return np.asarray(np.maximum(step, np.rint(drawn / step) * step))
 
 
-def positions_of(
-    menu: Menu, count: int, target: tuple[float, float], rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """(menu row, lots) of ``count`` positions with the gamma and vega of ``target``, as near as whole lots allow."""
-    near_money = np.minimum(menu.price, 1e4) > 0.0
-    row = rng.choice(np.flatnonzero(near_money), size=count, replace=True)
-    front = menu.days[row] <= FRONT_DAYS
-    kind = rng.random(count)
-    bought, sold = ~front & (kind < 0.5), front & (kind < 0.5)
-    lots = client_sizes(count, max(2.0, 6.0 * math.sqrt(DEMO_POSITIONS / max(count, DEMO_POSITIONS))), rng)
-    flow = lots * np.where(bought | sold, 0.0, rng.choice([-1.0, 1.0], size=count))
-    risk = np.stack([menu.gamma, menu.vega])[:, row]
-    missing = np.array(target) - risk @ flow
-    parts = [part for part in (bought, sold) if part.any()]
-    matrix = np.stack([risk @ np.where(part, lots, 0.0) for part in parts], axis=1)
-    if len(parts) == 2:
-        scale = np.linalg.solve(matrix, missing)
-    else:  # one expiry: gamma and vega move together, so gamma alone is met
-        scale = missing[:1] / matrix[0]
-    scaled = flow + sum(s * np.where(part, lots, 0.0) for s, part in zip(scale, parts, strict=True))
-    whole = np.where(np.abs(scaled) < 1.0, np.sign(scaled), np.rint(scaled)).astype(np.int64)
-    return [(int(r), int(n)) for r, n in zip(row, whole, strict=True) if n]
+def positions_of(menu: Menu, count: int, symbol: str, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """(menu row, lots) of ``count`` positions: sizes as drawn, signs turned one by one until the net risk is the target's."""
+    row = rng.choice(len(menu.price), size=count, p=menu.appeal / menu.appeal.sum())
+    median = max(2.0, 6.0 * math.sqrt(DEMO_POSITIONS / max(count, DEMO_POSITIONS)))
+    short = np.where(menu.days[row] > FRONT_DAYS, SHORT_SHARE_BACK, SHORT_SHARE_FRONT)
+    lots = client_sizes(count, median, rng) * np.where(rng.random(count) < short, -1.0, 1.0)
+    # Gamma and vega in units of their targets; delta counts less, only so that the futures are about as many as stated.
+    target = TARGETS[symbol]
+    hedged = -FUTURES[symbol] * menu.future.multiplier * menu.future_price
+    unit = np.array([abs(target[0]), abs(target[1]), DELTA_UNIT * abs(target[0])])
+    risk = np.stack([menu.gamma, menu.vega, menu.delta], axis=1)[row] / unit
+    goal = np.array([math.copysign(1.0, target[0]), math.copysign(1.0, target[1]), hedged / unit[2]])
+    off = lots @ risk - goal
+    for _ in range(ROUNDS):
+        for i in rng.permutation(count):
+            turned = off - 2.0 * lots[i] * risk[i]
+            if turned @ turned < off @ off:
+                lots[i], off = -lots[i], turned
+    return [(int(r), int(n)) for r, n in zip(row, lots, strict=True)]
 
 
 def book_lines(source: MarketSource, count: int, seed: int, as_of: str, minutes: int) -> list[list[str]]:
@@ -183,14 +193,15 @@ def book_lines(source: MarketSource, count: int, seed: int, as_of: str, minutes:
     for at, symbol in enumerate(source.universe.symbols):
         rng = np.random.default_rng([seed, at])
         menu = menu_of(snapshot, symbol, off_grid=count > LISTED_ONLY, rng=rng)
-        held = positions_of(menu, round(count * SHARE[symbol]) - 1, TARGETS[symbol], rng)
+        held = positions_of(menu, round(count * SHARE[symbol]) - 1, symbol, rng)
         account = rng.integers(1, 9, size=len(held))
         for (row, lots), client in zip(held, account, strict=True):
             name = menu.instruments[row].osi
             lines.append([f"CLIENT-{client:02d}", name, str(lots), f"{menu.price[row]:.2f}", as_of])
         delta = sum(lots * menu.delta[row] for row, lots in held)
         futures = -round(delta / (menu.future.multiplier * menu.future_price))
-        lines.append(["HEDGE", menu.future.id, str(futures), f"{menu.future_price:.2f}", as_of])
+        if futures:
+            lines.append(["HEDGE", menu.future.id, str(futures), f"{menu.future_price:.2f}", as_of])
         totals = [sum(lots * column[row] for row, lots in held) for column in (menu.gamma, menu.vega)]
         left = delta + futures * menu.future.multiplier * menu.future_price
         print(

@@ -2,7 +2,7 @@
 
 Malformed batches are counted and dropped whole. A gap, and a late start, are healed by asking the feed for every standing
 quote, again and again until the gap is closed; while it is open the checks refuse.
-*Tested by* tests/integration/test_execution_reference.py.
+*Tested by* tests/integration/test_execution_service.py.
 """
 
 from __future__ import annotations

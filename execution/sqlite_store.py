@@ -3,7 +3,7 @@
 ``commit`` runs in one executor thread on the writer's connection; reads run on a second one in the loop's thread and
 see committed data only. Schema changes are numbered migrations, applied in order and noted in ``migrations``; a store
 written by a newer version is refused.
-*Tested by* tests/contract/test_execution_store.py, tests/unit/test_execution_sqlite_store.py.
+*Tested by* tests/contract/test_execution_store.py.
 """
 
 from __future__ import annotations

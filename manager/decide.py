@@ -69,8 +69,8 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
     if len(menu.index) > config.menu_max:
         pull = _on_rows(view, stated, standing_price(stated.problem))
         futures = state.setup.universe.kind[menu.index] == 0
-        menu = choose(menu, pull, futures, config.menu_max)
-        stated = problem_of(state, view, menu, now_ns)
+        chosen = choose(menu, pull, futures, config.menu_max)
+        menu, stated = menu.take(chosen), stated.take(chosen)
     solution = solve(stated.problem, config.iteration_limit, _warm(state, view, stated, menu))
     if solution.failure:
         method = f"fallback: {solution.failure}"

@@ -55,25 +55,18 @@ class Flows:
     """All meters and the limits they run against."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limit: dict[str, Amount] = {}
         self.meters: dict[tuple[str, int], Meter] = {}
-        self.limits = limits
+        self._limit = _limits_by_scope(limits)
 
     def set_limits(self, limits: Limits) -> None:
         """New limits hold from now on; what already stands above them stays and blocks anything new."""
-        self.limits = limits
-        self._limit.clear()
+        self._limit = _limits_by_scope(limits)
         for meter in self.meters.values():
             meter.ceiling = [meter.level(i) for i in range(3)]
 
     def limit(self, scope: str) -> Amount:
         """Limit of a scope in cents, cents and orders."""
-        found = self._limit.get(scope)
-        if found is None:
-            share = self.limits.flow_share(scope)
-            found = (_cents(share.cost_usd), _cents(share.notional_usd), _count(share.orders))
-            self._limit[scope] = found
-        return found
+        return self._limit.get(scope, (_NO_LIMIT, _NO_LIMIT, _NO_LIMIT))
 
     def room(self, scope: str, day: int) -> Amount:
         """What may still be reserved, never negative."""
@@ -153,6 +146,16 @@ class Flows:
         old = [key for key, m in self.meters.items() if key[1] < day and not any(m.reserved)]
         for key in old:
             del self.meters[key]
+
+
+def _limits_by_scope(limits: Limits) -> dict[str, Amount]:
+    scopes = [
+        "firm",
+        *(f"kind:{k}" for k in limits.flow_by_kind),
+        *(f"underlying:{u}" for u in limits.flow_by_underlying),
+    ]
+    shares = {scope: limits.flow_share(scope) for scope in scopes}
+    return {scope: (_cents(x.cost_usd), _cents(x.notional_usd), _count(x.orders)) for scope, x in shares.items()}
 
 
 def _cents(usd: float | None) -> int:

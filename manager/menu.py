@@ -127,14 +127,12 @@ def _order_cap(caps: OrderCaps, kind: NDArray[np.uint8], notional_cents: I64) ->
     return np.asarray(np.minimum(lots, by_notional), np.float64)
 
 
-def choose(menu: Menu, price: F64, futures: Bools, most: int) -> Menu:
-    """At most ``most`` of the menu by risk removed per cost at the standing price of risk, futures first.
+def choose(menu: Menu, price: F64, futures: Bools, most: int) -> Rows:
+    """Columns of at most ``most`` instruments by risk removed per cost at the standing price of risk, futures first.
 
     Futures stay because they take back the delta that options bring. Ties by lowest index; the choice is the cycle's
     menu.
     """
-    if len(menu.index) <= most:
-        return menu
     score = np.abs(price @ menu.sensitivity) / menu.cost
     best = np.lexsort((menu.index, -score, ~futures))[:most]
-    return menu.take(np.sort(best))
+    return np.sort(best)

@@ -23,11 +23,15 @@ from numpy.typing import NDArray
 
 from common.messages import F64
 
+Bools = NDArray[np.bool_]
 _FREE = 1e30
 _RIDGE = 1e-9
 _FEASIBLE = 1e-7
 _PROXIMAL = 0.01
 _INFEASIBLE = -1
+#: Reduced costs above -this (in mean costs) count as 0; a column starts in from this share of its cost.
+_NEGATIVE = 1e-9
+_NEARLY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +91,86 @@ def standing_price(p: Problem) -> F64:
     return np.asarray(np.sign(r) * p.kink + p.risk @ r)
 
 
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """The QP DAQP sees: N = 2(m + f) columns z+, z-, r+, r-; rows in lots, money in mean costs. ``free``: may be moved."""
+
+    hessian: F64
+    gradient: F64
+    rows: F64
+    upper: F64
+    lower: F64
+    free: Bools
+
+
 def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None) -> Solution:
     """Solve to optimality or say why not. ``warm``: (lots, price) of a neighbouring problem; it moves no optimum.
 
-    Deterministic: limits are counts of iterations, never time. ``failure`` names DAQP's exit flag. The problem is always
-    feasible, so a flag that says otherwise (impact almost 0 beside the cost) is answered by proximal iterations.
+    Column generation: most instruments stay at 0 and most factors inside, so the solver starts with the columns that pay
+    at the standing price and gets those whose reduced cost turns out negative, until none is left out: then the optimum of
+    the part is the optimum of the whole. Deterministic: limits are counts of iterations, never time.
     """
     f, m = p.sensitivity.shape
     unit = np.maximum(np.abs(p.sensitivity).max(axis=1, initial=0.0), 1e-9)
     money = float(p.cost.mean())
+    scaled = _scaled(p, unit, money)
+    use = scaled.free & _first_columns(p, warm)
+    start = _dual_start(p, unit, money, scaled, warm)
+    iterations = 0
+    while True:
+        x, lam, flag, steps = _solve_part(scaled, use, start, iteration_limit - iterations)
+        iterations += steps
+        if flag < 1:
+            nothing = outside(p.exposure, p.lower, p.upper)
+            return Solution(np.zeros(m), np.zeros(f), nothing, iterations, f"daqp exit flag {flag}")
+        reduced = scaled.gradient + scaled.hessian @ x + scaled.rows.T @ lam[len(x) :]
+        missing = scaled.free & ~use & (reduced < -_NEGATIVE)
+        if not missing.any():
+            break
+        use, start = use | missing, lam
+    lots = np.clip(x[:m], 0.0, p.buy_cap) - np.clip(x[m : 2 * m], 0.0, p.sell_cap)
+    residual = (x[2 * m : 2 * m + f] - x[2 * m + f :]) * unit
+    return Solution(lots, lam[len(x) : len(x) + f] * money / unit, residual, iterations)
+
+
+def _solve_part(scaled: _Scaled, use: Bools, start: F64, limit: int) -> tuple[F64, F64, int, int]:
+    """(x, multipliers, exit flag, iterations) with the columns not in ``use`` at 0, all in full length.
+
+    The problem is always feasible, so a flag that says otherwise (impact almost 0 beside the cost) is answered by
+    proximal iterations.
+    """
+    on = np.concatenate([use, np.ones(len(scaled.rows), np.bool_)])
+    hessian = scaled.hessian[np.ix_(use, use)]
+    data = (hessian, scaled.gradient[use], scaled.rows[:, use], scaled.upper[on], scaled.lower[on])
+    found, _, flag, info = daqp.solve(*data, dual_start=start[on], iter_limit=max(limit, 1), primal_tol=_FEASIBLE)
+    steps = int(info["iterations"])
+    if flag == _INFEASIBLE:
+        left = max(limit - steps, 1)
+        found, _, flag, info = daqp.solve(*data, iter_limit=left, primal_tol=_FEASIBLE, eps_prox=_PROXIMAL)
+        steps += int(info["iterations"])
+    x, lam = np.zeros(len(use)), np.zeros(len(on))
+    if flag >= 1:
+        x[use], lam[on] = found, info["lam"]
+    return x, lam, int(flag) if np.isfinite(x).all() else _INFEASIBLE, steps
+
+
+def _first_columns(p: Problem, warm: tuple[F64, F64] | None) -> Bools:
+    """Trades that pay, or nearly, at the price of no trade or of the neighbour; residuals that stand outside now."""
+    r = outside(p.exposure, p.lower, p.upper)
+    prices = [standing_price(p)] if warm is None else [standing_price(p), warm[1]]
+    pull = np.array([price @ p.sensitivity for price in prices])
+    buy, sell = (-pull > _NEARLY * p.cost).any(axis=0), (pull > _NEARLY * p.cost).any(axis=0)
+    return np.concatenate([buy, sell, r > 0.0, r < 0.0])
+
+
+def _scaled(p: Problem, unit: F64, money: float) -> _Scaled:
     risk = p.risk * np.outer(unit, unit) / money
     kink = p.kink * unit / money
-    free = np.concatenate([p.buy_cap, p.sell_cap]) > 0.0
-    use = np.concatenate([free, np.ones(2 * f, np.bool_)])
-    gradient = np.concatenate([p.cost / money, p.cost / money, kink, kink])[use]
     tight = p.rows @ np.concatenate([p.buy_cap, p.sell_cap]) > p.room
     rows, upper, lower = _constraints(p, unit, tight)
-    bounds = np.concatenate([use, np.ones(len(rows), np.bool_)])
-    start = _dual_start(p, unit, money, risk, kink, len(upper), warm)[bounds]
-    data = (_hessian(p, risk, money)[np.ix_(use, use)], gradient, rows[:, use], upper[bounds], lower[bounds])
-    x, _, flag, info = daqp.solve(*data, dual_start=start, iter_limit=iteration_limit, primal_tol=_FEASIBLE)
-    iterations = int(info["iterations"])
-    if flag == _INFEASIBLE:
-        x, _, flag, info = daqp.solve(*data, iter_limit=iteration_limit, primal_tol=_FEASIBLE, eps_prox=_PROXIMAL)
-        iterations += int(info["iterations"])
-    if flag < 1 or not np.isfinite(x).all():
-        return Solution(
-            np.zeros(m), np.zeros(f), outside(p.exposure, p.lower, p.upper), iterations, f"daqp exit flag {flag}"
-        )
-    both = np.zeros(2 * m)
-    both[free] = x[: int(free.sum())]
-    lots = np.clip(both[:m], 0.0, p.buy_cap) - np.clip(both[m:], 0.0, p.sell_cap)
-    first = int(use.sum())
-    residual = (x[first - 2 * f : first - f] - x[first - f : first]) * unit
-    return Solution(lots, info["lam"][first : first + f] * money / unit, residual, iterations)
+    gradient = np.concatenate([p.cost / money, p.cost / money, kink, kink])
+    free = np.concatenate([p.buy_cap > 0.0, p.sell_cap > 0.0, np.ones(2 * len(kink), np.bool_)])
+    return _Scaled(_hessian(p, risk, money), gradient, rows, upper, lower, free)
 
 
 def _hessian(p: Problem, risk: F64, money: float) -> F64:
@@ -139,7 +189,7 @@ def _hessian(p: Problem, risk: F64, money: float) -> F64:
     return h
 
 
-def _constraints(p: Problem, unit: F64, tight: NDArray[np.bool_]) -> tuple[F64, F64, F64]:
+def _constraints(p: Problem, unit: F64, tight: Bools) -> tuple[F64, F64, F64]:
     f, m = p.sensitivity.shape
     s = p.sensitivity / unit[:, None]
     eye, extra = np.eye(f), p.rows[tight]
@@ -153,9 +203,7 @@ def _constraints(p: Problem, unit: F64, tight: NDArray[np.bool_]) -> tuple[F64, 
     return rows, np.clip(upper, -_FREE, _FREE), np.clip(lower, -_FREE, _FREE)
 
 
-def _dual_start(
-    p: Problem, unit: F64, money: float, risk: F64, kink: F64, size: int, warm: tuple[F64, F64] | None
-) -> F64:
+def _dual_start(p: Problem, unit: F64, money: float, scaled: _Scaled, warm: tuple[F64, F64] | None) -> F64:
     """Multipliers at the neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
     f, m = p.sensitivity.shape
     lots, price = (np.zeros(m), standing_price(p)) if warm is None else warm
@@ -163,14 +211,15 @@ def _dual_start(
     r = outside(p.exposure + p.sensitivity @ lots, p.lower, p.upper) / unit
     pull = (p.sensitivity / unit[:, None]).T @ mu
     slope = (p.cost + p.impact * np.abs(lots)) / money
-    out = np.zeros(size)
+    out = np.zeros(len(scaled.upper))
     for first, sign, cap in ((0, 1.0, p.buy_cap), (m, -1.0, p.sell_cap)):
         z = np.maximum(sign * lots, 0.0)
         reduced = -(slope + sign * pull)
         at_cap = np.where(z >= cap, np.maximum(reduced, 0.0), 0.0)
         out[first : first + m] = np.where(z <= 0.0, np.minimum(reduced, 0.0), at_cap)
-    steep = risk @ r
+    steep = scaled.hessian[2 * m : 2 * m + f, 2 * m : 2 * m + f] @ r
     for first, sign in ((2 * m, 1.0), (2 * m + f, -1.0)):
+        kink = scaled.gradient[first : first + f]
         out[first : first + f] = np.where(sign * r <= 0.0, np.minimum(sign * (mu - steep) - kink, 0.0), 0.0)
     out[2 * (m + f) : 2 * (m + f) + f] = mu
     return out

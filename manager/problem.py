@@ -14,7 +14,7 @@ from common.units import CENTS_PER_USD
 from manager.exposures import Bools, Rows
 from manager.flows import COST, NOTIONAL, day_of
 from manager.menu import Menu
-from manager.netting import Problem, outside
+from manager.netting import Problem, outside, standing_price
 from manager.risk_price import kinks
 from manager.state import ManagerState
 from manager.view import View
@@ -29,6 +29,28 @@ class Stated:
 
     problem: Problem
     factor_of: Rows
+
+    def take(self, at: Rows) -> Stated:
+        """The same problem with a part of its instruments; factors that nothing moves any more are left out."""
+        p = self.problem
+        i = np.flatnonzero((np.abs(p.sensitivity[:, at]) > 0.0).any(axis=1))
+        both = np.concatenate([at, at + len(p.cost)])
+        problem = Problem(
+            exposure=p.exposure[i],
+            lower=p.lower[i],
+            upper=p.upper[i],
+            kink=p.kink[i],
+            risk=p.risk[np.ix_(i, i)],
+            sensitivity=p.sensitivity[np.ix_(i, at)],
+            cost=p.cost[at],
+            impact=p.impact[at],
+            buy_cap=p.buy_cap[at],
+            sell_cap=p.sell_cap[at],
+            rows=p.rows[:, both],
+            room=p.room,
+            spread=p.spread,
+        )
+        return Stated(problem, self.factor_of[i])
 
 
 def problem_of(state: ManagerState, view: View, menu: Menu, now_ns: int) -> Stated:
@@ -98,14 +120,17 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
 
 
 def whole_lot_may_pay(p: Problem) -> bool:
-    """False where no trade of whole lots can lower the objective: what there is to gain is below one useful lot's cost.
+    """False where no trade of whole lots can lower the objective, found without a solve.
 
-    Useful: moves a factor that is outside its interval back toward it. The objective is never negative, so a trade
-    gains at most what stands now, and costs at least one lot of something useful. (Hedges through correlation alone are
-    not looked for.)
+    The objective is convex, so factor i, outside by r_i at the standing price p_i, gives back at most |p_i| per unit and
+    |p_i r_i| in all: a lot of j gives at most Σ_i |p_i| min(|r_i|, |S_ij|) over the factors it moves inward. Where that is
+    no more than c_j for every j and side, it is no more for any sum of whole lots. (W couples factors: a hedge that moves
+    nothing inward but lowers the variance through correlation is not looked for.)
     """
-    r = outside(p.exposure, p.lower, p.upper)
-    standing = float(p.kink @ np.abs(r) + 0.5 * (r @ p.risk @ r))
-    toward = -np.sign(r)[:, None] * p.sensitivity
-    useful = ((toward > 0.0).any(axis=0) & (p.buy_cap >= 1.0)) | ((toward < 0.0).any(axis=0) & (p.sell_cap >= 1.0))
-    return bool(useful.any()) and standing > float(p.cost[useful].min())
+    r, price = outside(p.exposure, p.lower, p.upper), np.abs(standing_price(p))
+    inward = -np.sign(r)[:, None] * p.sensitivity
+    far = np.abs(r)[:, None]
+    buy = price @ np.minimum(np.maximum(inward, 0.0), far)
+    sell = price @ np.minimum(np.maximum(-inward, 0.0), far)
+    pays = ((buy > p.cost) & (p.buy_cap >= 1.0)) | ((sell > p.cost) & (p.sell_cap >= 1.0))
+    return bool(pays.any())

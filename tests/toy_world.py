@@ -86,7 +86,7 @@ def _black76(f: float, k: float, t: float, right: int) -> float:
 
 @dataclass
 class ToyFeed:
-    """Publishes whole chains at prices one can move, and answers snapshot requests; ``lose`` skips that many batches."""
+    """Publishes whole chains at movable prices and answers snapshot requests; ``lose`` skips that many batches."""
 
     bus: Bus
     future: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SYMBOLS, 100.0))

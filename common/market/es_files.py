@@ -197,15 +197,16 @@ class _Columns:
         size = self._numbers(f"{side}_size")
         self.refuse(there & (price < 0.0), f"{side}_close is negative")
         self.refuse(there & ~(price < _PRICE_MAX), f"{side}_close is not a price")
+        priced = there & (price >= 0.0) & (price < _PRICE_MAX)
+        price = np.where(priced, price, 0.0)
         ticks = np.rint(price / tick)
-        off_grid = there & (price >= 0.0) & (price < _PRICE_MAX) & (np.abs(ticks * tick - price) > 1e-6)
-        self.refuse(off_grid, f"{side}_close is not a whole number of ticks")
+        self.refuse(np.abs(ticks * tick - price) > 1e-6, f"{side}_close is not a whole number of ticks")
         lots = np.floor(np.where(self.present(f"{side}_size"), size, 0.0))
-        self.refuse(there & ~((lots >= 0.0) & (lots <= _SIZE_MAX)), f"{side}_size is not a size")
-        usable = there & (price >= 0.0) & (price < _PRICE_MAX) & (lots >= 0.0) & (lots <= _SIZE_MAX)
+        sized = (lots >= 0.0) & (lots <= _SIZE_MAX)
+        self.refuse(there & ~sized, f"{side}_size is not a size")
         return (
-            np.where(usable, np.where(usable, ticks, 0.0), NO_PRICE).astype(np.int32),
-            np.where(usable, lots, 0.0).astype(np.int32),
+            np.where(priced, ticks, NO_PRICE).astype(np.int32),
+            np.where(priced & sized, lots, 0.0).astype(np.int32),
         )
 
     def _numbers(self, name: str) -> F64:

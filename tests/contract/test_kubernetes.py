@@ -98,6 +98,16 @@ def test_each_kind_of_agent_has_its_worker_group_and_its_resource(cluster: Manif
     assert cluster["spec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
 
 
+def test_the_fleet_runs_where_ray_admits_a_driver(cluster: Manifest) -> None:
+    head = cluster["spec"]["headGroupSpec"]["template"]["spec"]
+    assert [c["name"] for c in head["containers"]] == ["ray-head", "fleet"]  # KubeRay takes the first for Ray's
+    assert head["shareProcessNamespace"] is True
+    shared = [{(m["name"], m["mountPath"]) for m in c["volumeMounts"]} for c in head["containers"]]
+    assert {("scratch", "/tmp"), ("shared-memory", "/dev/shm")} <= shared[0] & shared[1]
+    env = {e["name"]: e.get("value") for e in head["containers"][1]["env"]}
+    assert env["HEDGEROW_RAY_ADDRESS"] == "$(POD_IP):6379"
+
+
 def test_every_pod_passes_the_restricted_standard_with_a_read_only_root(objects: list[Manifest]) -> None:
     for name, template in pods(objects):
         context = template["spec"]["securityContext"]

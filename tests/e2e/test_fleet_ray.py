@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +31,11 @@ from tests.toy_world import SYMBOLS, ToyFeed, ToyManager, until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-FLEET = "import sys; from agents.fleet import *; serve(FleetSettings(sys.argv[1], log_folder=sys.argv[2]))"
+FLEET = """
+import json, sys
+from agents.fleet import FleetSettings, serve
+serve(FleetSettings(sys.argv[1], log_folder=sys.argv[2], **json.loads(sys.argv[3])))
+"""
 AGENTS = ("cross_asset-0", "gamma-0", "gamma-1", "vega-0")
 
 
@@ -48,8 +55,14 @@ class World:
         return codec.decode_acknowledgement(data)
 
 
+def start_fleet(url: str, folder: Path, **settings: object) -> subprocess.Popen[bytes]:
+    with (folder / "fleet.log").open("ab") as log:
+        argv = [sys.executable, "-c", FLEET, url, str(folder), json.dumps(settings)]
+        return subprocess.Popen(argv, stdout=log, stderr=log)
+
+
 @asynccontextmanager
-async def a_world(url: str, folder: Path) -> AsyncIterator[World]:
+async def a_world(url: str, folder: Path, **settings: object) -> AsyncIterator[World]:
     bus = await NatsBus.connect(url, "world")
     await bus.create_streams()
     await bus.clear()
@@ -64,21 +77,23 @@ async def a_world(url: str, folder: Path) -> AsyncIterator[World]:
             await asyncio.sleep(0.05)
 
     ticking = asyncio.create_task(tick())
-    with (folder / "fleet.log").open("wb") as log:
-        fleet = subprocess.Popen([sys.executable, "-c", FLEET, url, str(folder)], stdout=log, stderr=log)
+    world = World(bus, feed, manager, start_fleet(url, folder, **settings))
     try:
-        yield World(bus, feed, manager, fleet)
+        yield world
     finally:
-        if fleet.poll() is None:
-            fleet.kill()
-        fleet.wait()
+        if world.fleet.poll() is None:
+            world.fleet.kill()
+        world.fleet.wait()
         ticking.cancel()
         await asyncio.wait([ticking])
         await bus.close()
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def alive(processes: list[psutil.Process]) -> list[str]:
@@ -190,4 +205,66 @@ async def _sigterm(url: str, folder: Path) -> None:
         print(f"clean stop in {time.monotonic() - began:.1f} s")
         assert not alive(processes)
         for name in AGENTS:
+            assert world.manager.state_of(name) == "stopped: asked to"
+
+
+def test_an_external_ray_outlives_the_fleet_and_its_agents_are_adopted(
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    with a_ray(tmp_path) as address:
+        uvloop.run(_adopt(nats_server.url, tmp_path, address))
+
+
+def free_ports(n: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+@contextlib.contextmanager
+def a_ray(folder: Path) -> Iterator[str]:
+    """A Ray of its own, as ``ray start`` makes it; its sockets need a short path."""
+    port, client_port, agent_port = free_ports(3)
+    resources = json.dumps({f"agent_{kind}": 4 for kind in ("gamma", "vega", "cross_asset")})
+    sockets = tempfile.mkdtemp(prefix="hrw-")
+    options = ["--head", "--block", "--port", str(port), "--num-cpus", "2", "--include-dashboard", "false"]
+    options += ["--ray-client-server-port", str(client_port), "--dashboard-agent-listen-port", str(agent_port)]
+    options += ["--object-store-memory", "100000000", "--resources", resources, "--temp-dir", sockets]
+    with (folder / "ray.log").open("wb") as log:
+        head = subprocess.Popen([str(Path(sys.executable).with_name("ray")), "start", *options], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60.0
+        while "Ray runtime started" not in (folder / "ray.log").read_text():
+            assert time.monotonic() < deadline and head.poll() is None, (folder / "ray.log").read_text()
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+    finally:
+        below = tree(head.pid)
+        head.kill()
+        head.wait()
+        for process in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(below, timeout=5.0)
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+async def _adopt(url: str, folder: Path, address: str) -> None:
+    async with a_world(url, folder, ray_address=address, stop_agents=False) as world:
+        await until(lambda: world.hedging(*AGENTS), 60.0, f"all hedging; {folder / 'fleet.log'}")
+        world.fleet.terminate()
+        assert await asyncio.to_thread(world.fleet.wait, 10.0) == 0
+        first = {name: beat.incarnation for name, beat in world.manager.beats.items()}
+        world.fleet = start_fleet(url, folder, ray_address=address)
+        answer = await world.scale("vega", 2)
+        assert answer.accepted, answer.text
+        now = {name: beat.incarnation for name, beat in world.manager.beats.items() if name != "vega-1"}
+        assert now == first, "the agents that ran went on running"
+        world.fleet.terminate()
+        assert await asyncio.to_thread(world.fleet.wait, 10.0) == 0
+        for name in (*AGENTS, "vega-1"):
             assert world.manager.state_of(name) == "stopped: asked to"

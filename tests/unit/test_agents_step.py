@@ -115,10 +115,11 @@ def test_it_speaks_when_something_happened(market):
     assert feed(agent, Decide()) == []  # nothing new
     assert feed(agent, market.quotes("SPX"), Decide()) == []  # the same prices again
     feed(agent, position_update(1, [0], [1]))
-    assert [p.trigger for p in feed(agent, Decide())] == ["positions"]
+    assert feed(agent, Decide()) == []  # a fill alone: the manager re-bases; nothing to add within one quote
+    assert [p.trigger for p in feed(agent, market.quotes("SPX", NOW_NS + MINUTE_NS), Decide())] == ["positions"]
     market.future_price["SPX"] *= 1.002
-    assert [p.trigger for p in feed(agent, market.quotes("SPX"), Decide())] == ["price move"]
-    both = (market.quotes(s, NOW_NS + 6 * MINUTE_NS) for s in ("SPX", "NDX"))
+    assert [p.trigger for p in feed(agent, market.quotes("SPX", NOW_NS + MINUTE_NS), Decide())] == ["price move"]
+    both = (market.quotes(s, NOW_NS + 7 * MINUTE_NS) for s in ("SPX", "NDX"))
     assert [p.trigger for p in feed(agent, *both, Decide())] == ["time"]
 
 
@@ -199,7 +200,7 @@ def test_a_full_record_begins_anew_and_hedging_goes_on(market, monkeypatch):
         feed(agent, *pair, Decide())
     assert agent.resets >= 1
     proposals = feed(
-        agent, market.quotes("SPX", NOW_NS + 6 * MINUTE_NS), market.quotes("NDX", NOW_NS + 6 * MINUTE_NS), Decide()
+        agent, market.quotes("SPX", NOW_NS + 7 * MINUTE_NS), market.quotes("NDX", NOW_NS + 7 * MINUTE_NS), Decide()
     )
     assert agent.status == "hedging" and len(proposals) == 1
     assert len(proposals[0].inputs) <= 40

@@ -85,7 +85,7 @@ def test_choice_keeps_futures_then_the_best_value_and_is_no_longer_than_told() -
     view = view_of(desk.state, desk.now_ns)
     menu = menu_of(desk.state, view.rows, {}, desk.now_ns, need_all=True)
     price = np.sign(view.outside())
-    few = choose(menu, price, desk.world.kind[menu.index] == 0, 10)
+    few = menu.take(choose(menu, price, desk.world.kind[menu.index] == 0, 10))
     assert len(few.index) == 10 and {0, 1} <= set(few.index.tolist())
     assert (np.diff(few.index) > 0).all()
     score = np.abs(price @ menu.sensitivity) / menu.cost

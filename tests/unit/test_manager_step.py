@@ -183,15 +183,10 @@ def test_expired_proposal_and_stale_or_gapped_source_stop_the_orders() -> None:
     assert desk.decide() == [] and desk.state.seen["no-trade: nothing usable"] == 1
 
 
-def test_all_agents_together_come_inside_at_less_than_their_wishes_cost() -> None:
+def test_all_agents_together_come_most_of_the_way_inside_in_one_cycle() -> None:
     desk = Desk()
-    for _ in range(6):
-        all_agents(desk, 0.3)
-        for order in desk.decide():
-            desk.fill(order)
-        desk.feed(1.0)
-        desk.state.fold.proposals.clear()
-        break
+    all_agents(desk, 0.3)
+    desk.decide()
     cycle = desk.state.fold.last_cycle
     assert cycle is not None and cycle.method == "joint" and cycle.orders
     before = np.maximum(cycle.exposure_before - cycle.upper, 0) + np.maximum(cycle.lower - cycle.exposure_before, 0)

@@ -52,9 +52,17 @@ def test_converges_to_the_volatility_of_the_day_and_night() -> None:
 
 def test_faster_than_the_grid_changes_nothing_but_the_last_mid() -> None:
     start = NOW_NS - NOW_NS % (300 * NS_PER_S)
-    slow = [(0, batch(0, k + 1, start + k * 300 * NS_PER_S, 54_000 + 40 * k)) for k in range(20)]
+    slow = [(0, batch(0, k + 1, start + k * 300 * NS_PER_S, 54_000 + 400 * (k % 2))) for k in range(20)]
     fast = [
-        (0, batch(0, 2 * k + i + 1, start + k * 300 * NS_PER_S - (1 - i) * NS_PER_S, 54_000 + (40 * k if i else 999)))
+        (
+            0,
+            batch(
+                0,
+                2 * k + i + 1,
+                start + k * 300 * NS_PER_S - (1 - i) * NS_PER_S,
+                54_000 + (400 * (k % 2) if i else 999),
+            ),
+        )
         for k in range(20)
         for i in range(2)
     ]

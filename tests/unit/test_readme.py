@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 import tomllib
@@ -145,5 +146,7 @@ def test_examples_parse(name: str) -> None:
             rows = [row for row in csv.reader(line for line in stream if not line.startswith("#")) if row]
         assert len(rows) > 1
         assert {len(row) for row in rows} == {len(rows[0])}
+    elif path.suffix == ".py":
+        assert ast.get_docstring(ast.parse(path.read_text())), f"{name}: says nothing of what it is for"
     else:
         assert path.suffix == ".md", f"{name}: no test reads a {path.suffix} file"

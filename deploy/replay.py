@@ -1,0 +1,101 @@
+"""``hedgerow replay``: a recorded run against itself, or any market through the same cores, in process.
+
+No Ray, NATS or gRPC. Prints the order hash; for a run folder also whether every proposal, decision and order came out
+identical (exit 0) or the first difference (exit 1). *Tested by* tests/e2e/test_live.py, tests/unit/test_deploy_replay.py.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError, Problem
+from common.limits import Limits
+from common.ports import MarketSource
+from common.universe import Book
+from deploy.config import RunConfig
+from deploy.finish import lab_settings, read_journal, recording
+from deploy.setup import prepare
+from lab.closed_loop import run, split
+from lab.replay import replay_run
+
+
+def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bool) -> int:
+    """Replay; 0 if it ran (and, for a run folder, was identical), else 1."""
+    if (source / "journal.bin").is_file():
+        shown, code = _run_folder(source)
+    else:
+        shown, code = _market(settings, batch)
+    print(
+        json.dumps(shown) if as_json else "\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in shown.items())
+    )
+    return code
+
+
+def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
+    config = _reference(folder / "reference.json")
+    settings = RunConfig.model_validate(config["settings"])
+    market, book = recording(folder / "market.bin")
+    result = replay_run(
+        market,
+        book,
+        read_journal(folder / "journal.bin"),
+        settings.agents,
+        settings.manager,
+        Limits.model_validate(config["limits"]),
+        config["run_id"],
+    )
+    shown = {
+        "identical": result.identical,
+        "orders": result.orders,
+        "order_hash": result.replayed_hash,
+        "recorded_order_hash": result.recorded_hash,
+        "cycles": result.cycles,
+        "proposals_compared": f"{result.proposals_compared} of {result.proposals}",
+        "first_difference": result.difference or "none",
+        "not_followed": ", ".join(result.unfollowed) or "none",
+    }
+    return shown, 0 if result.identical else 1
+
+
+def _reference(path: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(
+            str(path), [Problem(0, f"cannot be read: {error}")], "give a run folder as it was left"
+        ) from None
+    return config
+
+
+def _market(settings: RunConfig, batch: int | None) -> tuple[dict[str, Any], int]:
+    prepared = prepare(settings, "replay")
+    lab = lab_settings(prepared, None)
+    source: MarketSource = prepared.source
+    book: Book = prepared.book
+    batches = list(source.batches() if batch is None else split(source.batches(), batch))
+    began = time.perf_counter()
+    ran = run(
+        source,
+        book,
+        lab.agents,
+        settings.manager,
+        lab.limits,
+        lab.execution,
+        run_id=prepared.run_id,
+        batches=batches,
+    )
+    seconds = time.perf_counter() - began
+    shown = {
+        "orders": len(ran.orders),
+        "order_hash": ran.order_hash,
+        "fills": sum(report.last_lots > 0 for report in ran.reports),
+        "positions": len(book.instrument),
+        "quotes": ran.quotes,
+        "batches": ran.batches,
+        "seconds": round(seconds, 3),
+        "quotes_per_s": round(ran.quotes / seconds),
+    }
+    return shown, 0

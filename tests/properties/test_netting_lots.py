@@ -1,0 +1,100 @@
+"""Whole lots: inside every row, not improvable by one lot, never worse than doing nothing, near the best by brute force."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manager.lots import allowed, round_lots
+from manager.netting import Problem, objective, solve
+from manager.problem import whole_lot_may_pay
+from manager.wishes import fit
+
+
+def small_problem(seed: int, instruments: int, size: int) -> Problem:
+    """Instruments with a common factor, hard rows near, a budget; sized so that every trade can be tried."""
+    rng = np.random.default_rng(seed)
+    f = int(rng.integers(1, 4))
+    s = rng.normal(size=(f, instruments))
+    s[:, 0] = rng.uniform(0.5, 1.0, f)
+    cost = rng.uniform(1.0, 5.0, instruments)
+    exposure = rng.normal(size=f) * size
+    up, down = np.maximum(s, 0.0), np.maximum(-s, 0.0)
+    hard = float(rng.uniform(1.0, 4.0)) * size
+    rows = np.vstack([np.hstack([up, down]), np.hstack([down, up]), np.concatenate([cost, cost])[None]])
+    room = np.concatenate(
+        [np.maximum(hard - exposure, 0), np.maximum(hard + exposure, 0), [float(rng.uniform(0, 6)) * size]]
+    )
+    half = rng.uniform(0.0, 1.0, f)
+    cap = rng.integers(0, size + 1, (2, instruments)).astype(float)
+    return Problem(
+        exposure, -half, half, rng.uniform(2.0, 12.0, f), np.diag(rng.uniform(0.01, 1.0, f)),
+        s, cost, 1e-3 * cost, cap[0], cap[1], rows, room, 1.0,
+    )  # fmt: skip
+
+
+def every_trade(p: Problem) -> float:
+    """The best objective over all allowed whole-lot trades, by trying them."""
+    ranges = [np.arange(-lo, hi + 1) for lo, hi in zip(p.sell_cap, p.buy_cap, strict=True)]
+    trades = (np.array(t, float) for t in itertools.product(*ranges))
+    return min(objective(p, t) for t in trades if allowed(p, t))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 40))
+def test_inside_all_rows_and_no_single_lot_improves(seed: int, instruments: int, size: int) -> None:
+    p = small_problem(seed, instruments, size)
+    lots = round_lots(p, solve(p, 10_000).lots, 0.0).astype(float)
+    assert allowed(p, lots)
+    assert objective(p, lots) <= objective(p, np.zeros_like(lots))
+    if not lots.any():
+        return
+    for j in range(instruments):
+        for one in (1.0, -1.0):
+            trial = lots.copy()
+            trial[j] += one
+            assert not allowed(p, trial) or objective(p, trial) >= objective(p, lots) - 1e-6
+
+
+def test_near_the_best_that_brute_force_finds() -> None:
+    gaps = []
+    for seed in range(150):
+        p = small_problem(seed, 3, 4)
+        best = every_trade(p)
+        found = objective(p, round_lots(p, solve(p, 10_000).lots, 0.0).astype(float))
+        assert found >= best - 1e-9
+        gaps.append((found - best) / max(best, 1.0))
+    assert np.median(gaps) <= 1e-9 and np.mean(gaps) < 0.02
+
+
+def test_the_whole_lot_test_never_stops_a_trade_that_would_have_paid() -> None:
+    stopped = 0
+    for seed in range(300):
+        p = small_problem(seed, 3, 2)
+        if not whole_lot_may_pay(p):
+            stopped += 1
+            assert every_trade(p) >= objective(p, np.zeros(3)) - 1e-9
+    assert stopped > 20
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.lists(st.floats(-60.0, 60.0), min_size=12, max_size=12))
+def test_plain_wishes_are_scaled_inside(seed: int, instruments: int, wish: list[float]) -> None:
+    p = small_problem(seed, instruments, 20)
+    wanted = np.array(wish[:instruments])
+    lots = fit(p, wanted)
+    assert allowed(p, lots.astype(float))
+    assert (lots * wanted >= 0).all() and (np.abs(lots) <= np.abs(wanted) + 0.5).all()
+
+
+def test_halves_are_rounded_away_from_no_trade() -> None:
+    p = small_problem(1, 3, 20)
+    from dataclasses import replace
+
+    free = replace(p, buy_cap=np.full(3, 99.0), sell_cap=np.full(3, 99.0), room=np.full(len(p.room), 1e9))
+    assert fit(free, np.array([0.5, -1.5, 0.49])).tolist() == [1, -2, 0]
+    assert objective(free, np.zeros(3)) == pytest.approx(objective(p, np.zeros(3)))
