@@ -16,6 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from common.errors import HedgerowError
+from deploy import control
+
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,9 +68,11 @@ class LiveRun:
         return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=90)
 
     def status(self) -> dict[str, Any] | None:
-        """Status, or None while nobody leads."""
-        done = self.call("status", "--json")
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+        """Status, or None while there is no run yet or nobody leads. Asked over NATS, without a process of its own."""
+        try:
+            return control.ask(control.nats_url(self.folder, None), control.status)
+        except HedgerowError:
+            return None
 
     def until(self, what: str, look: Callable[[dict[str, Any]], T | None], timeout_s: float) -> tuple[T, float]:
         """Poll status until ``look`` returns something; (that, seconds it took). Raises with the output after ``timeout_s``."""

@@ -27,7 +27,7 @@ from common.messages import (
     Refusal,
     Side,
 )
-from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_MS, NS_PER_S
+from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_S
 from common.universe import Book, Universe
 
 QuoteLookup = Callable[[str, int], QuoteBatch | None]
@@ -174,8 +174,8 @@ def _proposal(p: Proposal, found: _Found, universe: Universe) -> Chapter:
     cause = p.header.id == found.order.cause_id
     lines = [
         f"{p.agent} (start {p.incarnation}) spoke at {clock(p.header.event_time_ns)}; trigger: {p.trigger}.",
-        f"It was computed from {_inputs(p)}; positions version {p.position_version}, budgets {p.budget_epoch}, "
-        f"assignment {p.assignment_version}.",
+        f"Computed from positions version {p.position_version}, budgets {p.budget_epoch}, assignment "
+        f"{p.assignment_version}; new since its last word: {_inputs(p)}.",
     ]
     rows = []
     for name, e, low, high in zip(p.factor, p.exposure, p.lower, p.upper, strict=True):
@@ -193,14 +193,14 @@ def _inputs(p: Proposal) -> str:
     newest: dict[str, int] = {}
     for run in p.inputs:
         newest[run.stream] = run.first + run.count - 1
-    named = ", ".join(f"{stream} up to {last}" for stream, last in newest.items() if stream != "decide")
-    return named or "what it had already seen"
+    named = ", ".join(f"{stream} up to {last}" for stream, last in sorted(newest.items()) if stream != "decide")
+    return named or "nothing"
 
 
 def _cycle(c: Cycle, entry: JournalEntry, universe: Universe) -> Chapter:
     lines = [
         f"Cycle {c.cycle_id} of leader epoch {entry.epoch} at {clock(entry.now_ns)}: method {c.method}, "
-        f"{len(c.proposal_id)} proposals in force, {c.iterations} iterations, {c.solve_ns / NS_PER_MS:.2f} ms."
+        f"{len(c.proposal_id)} proposals in force, {c.iterations} iterations."
     ]
     outside = np.flatnonzero((c.exposure_before < c.lower) | (c.exposure_before > c.upper))
     for f in outside:

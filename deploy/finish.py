@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from common.market.recorded import RecordedMarket
 from common.messages import I64, ExecutionReport, JournalEntry, OrderState
 from common.ports import MarketSource
-from common.universe import Book, Universe
+from common.universe import Book
 from common.wire import codec
 from common.wire.delimited import read_messages
 from deploy.run_folder import RunFolder
@@ -71,7 +70,7 @@ def report_run(prepared: Prepared, folder: RunFolder, summary: dict[str, Any], c
         entries=read_journal(folder / "journal.bin"),
         store_orders=orders,
         store_reports=reports,
-        positions_lots=_positions(status, prepared.source.universe) if status else None,
+        positions_lots=_positions(status, prepared) if status else None,
         memory_bytes=summary["memory"],
         tick_to_order_p50_ns=status.get("execution", {}).get("tick_to_order_p50_ns") or None,
         tick_to_order_p99_ns=status.get("execution", {}).get("tick_to_order_p99_ns") or None,
@@ -105,10 +104,11 @@ def _store(folder: Path) -> tuple[tuple[OrderState, ...], tuple[ExecutionReport,
         store.close()
 
 
-def _positions(status: dict[str, Any], universe: Universe) -> I64:
-    lots = np.zeros(len(universe), np.int64)
+def _positions(status: dict[str, Any], prepared: Prepared) -> I64:
+    universe = prepared.source.universe
+    lots = prepared.book.net_lots(len(universe))
     for name, traded in status["positions"]["traded"].items():
-        lots[universe.index[name]] = traded
+        lots[universe.index[name]] += traded
     return lots
 
 

@@ -27,6 +27,7 @@ from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
 from common.clock import WallClock
 from common.errors import HedgerowError, UsageError
+from common.messages import OrderAck
 from common.universe import Book, Universe
 from common.wire import codec
 from deploy.config import RunConfig
@@ -127,9 +128,11 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     setup = ManagerSetup(
         reference.universe, reference.book, reference.settings.manager, limits, reference.config["run_id"]
     )
-    async with ExecutionClient(place.execution_address) as client:
-        ports = Ports(bus, NatsJournal(bus), NatsLease(bus), client, WallClock())
-        ended = await ManagerService(setup, ports, place.name).run(stop)
+    acks: list[Callable[[OrderAck], None]] = []
+    async with ExecutionClient(place.execution_address, lambda ack: acks[0](ack)) as client:
+        service = ManagerService(setup, Ports(bus, NatsJournal(bus), NatsLease(bus), client, WallClock()), place.name)
+        acks.append(service.on_ack)
+        ended = await service.run(stop)
     logging.info("%s ended: %s", place.name, ended)
     if not stop.is_set():
         raise HedgerowError(ended)

@@ -42,6 +42,7 @@ class PnlMeter:
         self._traded = np.zeros(len(self._universe), np.int64)
         self._cash_usd = 0.0
         self._opening_usd: float | None = None
+        self._mid = np.full(len(self._universe), np.nan)
 
     def on_quotes(self, _subject: str, data: bytes) -> None:
         """Take a batch in."""
@@ -61,8 +62,9 @@ class PnlMeter:
     def read(self) -> tuple[float | None, float | None]:
         """(hedged, unhedged) since the first full set of mids; None before."""
         mid = self._snapshot.mid()
+        self._mid = np.where(np.isfinite(mid), mid, self._mid)  # a side may be gone for a while: the last mid stands
         held = (self._book != 0) | (self._traded != 0)
-        value = np.where(held, mid, 0.0) * self._universe.multiplier_usd
+        value = np.where(held, self._mid, 0.0) * self._universe.multiplier_usd
         if not np.isfinite(value).all():
             return None, None
         book_usd = float(self._book @ value)

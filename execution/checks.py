@@ -7,7 +7,7 @@ Reference: the mid of the live quote. It is unusable, and the order refused, whe
 the quote is crossed or locked, when the source has an open gap, or is older than ``max_source_age_s`` of market time
 (now = the newest market time seen, or the order's own if that is later). The rate counts accepted orders in
 market time: if the market stands still the window never empties, which is the safe side.
-*Tested by* tests/unit/test_execution_checks.py, tests/properties/test_execution_checks.py.
+*Tested by* tests/unit/test_execution_checks.py.
 """
 
 from __future__ import annotations

@@ -49,28 +49,27 @@ def figures(
     """``report.json``. ``hedged`` is the run reported on (live, or the joint closed loop); ``pnl`` by name of run."""
     everything = {**outcomes, hedged.name: hedged}
     violations = [f"{name}: {said}" for name, out in everything.items() for said in out.violations]
-    return _finite(
-        {
-            "hedged_run": hedged.name,
-            "orders": hedged.orders,
-            "fills": len(hedged.fills),
-            "refused": hedged.refused,
-            "cycles": hedged.cycles,
-            "methods": hedged.methods,
-            "order_hash": hedged.order_hash,
-            "runs": {name: _run(out, pnl.get(name), universe) for name, out in everything.items()},
-            "pnl": {name: summary(path) for name, path in pnl.items()},
-            "hedge_effect": _effect(pnl, hedged.name),
-            "netting": _netting(outcomes, pnl, universe),
-            "exposures": [_exposure(s) for s in shares(hedged.paths)],
-            "risk_aversion_per_usd": risk_aversion_per_usd,
-            "promise_violations": len(violations),
-            "violations": violations,
-            "statements": list(statements),
-            "definitions": DEFINITIONS,
-            **extra,
-        }
-    )
+    found = {
+        "hedged_run": hedged.name,
+        "orders": hedged.orders,
+        "fills": len(hedged.fills),
+        "refused": hedged.refused,
+        "cycles": hedged.cycles,
+        "methods": hedged.methods,
+        "order_hash": hedged.order_hash,
+        "runs": {name: _run(out, pnl.get(name), universe) for name, out in everything.items()},
+        "pnl": {name: summary(path) for name, path in pnl.items()},
+        "hedge_effect": _effect(pnl, hedged.name),
+        "netting": _netting(outcomes, pnl, universe),
+        "exposures": [_exposure(s) for s in shares(hedged.paths)],
+        "risk_aversion_per_usd": risk_aversion_per_usd,
+        "promise_violations": len(violations),
+        "violations": violations,
+        "statements": list(statements),
+        "definitions": DEFINITIONS,
+        **extra,
+    }
+    return {name: _finite(value) for name, value in found.items()}
 
 
 def _run(out: Outcome, path: PnlPath | None, universe: Universe) -> dict[str, Any]:

@@ -32,7 +32,6 @@ class Marks:
     times_ns: I64
     session: I64
     points: F64
-    future_points: F64
 
 
 def grid(session_bounds_ns: Iterable[tuple[int, int]], step_ns: int = GRID_NS) -> tuple[I64, I64]:
@@ -92,8 +91,7 @@ class Marker:
         for g in range(len(points) - 2, -1, -1):
             points[g] = np.where(np.isnan(points[g]), points[g + 1], points[g])
         kept = np.array(self._kept, np.int64)
-        futures = [u.future_instrument for u in self.universe.underlyings]
-        return Marks(kept[:, 0].copy(), kept[:, 1].copy(), points, points[:, futures])
+        return Marks(kept[:, 0].copy(), kept[:, 1].copy(), points)
 
     def _close_time(self, following_ns: int) -> None:
         """Everything up to ``_now`` has been seen and the next batch is at ``following_ns``."""
@@ -123,14 +121,31 @@ class Marker:
         expired = np.flatnonzero((u.kind == OPTION) & (u.expiry_ns <= time_ns))
         for i in expired:
             if int(i) not in self._settled:
-                forward = self._forward(int(u.underlying[i]), int(u.expiry_ns[i]))
+                forward = self._forward(int(u.underlying[i]), int(u.expiry_ns[i]), time_ns)
                 self._settled[int(i)] = max(float(u.right[i]) * (forward - float(u.strike[i])), 0.0)
             row[i] = self._settled[int(i)]
 
-    def _forward(self, underlying: int, expiry_ns: int) -> float:
+    def _forward(self, underlying: int, expiry_ns: int, time_ns: int) -> float:
+        """Forward of an expiry from the future, or by parity at the nearest listed expiry where there is no future."""
         u = self.universe.underlyings[underlying]
-        years = (expiry_ns - int(self.universe.expiry_ns[u.future_instrument])) / NS_PER_YEAR
-        return float(self._mid[u.future_instrument] * np.exp(u.carry_per_year * years))
+        if u.future_instrument >= 0:
+            base, base_ns = float(self._mid[u.future_instrument]), int(self.universe.expiry_ns[u.future_instrument])
+        else:
+            base, base_ns = self._parity(underlying, expiry_ns, time_ns)
+        return base * float(np.exp(u.carry_per_year * (expiry_ns - base_ns) / NS_PER_YEAR))
+
+    def _parity(self, underlying: int, expiry_ns: int, time_ns: int) -> tuple[float, int]:
+        """K + e^(rτ) (C - P) where call and put are closest, at the listed expiry nearest to ``expiry_ns``; NaN without."""
+        universe, rate = self.universe, self.universe.underlyings[underlying].rate_per_year
+        for listed_ns, rows in sorted(self._expiries[underlying], key=lambda e: abs(e[0] - expiry_ns)):
+            calls = {float(universe.strike[i]): self._mid[i] for i in rows if universe.right[i] > 0}
+            puts = {float(universe.strike[i]): self._mid[i] for i in rows if universe.right[i] < 0}
+            gaps = {k: calls[k] - puts[k] for k in calls.keys() & puts.keys() if np.isfinite(calls[k] - puts[k])}
+            if gaps:
+                strike = min(gaps, key=lambda k: (abs(gaps[k]), k))
+                years = max(listed_ns - time_ns, 0) / NS_PER_YEAR
+                return strike + float(np.exp(rate * years)) * gaps[strike], listed_ns
+        return float("nan"), expiry_ns
 
     def _surface(self, rows: NDArray[np.intp], time_ns: int) -> F64:
         out = np.full(len(rows), np.nan)
@@ -150,7 +165,7 @@ class Marker:
         taus, fits = [], []
         for expiry_ns, rows in self._expiries[underlying]:
             tau = (expiry_ns - time_ns) / NS_PER_YEAR
-            forward = self._forward(underlying, expiry_ns)
+            forward = self._forward(underlying, expiry_ns, time_ns)
             rows = rows[np.isfinite(self._mid[rows])]
             rows = rows[(u.strike[rows] - forward) * u.right[rows] >= 0.0]
             if tau <= 0.0 or not len(rows) or not np.isfinite(forward):
@@ -170,7 +185,7 @@ class Marker:
     def _price(self, rows: NDArray[np.intp], underlying: int, time_ns: int, taus: F64, fits: F64) -> F64:
         u = self.universe
         tau = np.maximum((u.expiry_ns[rows] - time_ns) / NS_PER_YEAR, 0.0)
-        forward = np.array([self._forward(underlying, int(e)) for e in u.expiry_ns[rows]])
+        forward = np.array([self._forward(underlying, int(e), time_ns) for e in u.expiry_ns[rows]])
         vol = np.array(
             [_vol(taus, fits, t, np.log(k / f)) for t, k, f in zip(tau, u.strike[rows], forward, strict=True)]
         )

@@ -11,11 +11,9 @@ proposal is compared byte for byte. Wall times take no part.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from agents import recorder
 from agents.config import AgentsConfig
@@ -39,8 +37,9 @@ from common.messages import (
 from common.ports import MarketSource
 from common.snapshot import MarketSnapshot
 from common.universe import Book, Universe
-from common.wire.codec import encode_journal_entry, encode_proposal
+from common.wire.codec import encode_proposal
 from lab.audit import orders_of
+from lab.differences import difference, first_difference, name_of
 from manager import events as ev
 from manager import step as manager
 from manager.config import ManagerConfig
@@ -84,7 +83,7 @@ def replay_run(
     setup = manager.ManagerSetup(market.universe, book, manager_config, limits, run_id)
     tape = _Tape(market)
     leader = _ManagerReplay(setup, tape)
-    difference = leader.run(entries)
+    found = leader.run(entries)
     spoken = _by_agent(entries, heard)
     lookup = _Lookup(market.universe, tape, leader.published)
     compared, unfollowed = 0, []
@@ -92,9 +91,9 @@ def replay_run(
         count, lost, wrong = _agent(name, proposals, market.universe, book, agents_config, lookup)
         compared += count
         unfollowed += [lost] if lost else []
-        difference = difference or wrong
+        found = found or wrong
     return ReplayResult(
-        difference=difference,
+        difference=found,
         recorded_hash=order_hash(_orders(entries)),
         replayed_hash=order_hash(_orders(leader.written)),
         orders=len(_orders(entries)),
@@ -140,12 +139,12 @@ class _ManagerReplay:
                 for event in self._events(recorded, entries[at + 1 :]):
                     self._do(event)
             if len(self.written) == at:
-                return f"entry {recorded.sequence}: {_name(recorded)} was recorded, the replay wrote nothing"
+                return f"entry {recorded.sequence}: {name_of(recorded)} was recorded, the replay wrote nothing"
             for mine, theirs in zip(self.written[at:], entries[at:], strict=False):
-                if wrong := _difference(theirs, mine):
+                if wrong := difference(theirs, mine):
                     return wrong
         extra = self.written[len(entries) :]
-        return f"after the last entry the replay wrote {_name(extra[0])}" if extra else ""
+        return f"after the last entry the replay wrote {name_of(extra[0])}" if extra else ""
 
     def _market_up_to(self, entry: JournalEntry) -> None:
         wanted = {entry.market.source: entry.market.sequence} if entry.market.source else {}
@@ -269,51 +268,5 @@ def _agent(
             return count, "", f"{name}, proposal {count + 1}: the replay made {len(said)} proposals of its inputs"
         mine = replace(said[0], header=replace(said[0].header, receive_time_ns=recorded.header.receive_time_ns))
         if encode_proposal(mine) != encode_proposal(recorded):
-            return count, "", f"{name}, proposal {count + 1}: {_first_difference(recorded, mine)}"
+            return count, "", f"{name}, proposal {count + 1}: {first_difference(recorded, mine)}"
     return len(proposals), "", ""
-
-
-def _name(entry: JournalEntry) -> str:
-    event = entry.event
-    return f"cycle {event.cycle_id}" if isinstance(event, Cycle) else type(event).__name__
-
-
-def _timeless(entry: JournalEntry) -> JournalEntry:
-    """Without the wall times, which are for people."""
-    event = entry.event
-    if isinstance(event, Cycle):
-        event = replace(event, solve_ns=0)
-    elif isinstance(event, BudgetUpdate | AssignmentUpdate):
-        event = replace(event, header=replace(event.header, receive_time_ns=0))
-    return replace(entry, wall_ns=0, event=event, market=replace(entry.market, receive_time_ns=0))
-
-
-def _difference(recorded: JournalEntry, mine: JournalEntry) -> str:
-    a, b = _timeless(recorded), _timeless(mine)
-    if encode_journal_entry(a) == encode_journal_entry(b):
-        return ""
-    return f"entry {recorded.sequence}, {_name(recorded)}: {_first_difference(a, b)}"
-
-
-def _first_difference(recorded: Any, mine: Any) -> str:
-    return next(_differences("", recorded, mine), "the encodings differ")
-
-
-def _differences(path: str, a: Any, b: Any) -> Iterator[str]:
-    """Paths at which two messages differ, with both values."""
-    if type(a) is not type(b):
-        yield f"{path or 'kind'}: recorded {type(a).__name__}, replayed {type(b).__name__}"
-    elif isinstance(a, np.ndarray):
-        if a.shape != b.shape:
-            yield f"{path}: recorded {a.shape}, replayed {b.shape}"
-        elif a.tobytes() != b.tobytes():
-            where = int(np.flatnonzero(a.ravel() != b.ravel())[:1].sum())
-            yield f"{path}[{where}]: recorded {a.ravel()[where]!r}, replayed {b.ravel()[where]!r}"
-    elif hasattr(a, "__dataclass_fields__"):
-        for name in a.__dataclass_fields__:
-            yield from _differences(f"{path}.{name}".lstrip("."), getattr(a, name), getattr(b, name))
-    elif isinstance(a, tuple) and len(a) == len(b):
-        for k, (x, y) in enumerate(zip(a, b, strict=True)):
-            yield from _differences(f"{path}[{k}]", x, y)
-    elif a != b:
-        yield f"{path}: recorded {a!r}, replayed {b!r}"

@@ -93,7 +93,7 @@ def _run_all(
     """Every baseline, and the marks meanwhile."""
     held = [int(i) for i in np.flatnonzero(book.net_lots(len(source.universe)))]
     if not workers:
-        outcomes = {}
+        outcomes: dict[str, Outcome] = {}
         for mode in modes:
             outcomes |= gather([_done(run_mode(settings, mode))], progress)
         return outcomes, marks_of(source, held)

@@ -120,6 +120,10 @@ def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None)
     while True:
         x, lam, flag, steps = _solve_part(scaled, use, start, iteration_limit - iterations)
         iterations += steps
+        if flag == _INFEASIBLE and (use != scaled.free).any():
+            # Never true, only hard to see for the solver in this part; the whole has more room.
+            use, start = scaled.free, np.zeros_like(start)
+            continue
         if flag < 1:
             nothing = outside(p.exposure, p.lower, p.upper)
             return Solution(np.zeros(m), np.zeros(f), nothing, iterations, f"daqp exit flag {flag}")

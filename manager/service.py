@@ -18,14 +18,23 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
 
 from common import subjects
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
-from common.messages import AssignmentUpdate, BudgetUpdate, Command, Header, Heartbeat, PositionUpdate, TradingState
+from common.messages import (
+    AssignmentUpdate,
+    BudgetUpdate,
+    Command,
+    Header,
+    Heartbeat,
+    OrderAck,
+    PositionUpdate,
+    Refusal,
+    TradingState,
+)
 from common.ports import Bus, Clock, Journal, Lease, Subscription
 from common.units import NS_PER_S
 from common.wire import codec
@@ -39,6 +48,8 @@ from manager.step import step
 DATA_BOUND = 4096
 LEASE_POLL_S = 0.2
 LEASE_RENEW_S = 0.4
+#: A manager that starts into a run somebody has led waits this long before it asks for the lease: twice its time to live.
+COLD_S = 3.0
 STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
 CONTROL_ACTIONS = ("pause", "resume", "kill", "limits.set", "assign")
@@ -70,6 +81,7 @@ class ManagerService:
         self._peers: dict[str, int] = {}
         self._execution_status: dict[str, object] = {}
         self._execution_up = False
+        self._deposed = asyncio.Event()
         self._ended: str = ""
 
     # -- standby ---------------------------------------------------------------------------------------------------
@@ -95,10 +107,17 @@ class ManagerService:
         return self._ended or "stopped"
 
     async def _stand_by(self, stop: asyncio.Event) -> bool:
-        """Fold the journal until the lease is ours (True) or we are told to stop (False)."""
+        """Fold the journal until the lease is ours (True) or we are told to stop (False).
+
+        Who finds that somebody has led before leaves the lease to a standby that is warm already, for ``COLD_S``.
+        """
         tail = await self.ports.journal.follow(1, self._on_journal)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        await _sleep(stop, LEASE_POLL_S)
         while not stop.is_set():
-            if await self.ports.lease.try_acquire(self.holder):
+            cold = self.state.journal_sequence > 0 and loop.time() - began_s < COLD_S
+            if not cold and await self._try_lease():
                 await tail.stop()
                 return True
             await self._announce("standby")
@@ -106,6 +125,12 @@ class ManagerService:
             await _sleep(stop, LEASE_POLL_S)
         await tail.stop()
         return False
+
+    async def _try_lease(self) -> bool:
+        try:
+            return await self.ports.lease.try_acquire(self.holder)
+        except Unavailable:
+            return False
 
     def _on_journal(self, data: bytes) -> None:
         entry = codec.decode_journal_entry(data)
@@ -137,27 +162,33 @@ class ManagerService:
         await self._reconcile()
         self.leading = True
         running = await self._open_for_business()
-        jobs += [tasks.create_task(job) for job in (self._work(), self._read_reports(), self._report_status())]
+        jobs += [tasks.create_task(job) for job in (self._work(), self._read_reports(), self._mind_execution())]
         self._wake.set()
-        await _first(stop.wait(), *jobs)
+        await _first(stop, self._deposed, jobs)
         self.leading = False
         for subscription in running:
             await subscription.stop()
         await self._finish(jobs)
 
     async def _finish(self, jobs: list[asyncio.Task[None]]) -> None:
+        """End the jobs, raise what one of them raised, else leave the record complete and the lease free."""
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
         for job in jobs:
             if not job.cancelled() and (error := job.exception()) is not None:
                 raise error
+        if self._deposed.is_set():
+            raise Refused("execution refused our epoch: another manager leads")
         await self._run_queue()
         await self.ports.journal.flush()
         await self.ports.lease.release()
 
     async def _reconcile(self) -> None:
-        """Fence execution, then take over what it knows; retried until it answers."""
+        """Fence execution, then queue what it knows ahead of any decision; retried until it answers.
+
+        The reports we lack come over the report stream; the core decides nothing before they are in.
+        """
         client = self.ports.execution
         while True:
             try:
@@ -168,10 +199,9 @@ class ManagerService:
                 break
             except Unavailable:
                 await asyncio.sleep(EXECUTION_RETRY_S)
-        # The reports we lack come over the report stream; the core decides nothing before they are in.
         last = fence.last_report_sequence
+        self._push(ev.TookOver(self.state.now_ns, self._wall(), self.epoch, self.holder, states, (), last))
         self._execution_up = True
-        await self._do(ev.TookOver(self.state.now_ns, self._wall(), self.epoch, self.holder, states, (), last))
 
     async def _open_for_business(self) -> list[Subscription]:
         bus = self.ports.bus
@@ -267,26 +297,30 @@ class ManagerService:
         return json.dumps(self.status()).encode()
 
     async def _read_reports(self) -> None:
-        """Reports in sequence, for ever; a gap or a broken stream resumes from the last one taken."""
+        """Reports in sequence, for ever; a gap or a broken stream resumes after the last one taken."""
         while True:
             try:
                 async for report in self.ports.execution.reports(self.state.report_sequence + 1):
-                    if not self._execution_up:
-                        break
                     self._push(ev.ReportArrived(self._wall(), report))
             except Unavailable:
                 self._execution_up = False
-            if not self._execution_up:
                 await asyncio.sleep(EXECUTION_RETRY_S)
-                await self._reconcile()
 
-    async def _report_status(self) -> None:
+    async def _mind_execution(self) -> None:
+        """Ask execution how it is; when it was out of reach and is back, reconcile before anything is decided."""
         while True:
             try:
                 self._execution_status = await self.ports.execution.status()
             except Unavailable:
                 self._execution_up = False
+            if not self._execution_up:
+                await self._reconcile()
             await asyncio.sleep(STATUS_EVERY_S)
+
+    def on_ack(self, ack: OrderAck) -> None:
+        """Execution's answer to an order. What became of it comes as a report; a stale epoch comes only here."""
+        if ack.refusal is Refusal.STALE_EPOCH:
+            self._deposed.set()
 
     def status(self) -> dict[str, object]:
         """The core's projection plus what only the shell knows: execution's own figures, peers, holder."""
@@ -326,10 +360,11 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-async def _first(waiting: Coroutine[Any, Any, object], *jobs: asyncio.Task[None]) -> None:
-    """Return when ``waiting`` returns or a job ends."""
-    told = asyncio.ensure_future(waiting)
+async def _first(stop: asyncio.Event, deposed: asyncio.Event, jobs: list[asyncio.Task[None]]) -> None:
+    """Return when told to stop, when deposed, or when a job ends."""
+    told = [asyncio.ensure_future(event.wait()) for event in (stop, deposed)]
     try:
-        await asyncio.wait([told, *jobs], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*told, *jobs], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        told.cancel()
+        for waiting in told:
+            waiting.cancel()

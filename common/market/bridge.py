@@ -36,10 +36,12 @@ def bridged_day(ohlc: F64, correlation: F64, steps: int, rng: np.random.Generato
     steps >= 2. Raises ``ValueError`` if they are not, or if no candidate can reach high and low (a day without steps
     between open and close).
     """
-    log_ohlc = np.log(np.asarray(ohlc, np.float64))
-    o, high, low, c = log_ohlc.T
-    if not (np.all(np.isfinite(log_ohlc)) and np.all(low <= np.minimum(o, c)) and np.all(high >= np.maximum(o, c))):
+    levels = np.asarray(ohlc, np.float64)
+    inside = (levels[:, 2] <= levels[:, [0, 3]].min(axis=1)) & (levels[:, 1] >= levels[:, [0, 3]].max(axis=1))
+    if not (np.all(levels > 0.0) and np.all(np.isfinite(levels)) and np.all(inside)):
         raise ValueError("a day's open and close must lie between its low and its high, all positive")
+    log_ohlc = np.log(levels)
+    o, high, low, c = log_ohlc.T
     vol = garman_klass_vol(log_ohlc)
     drawn = _bridges(o, c, vol, correlation, steps, rng)
     top, bottom = np.maximum(o, c), np.minimum(o, c)
@@ -51,7 +53,7 @@ def bridged_day(ohlc: F64, correlation: F64, steps: int, rng: np.random.Generato
     if not np.isfinite(total[best]):
         raise ValueError(f"no path of {steps} steps can touch the day's high and low")
     path = _stretched(drawn[best], log_ohlc, above[best], below[best])
-    return np.asarray(_exact(path, np.asarray(ohlc, np.float64)))
+    return _exact(path, levels)
 
 
 def _bridges(o: F64, c: F64, vol: F64, correlation: F64, steps: int, rng: np.random.Generator) -> F64:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -42,4 +43,4 @@ def test_sessions_cover_every_instant_and_are_apart(seconds: list[int], gap_s: i
     times = np.array(seconds, np.int64) * 10**9
     sessions = sessions_of(times, gap_s)
     assert all(any(a <= t <= b for a, b in sessions) for t in times)
-    assert all(nxt[0] - prev[1] > gap_s * 10**9 for prev, nxt in zip(sessions, sessions[1:], strict=False))
+    assert all(nxt[0] - prev[1] > gap_s * 10**9 for prev, nxt in pairwise(sessions))

@@ -71,10 +71,27 @@ def test_an_expired_option_keeps_its_settlement_value() -> None:
     settled = marks.points[np.ix_(after, near)]
     assert (settled == settled[0]).all()
     # Settled on the forward that stood at the last quote before the expiry (the open of that very session).
-    future = marks.future_points[~after, 0][-1]
+    future = marks.points[~after, 0][-1]
     forward = future * np.exp(0.01 * (u.expiry_ns[near[0]] - u.expiry_ns[0]) / (365 * NS_PER_DAY))
     expected = np.maximum(u.right[near] * (forward - u.strike[near]), 0.0)
     np.testing.assert_allclose(settled[0], expected, rtol=0.02, atol=30.0)
+
+
+def test_without_a_future_the_forward_comes_from_parity() -> None:
+    """The same quotes with the future taken out of the universe's description: the hidden options are marked alike."""
+    u = MARKET.universe
+    listed = tuple(dataclasses.replace(x, future_instrument=-1) for x in u.underlyings)
+    blind = dataclasses.replace(u, underlyings=listed)
+    hidden = [i for i in range(len(u)) if u.strike[i] > 0 and i % 18 == 8]
+    found = []
+    for universe in (u, blind):
+        marker = Marker(universe, hidden, MARKET.session_bounds_ns)
+        for b in MARKET.batches():
+            keep = ~np.isin(b.instrument, hidden)
+            columns = (getattr(b, name)[keep] for name in _NAMES)
+            marker.on_batch(dataclasses.replace(b, **dict(zip(_NAMES, columns, strict=True))))
+        found.append(marker.finish().points[:, hidden])
+    np.testing.assert_allclose(found[1], found[0], rtol=0.01, atol=0.5)
 
 
 def test_nothing_to_mark_is_an_error() -> None:

@@ -32,7 +32,7 @@ def marks(times: list[int], future: list[float], call: list[float], session: lis
     points = np.full((len(times), N), np.nan)
     points[:, FUTURE], points[:, CALL] = future, call
     at = np.array(times, np.int64)
-    return Marks(at, np.array(session or [0] * len(times), np.int64), points, points[:, [FUTURE]])
+    return Marks(at, np.array(session or [0] * len(times), np.int64), points)
 
 
 BOOK = Book("desk", ("a",), np.array([CALL], np.uint32), np.array([-10], np.int64))

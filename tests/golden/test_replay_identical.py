@@ -1,0 +1,197 @@
+"""A recorded run replays to the identical order list, agents included; a doctored record is told from it in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.config import AgentsConfig
+from agents.step import Decide
+from agents.step import start as start_agent
+from agents.step import step as step_agent
+from common.limits import load_limits
+from common.market.recorded import RecordedMarket, Recorder
+from common.messages import Command, Cycle, JournalEntry, ProposalTaken
+from execution.config import ExecutionConfig
+from execution.limits import load_execution_limits
+from lab.closed_loop import ClosedLoop, configs_of, instants
+from lab.replay import ReplayResult, replay_run
+from lab.synthetic import SyntheticMarket, short_book
+from manager import events as ev
+from manager import step as manager
+from manager.config import ManagerConfig
+from manager.fold import apply
+
+ROOT = Path(__file__).resolve().parents[2]
+MARKET = SyntheticMarket(session_s=1200, step_s=60.0)
+BOOK = short_book(MARKET, 40)
+LIMITS = load_limits(ROOT / "examples/limits.toml")
+AGENTS, MANAGER = configs_of("joint", AgentsConfig(), ManagerConfig())
+Entries = list[JournalEntry]
+
+
+def new_loop() -> ClosedLoop:
+    limits = load_execution_limits(ROOT / "examples/execution_limits.toml")
+    return ClosedLoop(MARKET, BOOK, AGENTS, MANAGER, LIMITS, ExecutionConfig(store=Path(), limits=limits), "r")
+
+
+def play(loop: ClosedLoop, disturb: Callable[[int], None] = lambda _: None) -> Entries:
+    for k, (now_ns, together) in enumerate(instants(MARKET.batches())):
+        while (due := loop.execution.next_due_ns) is not None and due < now_ns:
+            loop.feed(due, [])
+        disturb(k)
+        loop.feed(now_ns, together)
+    loop.settle()
+    return loop.entries
+
+
+@cache
+def plain_run() -> tuple[JournalEntry, ...]:
+    return tuple(play(new_loop()))
+
+
+def replayed(entries: Entries | tuple[JournalEntry, ...], **more: Any) -> ReplayResult:
+    return replay_run(MARKET, BOOK, list(entries), AGENTS, MANAGER, LIMITS, "r", **more)
+
+
+def test_identical(tmp_path: Path) -> None:
+    entries = plain_run()
+    result = replayed(entries)
+    assert result.difference == "" and result.identical
+    assert result.orders > 0 and result.proposals == result.proposals_compared > 0 and result.unfollowed == ()
+    path = tmp_path / "market.bin"
+    with Recorder(path, MARKET, BOOK) as recording:
+        for batch in MARKET.batches():
+            recording.append(batch)
+    recorded = RecordedMarket(path)
+    again = replay_run(recorded, recorded.book, entries, AGENTS, MANAGER, LIMITS, "r")
+    assert again == result
+
+
+def test_commands_and_a_pause_replay() -> None:
+    loop = new_loop()
+
+    def command(k: int) -> None:
+        if k in (6, 9):
+            asked = Command(f"c{k}", "pause" if k == 6 else "resume", "risk", "test")
+            loop._do(ev.CommandArrived(0, asked))
+            loop._do(ev.TradingStateSet(asked.command_id, True, "execution holds it", 0))
+        if k == 12:
+            asked = Command("c12", "limits.set", "risk", "test", '{"path": "order.max_lots_option", "value": 7}')
+            loop._do(ev.CommandArrived(0, asked))
+
+    entries = play(loop, command)
+    assert [e.event.orders for e in entries if isinstance(e.event, Cycle)]
+    result = replayed(entries)
+    assert result.difference == ""
+
+
+def test_a_takeover_with_a_lost_tail_replays() -> None:
+    """The leader dies after execution has its orders and before the journal has its last cycles."""
+    loop = new_loop()
+
+    def die(k: int) -> None:
+        if k != 8:
+            return
+        cycles = [i for i, e in enumerate(loop.entries) if isinstance(e.event, Cycle) and e.event.orders]
+        kept = loop.entries[: cycles[-2]]
+        new = manager.start(manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"))
+        for batch in MARKET.batches():
+            if batch.header.event_time_ns <= loop.manager.now_ns:
+                manager.step(new, ev.MarketNews(batch))
+        for entry in kept:
+            apply(new, entry)
+        loop.manager, loop.entries = new, kept
+        loop.execution.fence(2, "standby")
+        states = loop.execution.orders()
+        reports = loop.execution.store.reports(new.report_sequence + 1, 10_000)
+        loop._do(ev.TookOver(new.now_ns, 0, 2, "standby", states, reports, loop.execution.last_report_sequence))
+
+    # Orders of epoch 2 carry it; the loop's own cancels would not, so none may be asked for.
+    entries = play(loop, die)
+    started = [e.event for e in entries if type(e.event).__name__ == "LeaderStarted"]
+    assert len(started) == 2 and len(started[1].recovered) > 0
+    result = replayed(entries)
+    assert result.difference == ""
+    assert result.recorded_hash == result.replayed_hash
+    # Proposals that arrived in the lost tail are gone from the record: their agents cannot be followed further.
+    assert result.proposals_compared > 0 and all("nobody recorded" in said for said in result.unfollowed)
+
+
+def doctored(kind: type, change: Callable[[Any], Any]) -> Entries:
+    entries = list(plain_run())
+    at = [i for i, e in enumerate(entries) if isinstance(e.event, kind)][3]
+    entries[at] = dataclasses.replace(entries[at], event=change(entries[at].event))
+    return entries
+
+
+def test_a_doctored_cycle_is_found() -> None:
+    def other(cycle: Cycle) -> Cycle:
+        return dataclasses.replace(cycle, exposure_before=cycle.exposure_before + 1.0)
+
+    result = replayed(doctored(Cycle, other))
+    assert not result.identical
+    assert "cycle" in result.difference and "exposure_before[0]: recorded" in result.difference
+
+
+def test_a_doctored_proposal_is_found_at_the_agent_too() -> None:
+    def other(taken: ProposalTaken) -> ProposalTaken:
+        exposure = taken.proposal.exposure + np.where(np.arange(len(taken.proposal.exposure)) == 0, 1.0, 0.0)
+        return dataclasses.replace(taken, proposal=dataclasses.replace(taken.proposal, exposure=exposure))
+
+    result = replayed(doctored(ProposalTaken, other))
+    assert not result.identical and result.proposals_compared < result.proposals
+
+
+def test_a_lost_entry_is_found() -> None:
+    entries = list(plain_run())
+    at = next(i for i, e in enumerate(entries) if isinstance(e.event, Cycle) and e.event.orders)
+    lost = [*entries[:at], *entries[at + 1 :]]
+    assert "sequence" in replayed(lost).difference or "recorded" in replayed(lost).difference
+
+
+def test_a_proposal_nobody_recorded_is_said_and_one_that_was_heard_helps() -> None:
+    """Published while nobody led: not in the journal; whoever kept it makes the agent followable again."""
+    entries = list(plain_run())
+    spoken = [e.event.proposal for e in entries if isinstance(e.event, ProposalTaken)]
+    last = [p for p in spoken if p.agent == "vega-0"][-1]
+    cut = [e for e in entries if not (isinstance(e.event, ProposalTaken) and e.event.proposal is last)]
+    assert replayed(cut).unfollowed == () and replayed(cut).proposals == len(spoken) - 1
+    first = next(p for p in spoken if p.agent == "vega-0" and p.header.sequence == 2)
+    cut = [e for e in entries if not (isinstance(e.event, ProposalTaken) and e.event.proposal is first)]
+    assert any("vega-0 #1 from its proposal 2 on" in said for said in replayed(cut).unfollowed)
+    assert replayed(cut, heard=[first]).unfollowed == ()
+
+
+def test_an_agent_that_joined_late_replays_from_the_feeds_snapshot() -> None:
+    """A restarted agent begins with a snapshot; the replay folds the same one from the recording."""
+    from agents.step import AgentSetup
+    from common.snapshot import MarketSnapshot
+
+    entries = list(plain_run())
+    result = replayed(entries)
+    assert result.identical
+    setup = AgentSetup(MARKET.universe, BOOK, "gamma", 0, AGENTS, 2)
+    agent, fold, said = start_agent(setup), MarketSnapshot(MARKET.universe), []
+    from lab.replay import _ManagerReplay, _Tape
+
+    leader = _ManagerReplay(manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"), _Tape(MARKET))
+    leader.run(entries)
+    for k, batch in enumerate(MARKET.batches()):
+        fold.apply(batch)
+        if k == 21:
+            for update in leader.published.values():
+                step_agent(agent, update)
+            for symbol in ("AAA", "BBB"):
+                step_agent(agent, fold.as_batch(symbol))
+        if k > 21:
+            step_agent(agent, batch)
+        said += step_agent(agent, Decide())[1]
+    assert said and any(r.stream.startswith("snapshot.feed.") for r in said[0].inputs)
+    late = replayed(entries, heard=said)
+    assert late.difference == "" and late.proposals_compared == result.proposals_compared + len(said)

@@ -1,0 +1,92 @@
+"""The story of an order holds every link of the chain, from the quote to the position."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from agents.config import AgentsConfig
+from common.errors import Refused
+from common.limits import load_limits
+from common.messages import QuoteBatch
+from console.story import Story, story
+from execution.config import ExecutionConfig
+from execution.limits import load_execution_limits
+from lab.closed_loop import RunResult, configs_of, run
+from lab.synthetic import SyntheticMarket, short_book
+from manager.config import ManagerConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+MARKET = SyntheticMarket(session_s=600, step_s=60.0)
+BOOK = short_book(MARKET, 40)
+
+
+@cache
+def ran() -> RunResult:
+    agents, manager = configs_of("joint", AgentsConfig(), ManagerConfig())
+    limits = load_limits(ROOT / "examples/limits.toml")
+    execution = ExecutionConfig(store=Path(), limits=load_execution_limits(ROOT / "examples/execution_limits.toml"))
+    return run(MARKET, BOOK, agents, manager, limits, execution, run_id="r")
+
+
+def told(order: str, **more: object) -> Story:
+    return story(order, ran().entries, MARKET.universe, book=BOOK, **more)  # type: ignore[arg-type]
+
+
+def test_every_filled_order_has_its_whole_chain() -> None:
+    result = ran()
+    filled = {r.client_order_id for r in result.reports if r.last_lots}
+    assert filled
+    for name in sorted(filled):
+        text = told(name).text()
+        for words in (
+            "1. The market",
+            "2. The proposal",
+            "(the cause)",
+            "3. The decision",
+            "4. The order",
+            "5. Execution",
+        ):
+            assert words in text, text
+        assert (
+            "6. The position" in text and "FILLED" in text and "trigger:" in text and "Computed from positions" in text
+        )
+        assert "feed." in text
+
+
+def test_the_position_is_the_book_and_the_fills_up_to_then() -> None:
+    result = ran()
+    last = [r for r in result.reports if r.last_lots][-1]
+    found = told(last.client_order_id).as_json()["chapters"][-1]
+    row = last.instrument
+    assert found["opening_lots"] == BOOK.net_lots(len(MARKET.universe))[row]
+    assert found["traded_lots"] == sum(
+        r.side.sign * r.last_lots for r in result.reports if r.instrument == row and r.sequence <= last.sequence
+    )
+
+
+def test_the_quote_is_told_when_the_recording_is_at_hand() -> None:
+    batches = {(b.header.source, b.header.sequence): b for b in MARKET.batches()}
+
+    def quotes(source: str, sequence: int) -> QuoteBatch | None:
+        return batches.get((source, sequence))
+
+    assert "changed 97 quotes" in told("last", quotes=quotes).text()
+    assert "woke the agent" in told("last").text()
+
+
+def test_last_prefix_unknown_and_json() -> None:
+    orders = ran().orders
+    newest = told("last")
+    assert newest.client_order_id == orders[-1].client_order_id
+    assert told(orders[0].client_order_id[:16]).client_order_id == orders[0].client_order_id
+    assert json.loads(json.dumps(newest.as_json()))["client_order_id"] == orders[-1].client_order_id
+    with pytest.raises(Refused, match="no order 'nothing'"):
+        told("nothing")
+    with pytest.raises(Refused, match="fits"):
+        told("")
+    with pytest.raises(Refused, match="no order"):
+        story("last", [], MARKET.universe)
