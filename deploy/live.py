@@ -68,7 +68,7 @@ class Launcher:
         self.console = console
         self.interrupted = False
         self.ended: list[Ended] = []
-        self.watcher = Watcher(prepared)
+        self.watcher = Watcher(prepared, folder / "proposals.bin")
         self.last_status: dict[str, Any] = {}
         self._stop = asyncio.Event()
 

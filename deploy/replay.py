@@ -13,8 +13,11 @@ from typing import Any
 
 from common.errors import InputError, Problem
 from common.limits import Limits
+from common.messages import Proposal
 from common.ports import MarketSource
 from common.universe import Book
+from common.wire import codec
+from common.wire.delimited import read_messages
 from deploy.config import RunConfig
 from deploy.finish import lab_settings, read_journal, recording
 from deploy.setup import prepare
@@ -46,6 +49,7 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
         settings.manager,
         Limits.model_validate(config["limits"]),
         config["run_id"],
+        heard=_heard(folder / "proposals.bin"),
     )
     shown = {
         "identical": result.identical,
@@ -58,6 +62,13 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
         "not_followed": ", ".join(result.unfollowed) or "none",
     }
     return shown, 0 if result.identical else 1
+
+
+def _heard(path: Path) -> tuple[Proposal, ...]:
+    """Proposals as they were published; none where the launcher did not live to keep them."""
+    if not path.exists():
+        return ()
+    return tuple(codec.decode_proposal(data) for data in read_messages(path, cut_ok=True))
 
 
 def _reference(path: Path) -> dict[str, Any]:

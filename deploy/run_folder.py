@@ -5,6 +5,7 @@
       reference.json  the resolved settings and limits at the start (for replay)
       lock            held by the launcher while the run lasts
       market.bin      what the feed published (the source of data records it)
+      proposals.bin   what the launcher heard the agents propose
       journal.bin     the manager's record, exported at the end
       store/          execution's database
       nats/           the embedded server's settings, streams and log

@@ -8,7 +8,8 @@ a surface). *Tested by* tests/unit/test_deploy_watch.py, tests/e2e/test_live.py.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +22,7 @@ from common.messages import ExecutionReport
 from common.snapshot import MarketSnapshot
 from common.units import CENTS_PER_USD
 from common.wire import codec
+from common.wire.delimited import frame
 from console.projections import View, view_of
 from console.view import show
 from deploy import control
@@ -28,6 +30,7 @@ from deploy.processes import Supervisor
 from deploy.setup import Prepared
 
 QUOTE_BOUND = 1024
+PROPOSAL_BOUND = 4096
 MEMORY_EVERY_S = 2.0
 
 
@@ -77,9 +80,10 @@ class PnlMeter:
 class Watcher:
     """Fetches status, meters P&L and memory, draws."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, proposals: Path) -> None:
         self._prepared = prepared
         self._pnl = PnlMeter(prepared)
+        self._proposals_path = proposals
         self.memory: dict[str, int] = {}
         self.peak_bytes = 0
 
@@ -89,12 +93,17 @@ class Watcher:
         tail = await NatsJournal(bus).follow(1, self._pnl.on_journal)
         end = await bus.watch(subjects.MARKET_END, lambda _subject, _data: stop.set())
         measuring = asyncio.create_task(self._measure(supervisor))
-        try:
-            await show(lambda: self._fetch(bus), stop, console)
-        finally:
-            measuring.cancel()
-            for subscription in (quotes, tail, end):
-                await subscription.stop()
+        with self._proposals_path.open("wb") as kept:
+            # Also what agents say while nobody leads, which no journal holds: the replay follows them through a takeover.
+            heard = await bus.subscribe(
+                subjects.PROPOSALS_ALL, lambda _subject, data: _keep(kept, data), bound=PROPOSAL_BOUND
+            )
+            try:
+                await show(lambda: self._fetch(bus), stop, console)
+            finally:
+                measuring.cancel()
+                for subscription in (quotes, tail, end, heard):
+                    await subscription.stop()
 
     async def _fetch(self, bus: NatsBus) -> View | None:
         try:
@@ -117,3 +126,7 @@ class Watcher:
             self.memory = dict(report.by_child)
             self.peak_bytes = max(self.peak_bytes, report.total_bytes)
             await asyncio.sleep(MEMORY_EVERY_S)
+
+
+def _keep(file: BinaryIO, data: bytes) -> None:
+    file.write(frame(data))

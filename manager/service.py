@@ -150,7 +150,9 @@ class ManagerService:
                 data = await self.ports.bus.request(subjects.snapshot(symbol), b"", timeout_s=0.5)
             except Unavailable:
                 continue
-            self._push(ev.MarketNews(codec.decode_quote_batch(data)))
+            batch = codec.decode_quote_batch(data)
+            if batch.header.sequence:  # else nothing has been published yet, and nothing was seen
+                self._push(ev.MarketNews(batch))
 
     # -- leading ---------------------------------------------------------------------------------------------------
 
