@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ LOCAL_SHARDS: Final = 64
 OBJECT_STORE_BYTES: Final = 100 * 2**20
 CONNECT_TIMEOUT_S: Final = 10.0
 NATS_RETRY_S: Final = 0.2
+NATS_URL_VARIABLE: Final = "HEDGEROW_NATS_URL"
 #: Ray's default finds a dead node after 15 s.
 _SYSTEM_CONFIG: Final = {
     "health_check_initial_delay_ms": 0,
@@ -67,7 +68,11 @@ def resource_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AgentPlace:
-    """What an agent needs to find its world: NATS, and the folder for its log (empty, or not there: standard error)."""
+    """What an agent needs to find its world: NATS, and the folder for its log (empty, or not there: standard error).
+
+    A node that says in ``HEDGEROW_NATS_URL`` how its agents log in overrides ``nats_url``: a cluster's NATS knows agents as
+    another user than the fleet. An embedded Ray gets the fleet's own address into that variable.
+    """
 
     nats_url: str
     log_folder: str = ""
@@ -131,9 +136,10 @@ class AgentActor:
 
     async def _connect(self) -> NatsBus | None:
         """The bus, waited for as long as it takes; None if told to stop first."""
+        url = os.environ.get(NATS_URL_VARIABLE) or self._place.nats_url
         while not self._stop.is_set():
             try:
-                return await NatsBus.connect(self._place.nats_url, self.name)
+                return await NatsBus.connect(url, self.name)
             except Unavailable as error:
                 log.warning("%s: %s", self.name, error)
                 await asyncio.sleep(NATS_RETRY_S)
@@ -159,8 +165,8 @@ class RayHost:
     """
 
     def __init__(self, address: str, place: AgentPlace) -> None:
-        self.place = place
         self.embedded = address == LOCAL
+        self.place = place if self.embedded else replace(place, nats_url=without_user(place.nats_url))
         self._actors: dict[str, Any] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
         self._remote = ray.remote(AgentActor)
@@ -171,6 +177,7 @@ class RayHost:
             _connect_external(address)
 
     def _start_local(self) -> None:
+        os.environ[NATS_URL_VARIABLE] = self.place.nats_url  # workers inherit it
         # Ray keeps Unix sockets below this folder, whose paths may have 107 bytes: it must be short.
         folder = tempfile.mkdtemp(prefix="hrw-")
         self._reaper = subprocess.Popen(
@@ -235,6 +242,12 @@ class RayHost:
         if self._reaper is not None and self._reaper.stdin is not None:
             self._reaper.stdin.close()
             self._reaper.wait(10.0)
+
+
+def without_user(url: str) -> str:
+    """The address without user and password: the fleet's own stay with the fleet, Ray keeps what an actor is given."""
+    scheme, there, rest = url.rpartition("://")
+    return f"{scheme}{there}{rest.rpartition('@')[2]}"
 
 
 def _connect_external(address: str) -> None:

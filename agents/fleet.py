@@ -25,7 +25,21 @@ from typing import Protocol
 import uvloop
 
 from agents.config import AgentsConfig
-from agents.fleet_plan import Assign, Beat, GiveUp, Known, Replace, Rules, Start, Step, Stop, plan, shards_in, unsettled
+from agents.fleet_plan import (
+    Assign,
+    Beat,
+    GiveUp,
+    Known,
+    Replace,
+    Rules,
+    Start,
+    Step,
+    Stop,
+    plan,
+    ready,
+    shards_in,
+    unsettled,
+)
 from agents.sharding import all_keys
 from common import subjects
 from common.bus.nats_bus import NatsBus
@@ -42,6 +56,7 @@ REQUEST_TIMEOUT_S = 2.0
 SCALE_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 2.0
 HEARTBEAT_BOUND = 1024
+OPENED_BY = b"fleet"
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +81,15 @@ class AgentHost(Protocol):
 class FleetSettings:
     """Where NATS and Ray are (``"local"`` embeds a Ray), where agents log, and whether they end with the fleet.
 
-    ``agent_nats_url`` is for a NATS that knows agents as another user than the fleet; empty means ``nats_url``.
+    ``opens_market``: nobody else does (no launcher), so the fleet sets ``subjects.MARKET_START`` once its agents are ready.
+    How agents log in to NATS: `agents.actor.AgentPlace`.
     """
 
     nats_url: str
     ray_address: str = "local"
     log_folder: str = ""
     stop_agents: bool = True
-    agent_nats_url: str = ""
+    opens_market: bool = False
 
 
 def serve(settings: FleetSettings) -> None:
@@ -88,8 +104,7 @@ def serve(settings: FleetSettings) -> None:
         await (await NatsBus.connect(settings.nats_url, "fleet")).close()
 
     uvloop.run(check_nats())
-    place = AgentPlace(settings.agent_nats_url or settings.nats_url, settings.log_folder)
-    host = RayHost(settings.ray_address, place)
+    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder))
     try:
         uvloop.run(_serve(settings, host))
     finally:
@@ -102,7 +117,8 @@ async def _serve(settings: FleetSettings, host: AgentHost) -> None:
         loop.add_signal_handler(number, stop.set)
     bus = await NatsBus.connect(settings.nats_url, "fleet")
     try:
-        await Fleet(bus, host, WallClock(), stop_agents=settings.stop_agents).run(stop)
+        fleet = Fleet(bus, host, WallClock(), stop_agents=settings.stop_agents, opens_market=settings.opens_market)
+        await fleet.run(stop)
     finally:
         await bus.close()
 
@@ -111,12 +127,20 @@ class Fleet:
     """One fleet: what it knows, and the loop that acts on it."""
 
     def __init__(
-        self, bus: Bus, host: AgentHost, clock: Clock, rules: Rules | None = None, *, stop_agents: bool = True
+        self,
+        bus: Bus,
+        host: AgentHost,
+        clock: Clock,
+        rules: Rules | None = None,
+        *,
+        stop_agents: bool = True,
+        opens_market: bool = False,
     ) -> None:
         self.known = Known(desired={})
         self._bus, self._host, self._clock = bus, host, clock
         self._rules = rules or Rules()
         self._stop_agents = stop_agents
+        self._opens_market = opens_market
         self._scaling = asyncio.Lock()
         self._opens_ns = 0
         self._refused = ""
@@ -193,8 +217,18 @@ class Fleet:
             if not self.known.keys and (now_ns := await self._market_now_ns(universe)):
                 # Once: a key that the passing of time has emptied stays where it is, so that nothing else moves.
                 self.known.keys = tuple(sorted({*all_keys(universe, book, now_ns), *self.known.owner}))
+            if self._opens_market and ready(self.known, self._rules, self._clock.wall_ns()):
+                await self._open_market()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), STEP_S)
+
+    async def _open_market(self) -> None:
+        """Once a run: a fleet that comes back finds it open. Tried again at the next step if NATS is away."""
+        with contextlib.suppress(Unavailable):
+            if await self._bus.get(subjects.MARKET_START) is None:
+                await self._bus.put(subjects.MARKET_START, OPENED_BY)
+                log.info("every agent has its keys: the market is open")
+            self._opens_market = False
 
     async def _do(self, step: Step) -> None:
         known = self.known

@@ -197,6 +197,11 @@ def unsettled(known: Known, kind: str, rules: Rules, wall_ns: int) -> str:
     return f"{leaving[0]} has not ended yet" if leaving else ""
 
 
+def ready(known: Known, rules: Rules, wall_ns: int) -> bool:
+    """True when every desired agent runs and has adopted the assignment that holds, so that quotes may come."""
+    return bool(known.owner) and not any(unsettled(known, kind, rules, wall_ns) for kind in known.desired)
+
+
 def shards_in(owner: Mapping[str, str]) -> dict[str, int]:
     """Shards per kind that an assignment names: highest shard number plus one."""
     out: dict[str, int] = {}

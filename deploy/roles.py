@@ -201,5 +201,6 @@ def _fleet(place: Place) -> int:
     watch_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     ray_address = os.environ.get("HEDGEROW_RAY_ADDRESS", "local")
     logs = str(place.folder) if place.folder != Path() else ""
-    serve(FleetSettings(place.nats_url, ray_address, logs, stop_agents=ray_address == "local"))
+    alone = ray_address != "local"  # in a cluster no launcher ends the agents or opens the market
+    serve(FleetSettings(place.nats_url, ray_address, logs, stop_agents=not alone, opens_market=alone))
     return 0

@@ -1,35 +1,40 @@
-"""Small tables for the terminal, from status. *Tested by* tests/unit/test_deploy_tables.py."""
+"""Small tables for the terminal, from status (``manager/status.py``). *Tested by* tests/unit/test_deploy_tables.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+NONE = "-"
+
 
 def rows(header: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
     """Left-aligned columns, as wide as their widest cell."""
-    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [header, *lines]
-    )
+    table = [header, *lines]
+    widths = [max(len(line[i]) for line in table) for i in range(len(header))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in table)
 
 
 def limits_table(view: Mapping[str, Any]) -> str:
-    """Limits and budgets: limit, used, reserved; first who set them, when and why."""
+    """Who set the limits and why; each factor's exposure, soft and hard limit; each flow budget's use, reserve and limit."""
     limits = view["limits"]
     head = f"limits version {limits['version']} by {limits['who']}: {limits['why']}"
+    aversion = f"risk aversion {limits['risk_aversion_per_usd']:g} per USD"
     factors = [
-        (name, f"{f.get('exposure') or 0.0:,.0f}", f"{f['soft_usd']:,.0f}", f"{f['hard_usd']:,.0f}", str(f["unit"]))
-        for name, f in sorted(limits["factors"].items())
+        (f["factor"], number(f["exposure"]), number(f["soft"]), number(f["hard"]), f["unit"]) for f in view["factors"]
     ]
-    budgets = [
-        (str(b["name"]), f"{b['used']:,}", f"{b['reserved']:,}", f"{b['limit']:,}", str(b["unit"]))
-        for b in view.get("budgets", ())
+    flows = [
+        (b["scope"], b["budget"], number(b["used"]), number(b["reserved"]), number(b["limit"])) for b in view["flows"]
     ]
     return "\n\n".join(
         [
-            head,
+            f"{head}\n{aversion}",
             rows(("factor", "exposure", "soft", "hard", "unit"), factors),
-            rows(("budget", "used", "reserved", "limit", "unit"), budgets),
+            rows(("scope", "budget of the day", "used", "reserved", "limit"), flows),
         ]
     )
+
+
+def number(value: float | None) -> str:
+    """Whole units with thousands separators; a dash where there is none."""
+    return NONE if value is None else f"{value:,.0f}"

@@ -201,7 +201,7 @@ MAY_SAY: dict[str, set[str]] = {
     "agent": {PROPOSAL, HEARTBEAT, SNAPSHOT},
     "manager": {*STATE, *JOURNAL, SNAPSHOT, LEASE},
     "execution": {SNAPSHOT},
-    "fleet": {ASSIGN, subjects.MARKET_START, subjects.STATUS},
+    "fleet": {ASSIGN, SNAPSHOT, subjects.MARKET_START, subjects.STATUS},
     "risk_manager": {*CONTROLS, subjects.STATUS},
     "viewer": {subjects.STATUS},
 }
@@ -266,18 +266,80 @@ def test_what_the_manager_stores_reaches_the_roles_that_watch_it(server: Server,
     asyncio.run(scenario())
 
 
-def test_a_snapshot_is_asked_by_agents_manager_and_execution_and_answered_by_the_feed(server: Server) -> None:
+def test_a_snapshot_is_asked_by_those_who_read_quotes_and_answered_by_the_feed(server: Server) -> None:
     async def scenario() -> None:
         async def answer(subject: str, _: bytes) -> bytes:
             return f"quotes of {subject}".encode()
 
         async with bus_of(server, "feed") as feed:
             await feed.serve(subjects.snapshot("*"), answer)
-            for role in ("agent", "manager", "execution"):
+            for role in ("agent", "manager", "execution", "fleet"):
                 async with bus_of(server, role) as asker:
                     assert await asker.request(SNAPSHOT, b"", timeout_s=5) == f"quotes of {SNAPSHOT}".encode()
 
     asyncio.run(scenario())
+
+
+def test_the_fleet_opens_the_market_and_the_feed_ends_it(server: Server) -> None:
+    async def scenario() -> None:
+        async with bus_of(server, "fleet") as fleet, bus_of(server, "feed") as feed, bus_of(server, "viewer") as viewer:
+            heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+            await feed.watch(subjects.MARKET_START, lambda *news: heard.put_nowait(news))
+            await viewer.watch(subjects.MARKET_END, lambda *news: heard.put_nowait(news))
+            await viewer.subscribe(subjects.MARKET_HEARTBEAT, lambda *news: heard.put_nowait(news), bound=4)
+            await fleet.put(subjects.MARKET_START, b"fleet")
+            assert await asyncio.wait_for(heard.get(), 5) == (subjects.MARKET_START, b"fleet")
+            await feed.publish(subjects.MARKET_HEARTBEAT, b"feeding")
+            assert await asyncio.wait_for(heard.get(), 5) == (subjects.MARKET_HEARTBEAT, b"feeding")
+            await feed.put(subjects.MARKET_END, b"done")
+            assert await asyncio.wait_for(heard.get(), 5) == (subjects.MARKET_END, b"done")
+            assert await feed.get(subjects.MARKET_START) == b"fleet"
+
+    asyncio.run(scenario())
+
+
+#: Which streams each role reads directly; who may not is refused by the server, hand-written like the tables above.
+READS = {
+    "setup": {subjects.STREAM_REFERENCE},
+    "agent": {subjects.STREAM_REFERENCE, subjects.STREAM_STATE},
+    "manager": {subjects.STREAM_REFERENCE, subjects.STREAM_STATE, subjects.STREAM_JOURNAL, subjects.STREAM_LEASE},
+    "execution": {subjects.STREAM_REFERENCE},
+    "fleet": {subjects.STREAM_REFERENCE, subjects.STREAM_STATE},
+    "risk_manager": {subjects.STREAM_REFERENCE, subjects.STREAM_STATE, subjects.STREAM_JOURNAL},
+    "viewer": {subjects.STREAM_REFERENCE, subjects.STREAM_STATE, subjects.STREAM_JOURNAL},
+}
+KEPT = {
+    subjects.STREAM_REFERENCE: REFERENCE,
+    subjects.STREAM_STATE: {*STATE, subjects.MARKET_START, subjects.MARKET_END},
+    subjects.STREAM_JOURNAL: JOURNAL,
+    subjects.STREAM_LEASE: {LEASE},
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_reads_what_its_streams_keep_and_no_other(server: Server, role: str) -> None:
+    calls = {f"$JS.API.DIRECT.GET.{stream}.{kept}": stream for stream, all_ in KEPT.items() for kept in all_}
+
+    async def scenario() -> set[str]:
+        async with line_of(server, role) as line:
+            return await line.may_publish(sorted(calls))
+
+    allowed = asyncio.run(scenario())
+    if role == "feed":  # of the state only whether the market is open or over
+        of_state = {subjects.MARKET_START, subjects.MARKET_END}
+        assert allowed == {c for c in calls if c.rpartition("HEDGEROW_STATE.")[2] in of_state} | {
+            c for c, stream in calls.items() if stream == subjects.STREAM_REFERENCE
+        }
+    else:
+        assert allowed == {c for c, stream in calls.items() if stream in READS[role]}
+
+
+def test_one_message_has_the_same_bound_embedded_and_in_a_cluster() -> None:
+    bounds = [
+        re.findall(r"^max_payload: (\w+)$", path.read_text(), re.MULTILINE)
+        for path in (CONFIG / "nats.conf", ROOT / "deploy" / "nats.conf")
+    ]
+    assert bounds == [["8MB"], ["8MB"]]
 
 
 def test_a_person_commands_and_the_manager_answers(server: Server) -> None:

@@ -31,10 +31,12 @@ RULES = Rules(
 
 
 class BeatingHost:
-    """Agents as tasks that send heartbeats and adopt every assignment; ``hung`` ones are silent until replaced."""
+    """Agents as tasks that send heartbeats and adopt every assignment; ``hung`` ones are silent until replaced,
+    ``slow`` ones have not heard of an assignment yet."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self.bus = bus
+        self.slow: set[str] = set()
         self.loop = asyncio.get_running_loop()
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.incarnation = 0
@@ -62,7 +64,7 @@ class BeatingHost:
         mine, sequence = self.incarnation, 0
         while True:
             data = await self.bus.get(subjects.ASSIGNMENT)
-            version = codec.decode_assignment_update(data).version if data else 0
+            version = codec.decode_assignment_update(data).version if data and name not in self.slow else 0
             sequence += 1
             beat = Heartbeat(Header(name, sequence, NOW_NS), mine, "hedging", assignment_version=version)
             if name not in self.hung and not self.dead:
@@ -71,7 +73,9 @@ class BeatingHost:
 
 
 @asynccontextmanager
-async def a_fleet(**agents: object) -> AsyncIterator[tuple[Fleet, BeatingHost, ToyManager, asyncio.Task[None]]]:
+async def a_fleet(
+    *, opens_market: bool = False, **agents: object
+) -> AsyncIterator[tuple[Fleet, BeatingHost, ToyManager, asyncio.Task[None]]]:
     bus = MemoryBus()
     manager, feed, host = ToyManager(bus), ToyFeed(bus), BeatingHost(bus)
     await manager.open(agents)
@@ -79,7 +83,7 @@ async def a_fleet(**agents: object) -> AsyncIterator[tuple[Fleet, BeatingHost, T
     for symbol in SYMBOLS:
         await feed.tick(symbol)
     stop = asyncio.Event()
-    fleet = Fleet(bus, host, WallClock(), RULES)
+    fleet = Fleet(bus, host, WallClock(), RULES, opens_market=opens_market)
     task, beating = asyncio.create_task(fleet.run(stop)), asyncio.create_task(manager.beat())
     try:
         yield fleet, host, manager, task
@@ -148,6 +152,35 @@ async def test_refuses_a_scale_that_makes_no_sense(arguments: dict[str, object],
         answer = await scale(fleet, **arguments)
         assert not answer.accepted and says in answer.text
         assert manager.version == 1
+
+
+@on_loop
+async def test_opens_the_market_once_the_last_agent_has_adopted_its_keys() -> None:
+    async with a_fleet(opens_market=True) as (fleet, host, manager, _):
+        host.slow.add("vega-0")
+        await until(lambda: manager.owner, what="an assignment")
+        await asyncio.sleep(0.5)
+        assert await host.bus.get(subjects.MARKET_START) is None, "vega-0 would miss the first quotes"
+        host.slow.clear()
+        opened: list[bytes] = []
+        await host.bus.watch(subjects.MARKET_START, lambda _, data: opened.append(data))
+        await until(lambda: opened, what="the open")
+        answer = await scale(fleet, kind="gamma", n=1)
+        assert answer.accepted
+        await asyncio.sleep(0.3)
+        assert opened == [b"fleet"], "once, whatever moves later"
+
+
+@on_loop
+async def test_leaves_the_open_to_the_launcher_and_an_open_market_alone() -> None:
+    async with a_fleet() as (_, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        await asyncio.sleep(0.5)
+        assert await host.bus.get(subjects.MARKET_START) is None
+    async with a_fleet(opens_market=True) as (fleet, host, manager, _):
+        await host.bus.put(subjects.MARKET_START, b"before")
+        await until(lambda: not fleet._opens_market, what="a look")
+        assert await host.bus.get(subjects.MARKET_START) == b"before"
 
 
 @on_loop

@@ -16,6 +16,7 @@ from agents.fleet_plan import (
     Start,
     Stop,
     plan,
+    ready,
     shards_in,
     unsettled,
     wanted_owners,
@@ -149,6 +150,15 @@ def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
     for name in state.agents("gamma"):
         state.hear(name, Beat(1, T0, T0, 2, 42))
     assert unsettled(state, "gamma", RULES, T0) == ""
+
+
+def test_ready_when_every_kind_has_adopted_its_keys() -> None:
+    assert not ready(Known(desired={}), RULES, T0), "nobody is desired yet, so nobody is there"
+    state = given(started(known(gamma=2, vega=1)))
+    assert not ready(state, RULES, T0), "nobody has heard of the assignment yet"
+    assert ready(started(state), RULES, T0)
+    state.version += 1
+    assert not ready(state, RULES, T0)
 
 
 def test_scaling_down_stops_an_agent_only_after_its_keys_have_moved() -> None:
