@@ -79,4 +79,6 @@ def _read_length(stream: BinaryIO) -> int:
 
 
 def _broken(path: Path, number: int, reason: str) -> InputError:
-    return InputError(str(path), [Problem(0, f"message {number} {reason}")], "give a file that a run has finished writing")
+    return InputError(
+        str(path), [Problem(0, f"message {number} {reason}")], "give a file that a run has finished writing"
+    )
