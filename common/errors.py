@@ -8,7 +8,7 @@
     └── Conflict                     5   the store or run folder is in use by another run
 
 Exit code 0 means done; 130 means stopped by Ctrl-C after a clean stop.
-*Tested by* tests/unit/test_errors.py and the command-line tests.
+*Tested by* tests/unit/test_cli.py, tests/unit/test_readme.py.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ time. Amounts are US dollars in the factor's own unit (see ``common/factors.py``
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from common import factors
 from common.errors import InputError, Problem, Refused
+from common.toml_lines import Loc, line_of, line_of_error, lines_of
 
-Loc = tuple[str, ...]
 _REMEDY = "correct the file and start again; examples/limits.toml shows every key"
 _FLOWS = ("cost_usd", "notional_usd", "orders")
 
@@ -157,12 +156,11 @@ def load_limits(path: str | Path) -> Limits:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r"at line (\d+)", str(error))
-        raise InputError(str(path), [Problem(int(at[1]) if at else 0, f"not TOML: {error}")], _REMEDY) from error
+        raise InputError(str(path), [Problem(line_of_error(error), f"not TOML: {error}")], _REMEDY) from error
     limits, problems = _validate(data)
     if limits is None:
-        lines = _lines(text)
-        found = [Problem(_line_of(lines, loc), f"{'.'.join(loc)}: {reason}") for loc, reason in problems]
+        lines = lines_of(text)
+        found = [Problem(line_of(lines, loc), f"{'.'.join(loc)}: {reason}") for loc, reason in problems]
         raise InputError(str(path), sorted(found, key=lambda p: p.line), _REMEDY)
     return limits
 
@@ -241,36 +239,3 @@ def _number(value: float | int | str, old: object) -> object:
         return value
     whole = math.isfinite(number) and number == int(number)
     return int(number) if whole and not isinstance(old, float) else number
-
-
-def _lines(text: str) -> dict[Loc, int]:
-    """Line of each table header and key, found by letting the TOML parser read each key alone."""
-    lines: dict[Loc, int] = {}
-    table: Loc = ()
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if line.startswith("["):
-            table = _key_path(line)
-            lines.setdefault(table, number)
-        elif "=" in line and not line.startswith("#"):
-            lines.setdefault((*table, *_key_path(line.partition("=")[0] + "= 0")), number)
-    return lines
-
-
-def _key_path(fragment: str) -> Loc:
-    try:
-        at: Any = tomllib.loads(fragment)
-    except tomllib.TOMLDecodeError:
-        return ()
-    path: list[str] = []
-    while isinstance(at, dict) and at:
-        key, at = next(iter(at.items()))
-        path.append(key)
-    return tuple(path)
-
-
-def _line_of(lines: dict[Loc, int], loc: Loc) -> int:
-    for size in range(len(loc), 0, -1):
-        if loc[:size] in lines:
-            return lines[loc[:size]]
-    return 0

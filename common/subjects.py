@@ -3,18 +3,18 @@
 | subject | schema | from → to | plane |
 |---|---|---|---|
 | hedgerow.market.quotes.U | QuoteBatch | feed → agents, manager, execution | data (core, newest wins) |
-| hedgerow.market.snapshot.U | (request) → QuoteBatch | agents, manager, execution → feed | data, request-reply |
-| hedgerow.market.start | text: who opened the market | launcher → feed | record (stream STATE, last value) |
-| hedgerow.market.end | Heartbeat "end of data" | feed → manager, console, launcher | record (STATE, last value) |
-| hedgerow.market.heartbeat | Heartbeat of the feed, lag in words | feed → console | data |
+| hedgerow.market.snapshot.U | (request) → QuoteBatch | agents, manager, execution, fleet → feed | data, request-reply |
+| hedgerow.market.start | text: who opened the market | launcher, in a cluster the fleet → feed | record (STATE, last value) |
+| hedgerow.market.end | Heartbeat "end of data" | feed → launcher, people | record (STATE, last value) |
+| hedgerow.market.heartbeat | Heartbeat of the feed, lag in words | feed → people | data |
 | hedgerow.reference.universe, .book, .config | Universe, Book, JSON | launcher → all | record (REFERENCE, last value) |
-| hedgerow.proposal.AGENT | Proposal | agent → manager | data |
-| hedgerow.heartbeat.AGENT | Heartbeat | agent → manager, console | data |
+| hedgerow.proposal.AGENT | Proposal | agent → manager, launcher | data |
+| hedgerow.heartbeat.AGENT | Heartbeat | agents, managers → managers, fleet | data |
 | hedgerow.positions | PositionUpdate | manager → agents | record (stream STATE, last value) |
 | hedgerow.budgets | BudgetUpdate | manager → agents | record (stream STATE, last value) |
-| hedgerow.assignment | AssignmentUpdate | manager → agents | record (stream STATE, last value) |
+| hedgerow.assignment | AssignmentUpdate | manager → agents, fleet | record (stream STATE, last value) |
 | hedgerow.control.ACTION | Command → Acknowledgement | people → manager or fleet | control, request-reply |
-| hedgerow.status | (request) → JSON | people → manager | control, request-reply |
+| hedgerow.status | (request) → JSON | people, launcher → manager | control, request-reply |
 | hedgerow.journal.entry | JournalEntry | manager → record | record (stream JOURNAL, fenced) |
 | hedgerow.journal.epoch | text | manager → record | record (stream JOURNAL, fence) |
 | hedgerow.stored.S | as hedgerow.S | NATS → whoever watches hedgerow.S | what a stream has just stored |

@@ -3,7 +3,7 @@
 ``view_of`` turns one status dictionary into a ``View``: flat rows with units in their names, ready for a terminal, a
 web page or JSON. A part that is missing (an execution that cannot be reached, an agent that has not spoken) becomes an
 empty row or None, never an error: the screen must live when parts of the system do not.
-*Tested by* tests/unit/test_console_projections.py.
+*Tested by* tests/unit/test_console_view.py.
 """
 
 from __future__ import annotations

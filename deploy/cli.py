@@ -6,7 +6,9 @@ Only argument handling stands here; what a command does stands in a module of it
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,6 +72,7 @@ def live(
 ) -> None:
     """Hedge a book: start every part, watch it, write the report. Ctrl-C stops cleanly."""
     from deploy.live import run_live
+    from deploy.setup import check_reachable
 
     settings = _settings(
         config,
@@ -84,6 +87,7 @@ def live(
         live__ray_address=ray,
         manager__netting="none" if no_hedge else None,
     )
+    asyncio.run(check_reachable(settings))
     raise typer.Exit(run_live(settings, run_dir, report=not no_report))
 
 
@@ -95,7 +99,7 @@ def replay(
     limits: LimitsFile = None,
     seed: Seed = None,
     config: ConfigFile = None,
-    batch: Annotated[int | None, typer.Option(help="Split quote batches to at most this many quotes.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Split quote batches to at most this many quotes.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the same cores in process under a virtual clock; print the order hash. A recorded run must match itself."""
@@ -214,6 +218,25 @@ def config_show(config: ConfigFile = None) -> None:
     print(_settings(config).model_dump_json(indent=2))
 
 
+@config_app.command("check")
+def config_check(
+    market: MarketName = None,
+    data: DataDir = None,
+    book: BookFile = None,
+    limits: LimitsFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Read settings, market, book and limits as `live` would, start nothing, and say what they hold."""
+    from deploy.setup import prepare
+
+    settings = _settings(config, market__name=market, market__data=data, book=book, limits=limits)
+    found = prepare(settings, "check")
+    universe = found.source.universe
+    print(f"market {settings.market.name}: {len(universe)} instruments on {', '.join(universe.symbols)}")
+    print(f"book {found.book.book_id}: {len(found.book.instrument)} positions")
+    print(f"limits version {found.limits.version} by {found.limits.who}: {found.limits.why}")
+
+
 @app.command()
 def bench(
     id_: Annotated[str, typer.Argument(metavar="ID", help="A bench id, its prefix, 'list' or 'all'.")] = "all",
@@ -261,6 +284,8 @@ def _act(
 
 def main() -> None:
     """Entry point of ``hedgerow``: one clear line for every error, with its documented exit code."""
+    # What the bus logs of a lost connection is said by the error that follows; a role sets up logging of its own.
+    logging.getLogger("hedgerow.bus").addHandler(logging.NullHandler())
     try:
         app()
     except HedgerowError as error:

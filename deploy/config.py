@@ -1,31 +1,48 @@
 """The settings of a run, as one tree: what people write (TOML), flags and environment on top, defaults below.
 
-Precedence: flags > environment ``HEDGEROW_SECTION__KEY`` > file > defaults. Unknown keys are refused with file and line.
+Precedence: flags > environment ``HEDGEROW_SECTION__KEY`` > file > defaults. What makes no sense is refused and named where
+it was given: the flag, the variable, or the file with its line. Variables without a double underscore are no settings.
 The resolved tree travels to every process as JSON under ``subjects.CONFIG``; there is no other copy.
-*Tested by* tests/unit/test_deploy_config.py.
+*Tested by* tests/unit/test_cli.py, tests/contract/test_compose.py.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.config import AgentsConfig
-from common.errors import InputError, Problem
+from common.errors import InputError, Problem, UsageError
 from common.market.config import MarketConfig
+from common.toml_lines import Loc, line_of, line_of_error, lines_of
 from execution.config import PaperConfig
 from manager.config import ManagerConfig
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 ENV_PREFIX = "HEDGEROW_"
-#: Environment names that are settings of a process, not of the run.
-PROCESS_ENV = ("HEDGEROW_NATS_URL", "HEDGEROW_EXECUTION_ADDRESS", "HEDGEROW_RAY_ADDRESS", "HEDGEROW_DATA")
+REMEDY = "`hedgerow config schema` lists every setting"
+#: Faster than any market can be computed; beyond it times would no longer be numbers.
+SPEED_MAX = 1e6
+#: The flag of each setting that has one.
+FLAGS = {
+    "market.name": "--market",
+    "market.data": "--data",
+    "market.demo.seed": "--seed",
+    "book": "--book",
+    "limits": "--limits",
+    "live.speed": "--speed",
+    "live.duration_s": "--duration-s",
+    "live.nats_url": "--nats",
+    "live.ray_address": "--ray",
+    "manager.netting": "--no-hedge",
+}
 
 
 class LiveConfig(BaseModel):
@@ -34,7 +51,7 @@ class LiveConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     speed: float | None = Field(
-        default=None, gt=0, description="Market seconds per wall second; none takes the market's own."
+        default=None, gt=0, le=SPEED_MAX, description="Market seconds per wall second; none takes the market's own."
     )
     wall_seconds: float = Field(
         default=90.0, gt=0, description="With no speed given: how long the whole market should take."
@@ -65,36 +82,95 @@ class RunConfig(BaseModel):
 def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> RunConfig:
     """Resolve the settings. ``flags``: dotted key to value, None meaning not given.
 
-    Raises ``InputError`` naming the file (or "command line and environment") and the key.
+    Raises ``UsageError`` for what a flag or an environment variable says, else ``InputError`` with the file's lines.
     """
-    tree: dict[str, Any] = _read(path) if path else {}
-    for name, text in env.items():
-        if name.startswith(ENV_PREFIX) and "__" in name and name not in PROCESS_ENV:
-            _put(tree, name.removeprefix(ENV_PREFIX).lower().replace("__", "."), _value(text))
-    for key, value in flags.items():
+    text = _read(path) if path else ""
+    tree = _parse(path, text) if path else {}
+    given: dict[Loc, str] = {}
+    for name, value in sorted(env.items()):
+        if name.startswith(ENV_PREFIX) and "__" in name:
+            key: Loc = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
+            if _put(tree, key, _value(value)):
+                given[key] = f"{name}={value}"
+    for dotted, value in flags.items():
         if value is not None:
-            _put(tree, key, value)
+            key = tuple(dotted.split("."))
+            if _put(tree, key, value):
+                given[key] = f"{FLAGS.get(dotted, dotted)} {value}"
+    problems = [(loc, "is not a finite number") for loc in _not_finite(tree)]
+    config: RunConfig | None = None
     try:
-        return RunConfig.model_validate(tree)
+        config = RunConfig.model_validate(tree)
     except ValidationError as error:
-        problems = [Problem(0, f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}") for e in error.errors()]
-        raise InputError(str(path or "settings"), problems, "see `hedgerow config schema` for every key") from error
+        known = {loc for loc, _ in problems}
+        found = [(tuple(map(str, e["loc"])), _reason(e["type"], e["msg"])) for e in error.errors()]
+        problems += [(loc, reason) for loc, reason in found if loc not in known]
+    if config is None or problems:
+        raise _refusal(path, text, given, problems)
+    return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _refusal(
+    path: Path | None, text: str, given: dict[Loc, str], problems: list[tuple[Loc, str]]
+) -> UsageError | InputError:
+    said = [(_origin(given, loc), loc, reason) for loc, reason in problems]
+    outside = [f"{origin}: {'.'.join(loc)} {reason}" for origin, loc, reason in said if origin]
+    if outside or path is None:
+        return UsageError("; ".join(outside) + f"\nnothing was loaded; {REMEDY}")
+    lines = lines_of(text)
+    found = [Problem(line_of(lines, loc), f"{'.'.join(loc)} {reason}") for loc, reason in problems]
+    return InputError(str(path), sorted(found, key=lambda p: p.line), REMEDY)
+
+
+def _origin(given: dict[Loc, str], loc: Loc) -> str:
+    """What outside the file said it; a check of a whole section goes to the last word given inside that section."""
+    for key in reversed(given):
+        shorter = min(len(key), len(loc))
+        if key[:shorter] == loc[:shorter]:
+            return given[key]
+    return ""
+
+
+def _reason(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "is no setting"
+    text = message.removeprefix("Value error, ").removeprefix("Input ")
+    return text.replace("valid dictionary or instance of ", "table with the keys of ")
+
+
+def _not_finite(at: object, loc: Loc = ()) -> Iterator[Loc]:
+    if isinstance(at, dict):
+        for key, value in at.items():
+            yield from _not_finite(value, (*loc, key))
+    elif isinstance(at, float) and not math.isfinite(at):
+        yield loc
+
+
+def _read(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text())
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), [Problem(0, "not UTF-8 text")], "give a TOML file") from error
     except OSError as error:
         raise InputError(str(path), [Problem(0, error.strerror or "unreadable")], "give a readable file") from error
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), [Problem(0, str(error))], "mend the TOML") from error
+        problem = Problem(line_of_error(error), f"not TOML: {error}")
+        raise InputError(str(path), [problem], f"mend the line; {REMEDY}") from error
 
 
-def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
-    *parents, last = dotted.split(".")
-    for key in parents:
-        tree = tree.setdefault(key, {})
-    tree[last] = value
+def _put(tree: dict[str, Any], key: Loc, value: Any) -> bool:
+    """Set a key; False where a plain value stands in place of a section: it stays, for the check to refuse."""
+    for part in key[:-1]:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            return False
+    tree[key[-1]] = value
+    return True
 
 
 def _value(text: str) -> Any:

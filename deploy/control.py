@@ -1,7 +1,7 @@
 """Control from a second terminal: find the run, ask over NATS, wait for the acknowledgement.
 
 Every action travels as a ``Command`` with an id of its own; the answer comes when the action holds. Who asks is the login
-name; why is required for what restrains or frees trading. *Tested by* tests/unit/test_deploy_control.py, tests/e2e.
+name; why is required for what restrains or frees trading. *Tested by* tests/unit/test_cli.py, tests/e2e.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
-from common.errors import Refused, Unavailable
+from common.errors import Refused, Unavailable, UsageError
 from common.messages import Command
 from common.ports import Bus
 from common.wire import codec
+from deploy import run_folder
 
-RUNS = Path("runs")
+RUNS = run_folder.RUNS
 ASK_TIMEOUT_S = 5.0
 #: Re-sharding waits for new actors to start.
 SCALE_TIMEOUT_S = 60.0
@@ -34,21 +35,28 @@ T = TypeVar("T")
 def run_info(run_dir: Path | None) -> dict[str, Any]:
     """Addresses of a run: ``run.json`` of the given folder, else of the newest one.
 
-    Raises ``Unavailable`` saying how to start or name a run.
+    Raises ``Unavailable`` saying how to start or name a run, also where the run has ended.
     """
     folder = run_dir or RUNS / "latest"
     try:
-        info: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        info = json.loads((folder / run_folder.INFO).read_text())
+        if not isinstance(info, dict) or not isinstance(info.get("nats_url"), str):
+            raise ValueError("it names no NATS")
+    except (OSError, ValueError) as error:
+        why = "no run found" if isinstance(error, OSError) else f"{run_folder.INFO} cannot be read ({error})"
         raise Unavailable(
-            f"no run found in {folder}: start one with `hedgerow live`, or name it with --run-dir or --nats"
+            f"{folder}: {why}: start one with `hedgerow live`, or name it with --run-dir or --nats"
         ) from error
+    if (folder / run_folder.JOURNAL).exists():
+        raise Unavailable(f"{folder}: this run has ended; `hedgerow story` and `hedgerow replay` still read it")
     return info
 
 
 def nats_url(run_dir: Path | None, nats: str | None) -> str:
-    """NATS address from the flag, the environment or the run folder, in this order."""
-    return nats or os.environ.get("HEDGEROW_NATS_URL") or str(run_info(run_dir)["nats_url"])
+    """NATS address from the flag, the run folder named, the environment or the newest run, in this order."""
+    if nats is None and run_dir is None:
+        nats = os.environ.get("HEDGEROW_NATS_URL")
+    return nats or str(run_info(run_dir)["nats_url"])
 
 
 def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
@@ -71,11 +79,23 @@ async def status(bus: Bus) -> dict[str, Any]:
 
 
 def command(action: str, why: str, arguments: dict[str, Any]) -> Command:
-    """A new command of the person at the terminal; its id is a digest of who, what, when and process."""
-    who = getpass.getuser()
+    """A new command of the person at the terminal; its id is a digest of who, what, when and process.
+
+    Raises ``UsageError`` without a reason: the record must say why.
+    """
+    if not why.strip():
+        raise UsageError(f"{action}: --why is empty; give the reason, it stands in the record")
+    who = _login()
     text = json.dumps(arguments, sort_keys=True)
     stamp = f"{who}|{action}|{text}|{WallClock().wall_ns()}|{os.getpid()}"
     return Command(hashlib.sha256(stamp.encode()).hexdigest()[:20], action, who, why, text)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
 
 
 async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S) -> str:

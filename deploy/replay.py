@@ -1,7 +1,7 @@
 """``hedgerow replay``: a recorded run against itself, or any market through the same cores, in process.
 
 No Ray, NATS or gRPC. Prints the order hash; for a run folder also whether every proposal, decision and order came out
-identical (exit 0) or the first difference (exit 1). *Tested by* tests/e2e/test_live.py, tests/unit/test_deploy_replay.py.
+identical (exit 0) or the first difference (exit 1). *Tested by* tests/e2e/test_live.py, tests/golden/test_replay_identical.py.
 """
 
 from __future__ import annotations

@@ -1,26 +1,31 @@
 """What a run is made of, opened once, checked whole, and told to everybody as reference data.
 
 In: the resolved settings. Out: ``Prepared`` and, over the bus, universe, book and configuration. Anything malformed is
-refused here, before a single process has started. *Tested by* tests/unit/test_deploy_setup.py, tests/e2e.
+refused here, before a single process has started. *Tested by* tests/unit/test_cli.py, tests/e2e.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
-from common.errors import InputError, Problem
+from common.errors import InputError, Problem, Unavailable, UsageError
 from common.limits import Limits, load_limits
 from common.market.open import open_market
 from common.ports import Bus, MarketSource
+from common.toml_lines import line_of, lines_of
 from common.units import NS_PER_S
 from common.universe import Book
 from common.wire import codec
 from deploy.config import RunConfig
 from execution.limits import ExecutionLimits, load_execution_limits
+
+REACH_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,48 @@ def prepare(settings: RunConfig, run_id: str) -> Prepared:
     limits = load_limits(settings.limits)
     execution_limits = load_execution_limits(settings.execution_limits)
     source, book = open_market(settings.market, settings.book)
-    unknown = limits.unknown_underlyings(source.universe.symbols)
-    if unknown:
-        known = ", ".join(source.universe.symbols)
-        reason = f"limits name underlyings the market does not have: {', '.join(unknown)} (it has {known})"
-        raise InputError(str(settings.limits), [Problem(0, reason)], "mend the pattern or choose another --limits FILE")
+    _check_underlyings(settings.limits, limits, source.universe.symbols)
     return Prepared(run_id, settings, source, book, limits, execution_limits, _speed(settings, source))
+
+
+def _check_underlyings(path: Path, limits: Limits, symbols: tuple[str, ...]) -> None:
+    unknown = set(limits.unknown_underlyings(symbols))
+    if not unknown:
+        return
+    lines, known = lines_of(path.read_text(encoding="utf-8")), ", ".join(symbols)
+    named = [("factor", pattern, pattern.partition(":")[2].partition("/")[0]) for pattern in limits.factor]
+    named += [("flow_by_underlying", symbol, symbol) for symbol in limits.flow_by_underlying]
+    problems = [
+        Problem(
+            line_of(lines, (table, key)), f"{table}.{key}: the market has no underlying {symbol!r} (it has {known})"
+        )
+        for table, key, symbol in named
+        if symbol in unknown
+    ]
+    raise InputError(str(path), problems, "mend the pattern or choose another --limits FILE")
+
+
+async def check_reachable(settings: RunConfig) -> None:
+    """That an external NATS and Ray answer, before anything is started or written.
+
+    Raises ``Unavailable`` with the address, ``UsageError`` if it is none.
+    """
+    live = settings.live
+    if live.nats_url is not None:
+        await (await NatsBus.connect(live.nats_url, "setup", timeout_s=REACH_TIMEOUT_S)).close()
+    if live.ray_address is not None:
+        _reach_ray(live.ray_address)
+
+
+def _reach_ray(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 2**16:
+        raise UsageError(f"--ray {address}: give HOST:PORT of the head's control store (port 6379 by default)")
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_TIMEOUT_S).close()
+    except OSError as error:
+        remedy = "start it there (`ray start --head`), correct the address, or leave --ray out for an embedded one"
+        raise Unavailable(f"Ray at {address} cannot be reached: {error}; {remedy}") from None
 
 
 def _speed(settings: RunConfig, source: MarketSource) -> float:

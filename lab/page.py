@@ -74,8 +74,8 @@ def _section(title: str, *parts: str) -> str:
 def _head(r: Mapping[str, Any]) -> str:
     what = "a live run" if r["hedged_run"] == "live" else "a closed-loop run"
     text = (
-        f"Report on {what}, {r['positions']:,} positions on {', '.join(r['underlyings'])}, {r['sessions']} sessions. "
-        f"Amounts in US dollars."
+        f"Report on {what}: {r['positions']:,} positions in {r['contracts_held']:,} contracts on "
+        f"{', '.join(r['underlyings'])}, {r['sessions']} sessions. Amounts in US dollars."
     )
     return f'<h1>Hedging report</h1><p class="soft">{escape(text)}<br><code>{escape(r["run_id"])}</code></p>'
 

@@ -9,7 +9,7 @@ Guarantees
   commit is the durable intent, and a lost journal tail is filled from execution by the next leader.
 - While execution cannot be reached no order is decided; when it is back the leader reconciles before it acts again.
 
-*Tested by* tests/integration/test_manager_service.py, tests/e2e/test_live.py.
+*Tested by* tests/e2e/test_live.py.
 """
 
 from __future__ import annotations

@@ -78,6 +78,14 @@ def texts(name: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def claimed_tests(name: str) -> Iterator[tuple[int, str]]:
+    """(line, path) of every test that a docstring or comment names after "tested by"; a path may be a folder or a pattern."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for claim in re.finditer(r"\btested by\b(.*?)(?:\"\"\"|\n\s*#?\s*\n|\Z)", text, re.DOTALL | re.IGNORECASE):
+        for path in re.finditer(r"\btests(?:/[\w.*-]+)+", claim[1]):
+            yield text.count("\n", 0, claim.start(1) + path.start()) + 1, path[0].rstrip(".")
+
+
 def none_of(found: Iterable[str]) -> None:
     lines = sorted(found)
     assert not lines, "\n" + "\n".join(lines)

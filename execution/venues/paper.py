@@ -236,7 +236,8 @@ class PaperVenue:
         price, size = self._side(at, order.side)
         bid, ask = self._bid_ticks.item(at), self._ask_ticks.item(at)
         source = self._sources.get(self._source_of[self._universe.underlying.item(at)])
-        if price == NO_PRICE or bid >= ask or source is None or source.gapped or self._close_after(now_ns) is None:
+        crossed = ask != NO_PRICE and bid >= ask  # without an ask a bid may still be hit
+        if price == NO_PRICE or crossed or source is None or source.gapped or self._close_after(now_ns) is None:
             return
         if order.side.sign * (order.limit_ticks - price) < 0:
             return

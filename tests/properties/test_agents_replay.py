@@ -66,69 +66,80 @@ class Recording:
         return self.published[(stream, sequence)]
 
 
-def live(recording, setup, actions, seed):
-    """Lead an agent through the actions; returns its proposals."""
-    rng = np.random.default_rng(seed)
-    state = start(setup)
-    said: list[Proposal] = []
-    now_ns, counters = NOW_NS, {"positions": 0, "budgets": 0, "assignment": 0}
-    full = (
-        {f"{setup.kind}/{s}": setup.name for s in SYMBOLS}
-        if setup.kind == "gamma"
-        else {
-            "vega": {f"vega/{s}/{b}": setup.name for s in SYMBOLS for b in ("0-7d", "8-30d", "31-60d")},
-            "cross_asset": {"cross_asset/common": setup.name},
-        }[setup.kind]
-    )
+def keys_of(setup):
+    """Every key of the agent's kind, all its own."""
+    keys = {
+        "gamma": [f"gamma/{s}" for s in SYMBOLS],
+        "vega": [f"vega/{s}/{b}" for s in SYMBOLS for b in ("0-7d", "8-30d", "31-60d")],
+        "cross_asset": ["cross_asset/common"],
+    }
+    return dict.fromkeys(keys[setup.kind], setup.name)
 
-    def take(*events):
-        nonlocal state
-        for event in events:
-            state, more = step(state, event)
-            said.extend(more)
 
-    def number(stream):
-        counters[stream] += 1
-        return counters[stream]
+class Life:
+    """An agent led through actions drawn from a seed; ``said`` are its proposals."""
 
-    def assign(owner):
-        n = number("assignment")
-        take(recording.keep("assignment", n, AssignmentUpdate(Header("manager", n, now_ns), n, owner)))
+    def __init__(self, recording, setup, seed):
+        self.recording = recording
+        self.rng = np.random.default_rng(seed)
+        self.state = start(setup)
+        self.said: list[Proposal] = []
+        self.now_ns, self.counters = NOW_NS, {"positions": 0, "budgets": 0, "assignment": 0}
+        self.full = keys_of(setup)
+        self.assign(self.full)
+        self.publish("budgets", budget_update)
+        self.publish("positions", position_update)
+        for symbol in SYMBOLS:
+            recording.quote(symbol, self.now_ns, None)
+            self.take(recording.snapshot(symbol))
 
-    assign(full)
-    n = number("budgets")
-    take(recording.keep("budgets", n, budget_update(n)))
-    n = number("positions")
-    take(recording.keep("positions", n, position_update(n)))
-    for symbol in SYMBOLS:
-        recording.quote(symbol, now_ns, None)
-        take(recording.snapshot(symbol))
-    for action in actions:
-        now_ns += int(rng.integers(1, 90)) * NS_PER_S
+    def take(self, event):
+        self.state, more = step(self.state, event)
+        self.said.extend(more)
+
+    def publish(self, stream, update, *arguments):
+        self.counters[stream] += 1
+        n = self.counters[stream]
+        self.take(self.recording.keep(stream, n, update(n, *arguments)))
+
+    def assign(self, owner):
+        self.publish("assignment", lambda n: AssignmentUpdate(Header("manager", n, self.now_ns), n, owner))
+
+    def quote(self, symbol):
+        market, rng = self.recording.market, self.rng
+        market.future_price[symbol] *= float(np.exp(6e-4 * rng.standard_normal()))
+        rows = market.listed_rows[symbol]
+        rows = None if rng.random() < 0.3 else np.unique(np.r_[rows[0], rng.choice(rows, 40)])
+        self.take(self.recording.quote(symbol, self.now_ns, rows))
+
+    def act(self, action):
+        rng = self.rng
+        self.now_ns += int(rng.integers(1, 90)) * NS_PER_S
         if action.startswith("quote"):
-            symbol = action[6:]
-            recording.market.future_price[symbol] *= float(np.exp(6e-4 * rng.standard_normal()))
-            rows = recording.market.listed_rows[symbol]
-            rows = None if rng.random() < 0.3 else np.unique(np.r_[rows[0], rng.choice(rows, 40)])
-            take(recording.quote(symbol, now_ns, rows))
+            self.quote(action[6:])
         elif action == "lose":
-            recording.quote(SYMBOLS[int(rng.integers(2))], now_ns, None)
+            self.recording.quote(SYMBOLS[int(rng.integers(2))], self.now_ns, None)
         elif action == "heal":
             for symbol in SYMBOLS:
-                take(recording.snapshot(symbol))
+                self.take(self.recording.snapshot(symbol))
         elif action == "trade":
-            n = number("positions")
-            at = rng.choice(len(recording.market.universe), 5, replace=False)
-            take(recording.keep("positions", n, position_update(n, at, rng.integers(-20, 20, 5))))
+            at = rng.choice(len(self.recording.market.universe), 5, replace=False)
+            self.publish("positions", position_update, at, rng.integers(-20, 20, 5))
         elif action == "budget":
-            n = number("budgets")
-            take(recording.keep("budgets", n, budget_update(n, 1e-7 * float(rng.uniform(0.5, 2)))))
+            self.publish("budgets", budget_update, 1e-7 * float(rng.uniform(0.5, 2)))
         elif action == "keys":
-            half = dict(list(full.items())[: max(1, len(full) // 2)])
-            assign(half if rng.random() < 0.5 else full)
+            half = dict(list(self.full.items())[: max(1, len(self.full) // 2)])
+            self.assign(half if rng.random() < 0.5 else self.full)
         else:
-            take(Decide())
-    return said
+            self.take(Decide())
+
+
+def live(recording, setup, actions, seed):
+    """Lead an agent through the actions; returns its proposals."""
+    life = Life(recording, setup, seed)
+    for action in actions:
+        life.act(action)
+    return life.said
 
 
 @pytest.mark.parametrize("kind", ["gamma", "vega", "cross_asset"])

@@ -134,7 +134,8 @@ def test_what_a_proposal_carries(market):
     assert (first.position_version, first.budget_epoch, first.assignment_version, first.incarnation) == (0, 1, 1, 1)
     assert first.sensitivity.shape == (len(first.factor), len(first.menu))
     assert first.menu.dtype == np.uint32 and first.weighs_cost.dtype == np.uint8 and first.weighs_cost.all()
-    feed(agent, position_update(1, [0], [1]), market.quotes("SPX"), market.quotes("SPX"))
+    later = NOW_NS + MINUTE_NS
+    feed(agent, position_update(1, [0], [1]), market.quotes("SPX", later), market.quotes("SPX", later))
     second = first_proposal(agent)
     assert second.header.sequence == 2 and second.position_version == 1
     assert second.inputs == (

@@ -9,7 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests import house
-from tests.house import ROOMS, ROOT, bare_marks, calls, dotted, imports, matches, none_of, python, texts, tracked, tree
+from tests.house import (
+    ROOMS,
+    ROOT,
+    bare_marks,
+    calls,
+    claimed_tests,
+    dotted,
+    imports,
+    matches,
+    none_of,
+    python,
+    texts,
+    tracked,
+    tree,
+)
 
 #: What each room may import of the others. `deploy` is the wiring: it may import all.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -326,6 +340,16 @@ def test_nothing_is_left_for_later() -> None:
     )
 
 
+def test_what_is_said_to_be_tested_has_that_test() -> None:
+    none_of(
+        f"{name}:{line}: tested by {path}, which is not there"
+        for name in house.tracked()
+        if name.endswith((".py", ".conf", ".md")) and not name.startswith(("common/gen/", "tests/"))
+        for line, path in claimed_tests(name)
+        if not any(house.ROOT.glob(path))
+    )
+
+
 def test_no_error_is_swallowed_unseen() -> None:
     def silent(handler: ast.ExceptHandler) -> bool:
         wide = handler.type is None or dotted(handler.type) in ("Exception", "BaseException")
@@ -348,6 +372,7 @@ def test_no_error_is_swallowed_unseen() -> None:
         (test_rooms_import_only_what_the_house_allows, "from agents.step import step\n"),
         (test_each_outside_library_has_its_one_place, "def f():\n    import ray.util\n"),
         (test_subjects_stand_in_one_table, 'S = "hedgerow.positions"\n'),
+        (test_what_is_said_to_be_tested_has_that_test, '"""Fine. *Tested by* tests/unit/test_nothing.py."""\n'),
         (test_no_error_is_swallowed_unseen, "try:\n    f()\nexcept Exception:\n    pass\n"),
     ],
 )

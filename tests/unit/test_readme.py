@@ -14,7 +14,7 @@ import typer
 from common import errors, subjects
 from common.factors import KINDS
 from deploy.cli import app
-from tests.house import ROOT, tracked
+from tests.house import ROOMS, ROOT, tracked
 
 README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -100,6 +100,14 @@ def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if not target.startswith("http"):
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_named_in_a_document_exist(page: str) -> None:
+    rooms = "|".join((*ROOMS, "tests", "proto", "examples", "docs", "k8s"))
+    path = re.compile(rf"`((?:{rooms})/[\w./*-]+\.(?:py|toml|csv|md|yaml|conf|proto))`")
+    for found in path.findall((ROOT / page).read_text()):
+        assert any(ROOT.glob(found)), f"{page}: {found}"
 
 
 def test_the_changelog_knows_this_version() -> None:

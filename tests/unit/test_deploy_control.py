@@ -1,0 +1,88 @@
+"""Control from a second terminal: which run, which reason, and what a refusal sounds like."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common import subjects
+from common.bus.memory_bus import MemoryBus
+from common.errors import Refused, Unavailable, UsageError
+from common.messages import Acknowledgement
+from common.wire import codec
+from deploy import control
+
+
+def _run(folder: Path, **info: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(info))
+    return folder
+
+
+def test_where_nats_is_comes_from_flag_folder_environment_and_newest_run_in_this_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HEDGEROW_NATS_URL", raising=False)
+    (tmp_path / "runs").mkdir()
+    _run(tmp_path / "runs" / "latest", nats_url="nats://newest")
+    named = _run(tmp_path / "named", nats_url="nats://named")
+    assert control.nats_url(None, None) == "nats://newest"
+    monkeypatch.setenv("HEDGEROW_NATS_URL", "nats://environment")
+    assert control.nats_url(None, None) == "nats://environment"
+    assert control.nats_url(named, None) == "nats://named"
+    assert control.nats_url(named, "nats://flag") == "nats://flag"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"nats_url": 3}', "\x00"])
+def test_a_folder_without_a_usable_run(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Unavailable, match="no run found.*hedgerow live"):
+        control.run_info(tmp_path)
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(Unavailable, match=r"run\.json cannot be read"):
+        control.run_info(tmp_path)
+
+
+def test_a_run_that_has_ended_says_so(tmp_path: Path) -> None:
+    (_run(tmp_path, nats_url="nats://gone") / "journal.bin").write_bytes(b"")
+    with pytest.raises(Unavailable, match=r"has ended.*story"):
+        control.nats_url(tmp_path, None)
+
+
+def test_a_command_needs_a_reason_and_has_an_id_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for why in ("", "  \n"):
+        with pytest.raises(UsageError, match="--why is empty"):
+            control.command("pause", why, {})
+    first, second = (control.command("pause", "news", {"b": 1, "a": 2}) for _ in range(2))
+    assert first.command_id != second.command_id
+    assert json.loads(first.arguments_json) == {"a": 2, "b": 1}
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert control.command("pause", "news", {}).who.startswith("uid ")
+
+
+def test_an_acknowledgement_is_its_text_and_a_refusal_an_error() -> None:
+    async def talk() -> tuple[str, Any]:
+        bus = MemoryBus()
+
+        async def answer(_subject: str, data: bytes) -> bytes:
+            order = codec.decode_command(data)
+            return codec.encode_acknowledgement(Acknowledgement(order.command_id, order.why == "yes", "the reason"))
+
+        await bus.serve(subjects.control("pause"), answer)
+        text = await control.act(bus, control.command("pause", "yes", {}))
+        with pytest.raises(Refused, match="pause refused: the reason") as refused:
+            await control.act(bus, control.command("pause", "no", {}))
+        with pytest.raises(Unavailable):
+            await control.status(bus)
+        return text, refused.value.exit_code
+
+    assert asyncio.run(talk()) == ("the reason", 1)
