@@ -119,7 +119,7 @@ class Launcher:
         yield server.url
 
     async def _hedge(self, supervisor: Supervisor, url: str) -> None:
-        await create_and_publish(url, self.prepared)
+        await create_and_publish(url, self.prepared, fresh=self.prepared.settings.live.nats_url is not None)
         self._start_children(supervisor, url)
         bus = await NatsBus.connect(url, "launcher")
         watching = asyncio.create_task(supervisor.watch())

@@ -14,7 +14,7 @@ from typing import Any
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
-from common.errors import InputError, Problem, Unavailable, UsageError
+from common.errors import Conflict, InputError, Problem, Unavailable, UsageError
 from common.limits import Limits, load_limits
 from common.market.open import open_market
 from common.ports import Bus, MarketSource
@@ -117,11 +117,26 @@ async def publish(bus: Bus, prepared: Prepared) -> None:
     await bus.put(subjects.CONFIG, json.dumps(prepared.reference()).encode())
 
 
-async def create_and_publish(url: str, prepared: Prepared, *, replicas: int = 1) -> None:
-    """Make the streams on the NATS at ``url`` and publish. Raises ``Unavailable`` with the address."""
+async def create_and_publish(url: str, prepared: Prepared, *, replicas: int = 1, fresh: bool = False) -> None:
+    """Make the streams on the NATS at ``url`` and publish. Raises ``Unavailable`` with the address.
+
+    ``fresh`` begins a new run on a server that may have seen another: its record is cleared, unless a manager leads there
+    (``Conflict``).
+    """
     bus = await NatsBus.connect(url, "setup")
     try:
         await bus.create_streams(replicas=replicas)
+        if fresh:
+            await _refuse_if_led(bus, url)
+            await bus.clear()
         await publish(bus, prepared)
     finally:
         await bus.close()
+
+
+async def _refuse_if_led(bus: NatsBus, url: str) -> None:
+    try:
+        await bus.request(subjects.STATUS, b"", timeout_s=1.0)
+    except Unavailable:
+        return
+    raise Conflict(f"a manager leads a run on the NATS at {url}: stop that run first, or give another --nats")
