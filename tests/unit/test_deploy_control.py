@@ -41,7 +41,7 @@ def test_where_nats_is_comes_from_flag_folder_environment_and_newest_run_in_this
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"nats_url": 3}', "\x00"])
 def test_a_folder_without_a_usable_run(tmp_path: Path, text: str) -> None:
-    with pytest.raises(Unavailable, match="no run found.*hedgerow live"):
+    with pytest.raises(Unavailable, match=r"no run found.*hedgerow live"):
         control.run_info(tmp_path)
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(Unavailable, match=r"run\.json cannot be read"):
