@@ -139,12 +139,12 @@ class Limits(_Frozen):
 
 
 def split_path(path: str) -> tuple[str, ...]:
-    """Keys of a dotted path; the name of a factor or underlying may itself hold dots."""
+    """Keys of a dotted path; the name of a factor or underlying may itself hold dots, and be quoted as in the file."""
     head, dot, rest = path.partition(".")
     if not dot:
         return (head,)
     middle, dot, last = rest.rpartition(".")
-    return (head, middle, last) if dot else (head, rest)
+    return (head, middle.strip('"'), last) if dot else (head, rest)
 
 
 def load_limits(path: str | Path) -> Limits:

@@ -3,7 +3,7 @@
 Precedence: flags > environment ``HEDGEROW_SECTION__KEY`` > file > defaults. What makes no sense is refused and named where
 it was given: the flag, the variable, or the file with its line. Variables without a double underscore are no settings.
 The resolved tree travels to every process as JSON under ``subjects.CONFIG``; there is no other copy.
-*Tested by* tests/unit/test_cli.py, tests/contract/test_compose.py.
+*Tested by* tests/unit/test_deploy_config.py, tests/unit/test_cli.py, tests/contract/test_compose.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Control from a second terminal: find the run, ask over NATS, wait for the acknowledgement.
 
 Every action travels as a ``Command`` with an id of its own; the answer comes when the action holds. Who asks is the login
-name; why is required for what restrains or frees trading. *Tested by* tests/unit/test_cli.py, tests/e2e.
+name; why is required for what restrains or frees trading.
+*Tested by* tests/unit/test_deploy_control.py, tests/e2e/test_bad_input.py.
 """
 
 from __future__ import annotations

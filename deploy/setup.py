@@ -1,7 +1,7 @@
 """What a run is made of, opened once, checked whole, and told to everybody as reference data.
 
 In: the resolved settings. Out: ``Prepared`` and, over the bus, universe, book and configuration. Anything malformed is
-refused here, before a single process has started. *Tested by* tests/unit/test_cli.py, tests/e2e.
+refused here, before a single process has started. *Tested by* tests/unit/test_deploy_setup.py, tests/unit/test_cli.py.
 """
 
 from __future__ import annotations

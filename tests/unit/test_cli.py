@@ -1,80 +1,269 @@
-"""The command line: every error is one clear line (or file, line and reason) with its documented exit code."""
+"""The command line as a user breaks it: one clear error, the documented exit code, nothing left behind.
+
+Nothing here may get as far as starting a process.
+"""
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from common.errors import HedgerowError, InputError
-from deploy.config import load
-from tests.house import ROOT
+from common.market.open import open_market
+from common.market.recorded import FILE_NAME, Recorder
+from deploy import cli
+from deploy.config import EXAMPLES
+from deploy.run_folder import RunFolder
+from tests.unit.test_market_csv import HEADER, ROWS
+from tests.unit.test_market_open import BOOK
+
+DEMO = EXAMPLES / "demo_book.csv"
+LIMITS = (EXAMPLES / "limits.toml").read_text()
+T1 = "2018-01-29T14:31:00Z"
 
 
-def hedgerow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "deploy.cli", *arguments]
-    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=120)
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
 
 
-def write(path: Path, text: str) -> str:
-    path.write_text(text)
-    return str(path)
+Hedgerow = Callable[..., Said]
 
 
-def test_no_run_is_unavailable_and_says_what_to_do(tmp_path: Path) -> None:
-    for command in (["status", "--json"], ["limits", "show"], ["pause", "--why", "test"], ["story", "last"]):
-        done = hedgerow(*command, cwd=tmp_path)
-        assert done.returncode == 3, (command, done.stderr)
-        assert "hedgerow live" in done.stderr and "Traceback" not in done.stderr
+@pytest.fixture
+def hedgerow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hedgerow:
+    """Runs a command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("HEDGEROW_")]:
+        monkeypatch.delenv(name)
+
+    def run(*words: str | Path) -> Said:
+        monkeypatch.setattr(sys, "argv", ["hedgerow", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+            raise SystemExit(0)
+        said = capsys.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    return run
 
 
-def test_a_nats_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    done = hedgerow("status", "--nats", "nats://127.0.0.1:1", cwd=tmp_path)
-    assert done.returncode == 3 and "127.0.0.1:1" in done.stderr and "Traceback" not in done.stderr
+def _refused(hedgerow: Hedgerow, code: int, *words: str | Path) -> str:
+    """A ``live`` that must be refused before anything starts and leave no trace; returns its error."""
+    before = sorted(Path().rglob("*"))
+    said = hedgerow("live", "--run-dir", "run", *words)
+    assert said.code == code, said
+    assert "Traceback" not in said.err and said.err.count("hedgerow: ") == 1
+    assert sorted(Path().rglob("*")) == before
+    return said.err
 
 
-@pytest.mark.parametrize("command", [["scale", "delta", "2"], ["scale", "gamma", "0"], ["pause"], ["bench", "nothing"]])
-def test_a_command_line_that_makes_no_sense(command: list[str], tmp_path: Path) -> None:
-    done = hedgerow(*command, cwd=tmp_path)
-    assert done.returncode == 2 and "Traceback" not in done.stderr
+def _replaced(line: int, old: str, new: str) -> str:
+    lines = DEMO.read_text().splitlines()
+    assert old in lines[line - 1]
+    lines[line - 1] = lines[line - 1].replace(old, new, 1)
+    return "\n".join(lines) + "\n"
 
 
-def test_malformed_files_are_refused_whole_before_anything_starts(tmp_path: Path) -> None:
-    book = write(tmp_path / "book.csv", "account,quantity,instrument\na,10,SPX 2018-03-16 2700 P @XCBO\na,x,nonsense\n")
-    settings = write(tmp_path / "settings.toml", "[agents]\nshards = { delta = 1 }\n")
-    limits = write(tmp_path / "limits.toml", "risk_aversion_per_usd = -1\n")
-    for flag, path in (("--book", book), ("--config", settings), ("--limits", limits)):
-        done = hedgerow("live", flag, path, cwd=tmp_path)
-        assert done.returncode == 4, (flag, done.stdout, done.stderr)
-        assert Path(path).name in done.stderr and "nothing was loaded" in done.stderr
-        assert "Traceback" not in done.stderr
-        if flag == "--book":
-            assert f"{path}:3: " in done.stderr
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (_replaced(3, ",1.17,", ",-1.17,"), ":3: average_price -1.17 is negative"),
+        (_replaced(3, ",1.17,", ",x,"), ":3: average_price 'x' is not a number"),
+        (_replaced(2, "-05:00", ""), ":2: as_of '2018-01-26T16:00:00' has no time zone"),
+        (_replaced(2, "SPX", "XYZ"), ":2: unknown root 'XYZ'"),
+        (_replaced(2, "CLIENT-05,", ""), ":2: 4 cells under 5 columns"),
+        (_replaced(2, ",60,", ",6.5,"), ":2: quantity '6.5' is not a whole number"),
+        (_replaced(1, "quantity", "qty"), ":1: unknown column 'qty'"),
+        ("", ": the file is empty"),
+        (bytes(range(256)), "not UTF-8"),
+        (None, ": No such file or directory"),
+    ],
+)
+def test_a_bad_book(hedgerow: Hedgerow, text: str | bytes | None, words: str) -> None:
+    if text is not None:
+        Path("book.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    error = _refused(hedgerow, 4, "--book", "book.csv")
+    assert f"book.csv{words}" in error or (words in error and "book.csv" in error)
+    assert "nothing was loaded; " in error
 
 
-def test_a_second_run_in_the_same_folder_is_refused_and_disturbs_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    code = (
-        "import sys; from pathlib import Path; from deploy.run_folder import RunFolder;"
-        f"held = RunFolder.open(Path({str(folder)!r}), 0); print('held', flush=True); sys.stdin.read()"
+def test_a_folder_as_book(hedgerow: Hedgerow) -> None:
+    Path("books").mkdir()
+    assert "books: Is a directory" in _refused(hedgerow, 4, "--book", "books")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (f"{T1},SPX   180316P02700000,-1,2,1,1", "bid -1 is negative"),
+        (f"{T1},SPX   180316P02700000,,2,1,1", "bid_size '1' without a bid"),
+        ("2018-01-29T14:31:00,SPX   180316P02700000,1,2,1,1", "has no time zone"),
+        (f"{T1},XYZ   180316P02700000,1,2,1,1", "unknown root 'XYZ'"),
+    ],
+)
+def test_a_bad_market_file(hedgerow: Hedgerow, row: str, words: str) -> None:
+    Path("quotes.csv").write_text(HEADER + ROWS + row + "\n")
+    Path("book.csv").write_text(BOOK)
+    error = _refused(hedgerow, 4, "--market", "quotes.csv", "--book", "book.csv")
+    assert "quotes.csv:6: " in error and words in error
+    Path("quotes.csv").write_text(HEADER.replace("bid,", "bidd,") + ROWS)
+    assert "quotes.csv:1: unknown column 'bidd'" in _refused(
+        hedgerow, 4, "--market", "quotes.csv", "--book", "book.csv"
     )
-    argv = [sys.executable, "-c", code]
-    with subprocess.Popen(argv, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        done = hedgerow("live", "--run-dir", str(folder), cwd=tmp_path)
-        assert done.returncode == 5 and f"pid {holder.pid}" in done.stderr
-        assert not (folder / "run.json").exists()
-        assert holder.stdin is not None
-        holder.stdin.close()
 
 
-def test_the_settings_resolve_flags_over_environment_over_file() -> None:
-    env = {"HEDGEROW_LIVE__SPEED": "60", "HEDGEROW_LIVE__MANAGERS": "3", "HEDGEROW_NATS_URL": "nats://x"}
-    settings = load(None, {"live.speed": 120.0, "live.managers": None}, env)
-    assert (settings.live.speed, settings.live.managers, settings.live.nats_url) == (120.0, 3, None)
-    with pytest.raises(InputError):
-        load(ROOT / "examples", {}, {})  # a folder
-    with pytest.raises(HedgerowError, match="sped"):
-        load(None, {"live.sped": 1}, {})
+def test_a_market_that_is_none(hedgerow: Hedgerow) -> None:
+    assert "neither demo nor es-options" in _refused(hedgerow, 3, "--market", "nope")
+    Path("empty").mkdir()
+    assert "without a recording" in _refused(hedgerow, 2, "--market", "empty")
+    error = _refused(hedgerow, 3, "--market", "es-options", "--data", "empty")
+    assert "no such file" in error and "--data" in error
+    Path("quotes.csv").write_text(HEADER + ROWS)
+    assert "--book FILE" in _refused(hedgerow, 2, "--market", "quotes.csv")
+
+
+def test_a_recording_holds_its_book(hedgerow: Hedgerow) -> None:
+    Path("quotes.csv").write_text(HEADER + ROWS)
+    Path("book.csv").write_text(BOOK)
+    Recorder(Path(FILE_NAME), *open_market("quotes.csv", Path("book.csv"))).close()
+    assert "leave --book out" in _refused(hedgerow, 2, "--market", FILE_NAME, "--book", "book.csv")
+    said = hedgerow("replay", FILE_NAME, "--book", "book.csv")
+    assert said.code == 2 and "leave --book out" in said.err
+    Path(FILE_NAME).write_bytes(Path(FILE_NAME).read_bytes()[:100])
+    said = hedgerow("replay", FILE_NAME)
+    assert said.code == 4 and "damaged" in said.err
+    assert "damaged" in _refused(hedgerow, 4, "--market", FILE_NAME)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (LIMITS.replace("soft_usd = 2_500_000", "soft_usd = 13_000_000"), "soft_usd = 2_500_000", "is above hard"),
+        (LIMITS.replace("gamma:*", "gama:*"), "gamma:*", "unknown factor"),
+        (LIMITS.replace("max_lots_future", "max_lots_futures"), "max_lots_future", "unknown key"),
+        (LIMITS + '\n[factor."delta:XYZ"]\nsoft_usd = 1.0\nhard_usd = 2.0\n', "", "no underlying 'XYZ'"),
+    ],
+)
+def test_limits_that_make_no_sense(hedgerow: Hedgerow, text: str, line: str, words: str) -> None:
+    Path("limits.toml").write_text(text)
+    error = _refused(hedgerow, 4, "--limits", "limits.toml")
+    lines = LIMITS.splitlines()
+    number = next(n for n, found in enumerate(lines, 1) if line in found) if line else len(lines) + 2
+    assert f"limits.toml:{number}: " in error and words in error
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--speed", "0"), "--speed 0.0: live.speed should be greater than 0"),
+        (("--speed", "-1"), "--speed -1.0"),
+        (("--speed", "inf"), "--speed inf: live.speed is not a finite number"),
+        (("--speed", "nan"), "not a finite number"),
+        (("--seed", "-1"), "--seed -1"),
+        (("--duration-s", "0"), "--duration-s 0.0"),
+        (("--ray", "nonsense"), "HOST:PORT"),
+    ],
+)
+def test_flags_that_make_no_sense(hedgerow: Hedgerow, words: tuple[str, str], said: str) -> None:
+    assert said in _refused(hedgerow, 2, *words)
+
+
+def test_settings_that_make_no_sense(hedgerow: Hedgerow, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("run.toml").write_text("[live]\nspeed = 2\nsped = 3\n")
+    assert "run.toml:3: live.sped is no setting" in _refused(hedgerow, 4, "--config", "run.toml")
+    said = hedgerow("config", "check", "--config", "run.toml")
+    assert said.code == 4 and "run.toml:3" in said.err
+    monkeypatch.setenv("HEDGEROW_LIVE__SPEED", "fast")
+    assert "HEDGEROW_LIVE__SPEED=fast" in _refused(hedgerow, 2)
+
+
+def test_what_cannot_be_reached(hedgerow: Hedgerow) -> None:
+    assert "NATS at nats://127.0.0.1:1 cannot be reached" in _refused(hedgerow, 3, "--nats", "nats://127.0.0.1:1")
+    error = _refused(hedgerow, 3, "--ray", "127.0.0.1:1")
+    assert "Ray at 127.0.0.1:1 cannot be reached" in error and "ray start" in error
+
+
+def test_a_second_run_on_the_same_folder(hedgerow: Hedgerow, tmp_path: Path) -> None:
+    first = RunFolder.open(tmp_path / "run", 0)
+    assert "in use by another" in _refused(hedgerow, 5)
+    (first / "journal.bin").write_bytes(b"x")
+    first.close()
+    assert "finished run" in _refused(hedgerow, 5)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("limits", "show"),
+        ("limits", "set", "flow.cost_usd", "3", "--why", "x"),
+        ("pause", "--why", "x"),
+        ("resume", "--why", "x"),
+        ("kill", "--why", "x"),
+        ("scale", "gamma", "2"),
+        ("story", "last"),
+    ],
+)
+def test_control_without_a_run(hedgerow: Hedgerow, words: tuple[str, ...]) -> None:
+    for more in ((), ("--run-dir", "none"), ("--json",)):
+        said = hedgerow(*words, *more)
+        assert said.code == 3 and "no run found" in said.err and "hedgerow live" in said.err and not said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nope",), "No such command"),
+        (("live", "extra"), "unexpected extra argument"),
+        (("live", "--speed", "x"), "--speed"),
+        (("pause",), "--why"),
+        (("pause", "--why", " "), "--why is empty"),
+        (("limits", "set", "flow.cost_usd", "3", "--why", ""), "--why is empty"),
+        (("scale", "foo", "3"), "no agent kind 'foo'; known: gamma"),
+        (("scale", "gamma", "0"), "greater than or equal to 1"),
+        (("scale", "gamma", "999"), "less than or equal to 64"),
+        (("replay", "demo", "--batch", "0"), "--batch"),
+        (("role", "foo", "--nats", "nats://127.0.0.1:1"), "no role 'foo'"),
+        (("role", "feed"), "HEDGEROW_NATS_URL"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_usage(hedgerow: Hedgerow, words: tuple[str, ...], said: str) -> None:
+    ended = hedgerow(*words)
+    assert ended.code == 2 and said in " ".join(ended.err.split()) and "Traceback" not in ended.err
+
+
+def test_replay_of_what_is_no_run(hedgerow: Hedgerow) -> None:
+    Path("empty").mkdir()
+    assert hedgerow("replay", "empty").code == 2
+    assert hedgerow("replay", "nope").code == 3
+    Path("empty", "journal.bin").write_bytes(b"")
+    said = hedgerow("replay", "empty")
+    assert said.code == 4 and "reference.json" in said.err
+
+
+def test_config_says_what_holds(hedgerow: Hedgerow) -> None:
+    Path("quotes.csv").write_text(HEADER + ROWS)
+    Path("book.csv").write_text(BOOK)
+    said = hedgerow("config", "check", "--market", "quotes.csv", "--book", "book.csv")
+    assert said.code == 0 and "book book: 2 positions" in said.out and "SPX, IXIC" in said.out
+    assert '"speed": null' in hedgerow("config", "show").out
+    assert '"description"' in hedgerow("config", "schema").out
+
+
+def test_numbers_of_limits_are_read_as_people_write_them() -> None:
+    assert [cli._number(t) for t in ("3", "2.5", "1_000_000", "much", "[1]", "1e6")] == [
+        3,
+        2.5,
+        1_000_000,
+        "much",
+        "[1]",
+        1e6,
+    ]

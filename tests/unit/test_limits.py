@@ -115,4 +115,5 @@ def test_change_that_makes_no_sense_is_refused(path: str, value: float | str) ->
 
 def test_paths_keep_dots_inside_names() -> None:
     assert split_path("factor.delta:BRK.B.soft_usd") == ("factor", "delta:BRK.B", "soft_usd")
+    assert split_path('factor."delta:BRK.B".soft_usd') == ("factor", "delta:BRK.B", "soft_usd")
     assert split_path("firm") == ("firm",)
