@@ -45,7 +45,7 @@ def run_live(settings: RunConfig, run_dir: Path | None, *, report: bool = True) 
     try:
         console.print(f"run folder {_short(folder.path)}")
         prepared = prepare(settings, folder.path.name)
-        (folder / "reference.json").write_text(json.dumps(prepared.reference(), indent=2) + "\n")
+        folder.claim(prepared.reference())
         for statement in prepared.source.statements:
             console.print(f"  {statement}", highlight=False)
         launcher = Launcher(prepared, folder, console)
@@ -67,6 +67,7 @@ class Launcher:
         self.folder = folder
         self.console = console
         self.interrupted = False
+        self.given_up = ""
         self.ended: list[Ended] = []
         self.watcher = Watcher(prepared, folder / "proposals.bin")
         self.last_status: dict[str, Any] = {}
@@ -93,6 +94,9 @@ class Launcher:
         finally:
             await supervisor.stop()
             supervisor.close()
+        if self.given_up:
+            log = self.folder / f"{self.given_up}.log"
+            raise Unavailable(f"{self.given_up} could not be kept running: its log {_short(log)} says why")
         return 130 if self.interrupted else 0
 
     def _interrupt(self) -> None:
@@ -104,6 +108,7 @@ class Launcher:
     def _on_ended(self, ended: Ended) -> None:
         self.ended.append(ended)
         if ended.fate == "given up":
+            self.given_up = ended.name
             print(f"{ended.name} keeps failing: see {_short(self.folder / (ended.name + '.log'))}", file=sys.stderr)
             self._stop.set()
 
@@ -208,7 +213,10 @@ class Launcher:
             self.console.print(f"{text}; {open_orders} orders still working", highlight=False)
         except HedgerowError as error:
             self.console.print(f"could not confirm the stop: {error}", highlight=False)
-        await export_journal(bus, self.folder / "journal.bin")
+        try:
+            await export_journal(bus, self.folder / "journal.bin")
+        except HedgerowError as error:
+            self.console.print(f"the record could not be exported: {error}", highlight=False)
 
     async def _settled(self, bus: NatsBus) -> dict[str, Any]:
         deadline = asyncio.get_running_loop().time() + QUIET_TIMEOUT_S

@@ -38,8 +38,15 @@ def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bo
 
 
 def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
-    config = _reference(folder / "reference.json")
-    settings = RunConfig.model_validate(config["settings"])
+    path = folder / "reference.json"
+    config = _reference(path)
+    try:
+        settings = RunConfig.model_validate(config["settings"])
+        limits, run_id = Limits.model_validate(config["limits"]), str(config["run_id"])
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            str(path), [Problem(0, f"is not of a run: {error}")], "give a run folder as it was left"
+        ) from None
     market, book = recording(folder / "market.bin")
     result = replay_run(
         market,
@@ -47,8 +54,8 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
         read_journal(folder / "journal.bin"),
         settings.agents,
         settings.manager,
-        Limits.model_validate(config["limits"]),
-        config["run_id"],
+        limits,
+        run_id,
         heard=_heard(folder / "proposals.bin"),
     )
     shown = {
