@@ -137,7 +137,10 @@ def _book(context: Context, positions: int) -> Path:
     path = context.scratch / f"book-{positions}.csv"
     script = ROOT / "examples" / "make_books.py"
     subprocess.run(
-        [sys.executable, str(script), "--positions", str(positions), "--out", str(path)], check=True, cwd=ROOT
+        [sys.executable, str(script), "--positions", str(positions), "--out", str(path)],
+        check=True,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
     )
     return path
 

@@ -25,7 +25,12 @@ def quotes_per_second(context: Context) -> Iterable[Row]:
     """Median of three runs of the command on the default market, pinned to one core where the system allows it."""
     book = context.scratch / "book-200.csv"
     script = str(ROOT / "examples" / "make_books.py")
-    subprocess.run([sys.executable, script, "--positions", "200", "--out", str(book)], check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, script, "--positions", "200", "--out", str(book)],
+        check=True,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
     argv = [*hedgerow("replay", "demo", "--book", str(book), "--batch", "200", "--json")]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     shown = []
