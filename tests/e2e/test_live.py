@@ -43,7 +43,7 @@ def _steer(run: LiveRun) -> None:
     limits = run.ask("limits", "show")
     assert limits["risk_aversion_per_usd"] > 0
     refused = run.call("limits", "set", 'factor."delta:*".soft_usd', "9e15", "--why", "test")
-    assert refused.returncode == 1 and "refused" in refused.stderr and "Traceback" not in refused.stderr
+    assert refused.returncode == 1 and "is above hard" in refused.stderr and "Traceback" not in refused.stderr
     assert run.ask("limits", "set", "flow.orders", "49000", "--why", "test")["accepted"]
     assert run.ask("pause", "--why", "test")["accepted"]
     decided = _orders(run)
