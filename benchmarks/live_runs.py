@@ -15,6 +15,7 @@ from benchmarks.registry import Context, Row, bench
 
 READY_S = 120.0
 RUN_S = 400.0
+LEADERS_KILLED = 3
 
 
 def fills_beyond(count: int) -> Any:
@@ -36,6 +37,18 @@ def agent_back(name: str, old: int) -> Any:
         return int(agent["incarnation"]) if fresh else None
 
     return look
+
+
+def hedging(status: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The agent, once it owns keys and hedges."""
+    agent = agents_of(status).get(name, {})
+    return agent if agent.get("keys") and agent.get("state") == "hedging" else None
+
+
+def leader_with_standby(status: dict[str, Any]) -> tuple[str, int] | None:
+    """The leader's name and pid, once another manager stands by."""
+    leader = status["leader"]
+    return (leader["holder"], int(leader["pid"])) if leader["leading"] and status["standby"] else None
 
 
 def leader_after(old: str) -> Any:
@@ -97,31 +110,33 @@ def replay_row(folder: Path) -> Row:
     minutes=4,
 )
 def takeover(context: Context) -> Iterable[Row]:
-    """One run at the default pace; both kills after the first fills."""
+    """One run at the default pace; every agent and ``LEADERS_KILLED`` leaders, one after the other; the slowest counts."""
     folder = context.scratch / "takeover"
     with LiveRun(folder) as run:
         run.until("first fills", fills_beyond(0), READY_S)
-        before = run.status() or {}
-        name, agent = next((n, a) for n, a in sorted(agents_of(before).items()) if a["keys"])
-        os.kill(int(agent["pid"]), signal.SIGKILL)
-        _, agent_s = run.until(f"{name} back", agent_back(name, agent["incarnation"]), 30.0)
-        leader = (run.status() or before)["leader"]["holder"]
-        os.kill(run.pids()[leader], signal.SIGKILL)
-        _, leader_s = run.until("new leader", leader_after(leader), 30.0)
-        fills = (run.status() or before)["orders"]["fills"]
+        agents = {name: kill_agent(run, name) for name in sorted(agents_of(run.status() or {}))}
+        leaders = [kill_leader(run) for _ in range(LEADERS_KILLED)]
+        fills = (run.status() or {"orders": {"fills": 0}})["orders"]["fills"]
         run.until("fills after the takeover", fills_beyond(fills), READY_S)
         code = run.wait(RUN_S)
     broken = run.report()["promise_violations"]
     yield Row(
-        "takeover.agent_back", f"kill -9 of {name}: hedging again", round(agent_s, 2), "s", "3 or less", agent_s <= 3
+        "takeover.agent_back",
+        "kill -9 of an agent: hedging again; the slowest of " + ", ".join(f"{n} {s:.2f}" for n, s in agents.items()),
+        round(max(agents.values()), 2),
+        "s",
+        "3 or less",
+        max(agents.values()) <= 3,
+        samples=len(agents),
     )
     yield Row(
         "takeover.leader",
-        f"kill -9 of {leader}: the standby leads",
-        round(leader_s, 2),
+        "kill -9 of the leading manager: the standby leads; the slowest of " + ", ".join(f"{s:.2f}" for s in leaders),
+        round(max(leaders), 2),
         "s",
         "3 or less",
-        leader_s <= 3,
+        max(leaders) <= 3,
+        samples=len(leaders),
     )
     yield Row(
         "takeover.promise_violations",
@@ -131,6 +146,20 @@ def takeover(context: Context) -> Iterable[Row]:
         "0",
         code == 0 and broken == 0,
     )
+
+
+def kill_agent(run: LiveRun, name: str) -> float:
+    """Kill an agent that owns risk; seconds until its next incarnation hedges."""
+    agent = run.until(f"{name} hedging", lambda s: hedging(s, name), READY_S)[0]
+    os.kill(int(agent["pid"]), signal.SIGKILL)
+    return run.until(f"{name} back", agent_back(name, agent["incarnation"]), 30.0)[1]
+
+
+def kill_leader(run: LiveRun) -> float:
+    """Kill the leader once a standby is there; seconds until the standby leads."""
+    leader, pid = run.until("a leader with a standby", leader_with_standby, READY_S)[0]
+    os.kill(pid, signal.SIGKILL)
+    return run.until("new leader", leader_after(leader), 30.0)[1]
 
 
 def _book(context: Context, positions: int) -> Path:

@@ -27,6 +27,9 @@ from deploy import run_folder
 
 RUNS = run_folder.RUNS
 ASK_TIMEOUT_S = 5.0
+#: Asking for the status changes nothing, so it is asked again rather than waited for: a leader killed between taking the
+#: question and answering it must not hide its successor.
+STATUS_TRY_S = 0.5
 #: Re-sharding waits for new actors to start.
 SCALE_TIMEOUT_S = 60.0
 
@@ -74,9 +77,16 @@ def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
 
 
 async def status(bus: Bus) -> dict[str, Any]:
-    """The leader's status. Raises ``Unavailable`` if no manager leads."""
-    view: dict[str, Any] = json.loads(await bus.request(subjects.STATUS, b"", timeout_s=ASK_TIMEOUT_S))
-    return view
+    """The leader's status. Raises ``Unavailable`` if no manager leads or answers within ``ASK_TIMEOUT_S``."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + ASK_TIMEOUT_S
+    while True:
+        try:
+            view: dict[str, Any] = json.loads(await bus.request(subjects.STATUS, b"", timeout_s=STATUS_TRY_S))
+            return view
+        except Unavailable:
+            if loop.time() >= deadline:
+                raise
 
 
 def command(action: str, why: str, arguments: dict[str, Any]) -> Command:

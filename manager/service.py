@@ -17,11 +17,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from common import subjects
+from common.bus.streams import LEASE_POLL_S, LEASE_RENEW_S, LEASE_TTL_S
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
 from common.messages import (
@@ -46,10 +48,8 @@ from manager.step import step
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
-LEASE_POLL_S = 0.2
-LEASE_RENEW_S = 0.4
-#: A manager that starts into a run somebody has led waits this long before it asks for the lease: twice its time to live.
-COLD_S = 3.0
+#: A manager that starts into a run somebody has led waits this long before it asks for the lease.
+COLD_S = 2 * LEASE_TTL_S
 STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
 CONTROL_ACTIONS = ("pause", "resume", "kill", "limits.set", "assign")
@@ -328,7 +328,7 @@ class ManagerService:
         """The core's projection plus what only the shell knows: execution's own figures, peers, holder."""
         now = self._wall()
         view = status(self.state, now)
-        view["leader"] = {"holder": self.holder, "epoch": self.epoch, "leading": self.leading}
+        view["leader"] = {"holder": self.holder, "pid": os.getpid(), "epoch": self.epoch, "leading": self.leading}
         view["standby"] = [p for p, at in self._peers.items() if p != self.holder and now - at < 2 * NS_PER_S]
         view["execution"] = {**self._execution_status, "reachable": self._execution_up}
         return view
