@@ -82,12 +82,12 @@ async def main(address: str, folder: Path, point: str, count: int) -> None:
     passed = killer(point, count)
     commit = SqliteStore.commit
 
-    def watched(self: SqliteStore, records) -> None:  # type: ignore[no-untyped-def]
+    def watched(self: SqliteStore, records) -> None:
         passed("before commit")
         commit(self, records)
         passed("after commit")
 
-    SqliteStore.commit = watched  # type: ignore[method-assign]
+    SqliteStore.commit = watched
     limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
     config = make_config(folder, address=address, limits=limits)
     bus = MemoryBus()

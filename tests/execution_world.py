@@ -122,7 +122,7 @@ def make_order(name: str, instrument: int = 0, side: Side = Side.BUY, lots: int 
         quantity_lots=lots,
         limit_ticks=1002 if side is Side.BUY else 1000,
     )
-    return replace(order, **changes)  # type: ignore[arg-type]
+    return replace(order, **changes)
 
 
 def make_config(folder: Path, **changes: object) -> ExecutionConfig:
@@ -138,7 +138,7 @@ def make_config(folder: Path, **changes: object) -> ExecutionConfig:
     return ExecutionConfig.model_validate(values | changes)
 
 
-async def until(condition, seconds: float = 5.0) -> None:  # type: ignore[no-untyped-def]
+async def until(condition, seconds: float = 5.0) -> None:
     """Wait until ``condition()``; fail after some seconds."""
     async with asyncio.timeout(seconds):
         while not condition():

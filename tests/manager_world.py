@@ -251,11 +251,11 @@ class Desk:
             "trigger": "threshold",
             "expires_ns": self.now_ns + 600 * NS_PER_S,
         }
-        return Proposal(**{**fields, **changes})  # type: ignore[arg-type]
+        return Proposal(**{**fields, **changes})
 
     def propose(self, *args: object, **kwargs: object) -> list[ev.Instruction]:
         """Send a proposal."""
-        return self.send(ev.ProposalArrived(0, self.proposal(*args, **kwargs)))  # type: ignore[arg-type]
+        return self.send(ev.ProposalArrived(0, self.proposal(*args, **kwargs)))
 
     def decide(self) -> list[Order]:
         """One decision; the orders it sent."""
@@ -287,7 +287,7 @@ class Desk:
             "bid_ticks": order.arrival_bid_ticks,
             "ask_ticks": order.arrival_ask_ticks,
         }
-        return ExecutionReport(**{**fields, **changes})  # type: ignore[arg-type]
+        return ExecutionReport(**{**fields, **changes})
 
     def fill(self, order: Order, lots: int | None = None) -> None:
         """Fill an order in full, or in part and cancel the rest, as an immediate-or-cancel order ends."""
@@ -302,7 +302,7 @@ class Desk:
 
 def delta_desk(**kwargs: object) -> Desk:
     """A desk whose only agent is the delta of one underlying."""
-    return Desk(owner={"gamma/SPX": "gamma-0"}, **kwargs)  # type: ignore[arg-type]
+    return Desk(owner={"gamma/SPX": "gamma-0"}, **kwargs)
 
 
 def all_agents(desk: Desk, scale: float = 1.0) -> None:

@@ -42,7 +42,7 @@ def desk_of(mode: str) -> Desk:
         flow_by_kind={"vega": FlowShare(cost_usd=9_000.0)},
         flow_by_underlying={"NDX": FlowShare(orders=9)},
     )
-    return Desk(limits=tight, config=ManagerConfig(netting=mode))  # type: ignore[arg-type]
+    return Desk(limits=tight, config=ManagerConfig(netting=mode))
 
 
 def open_order(desk: Desk, pick: int) -> Order | None:
@@ -61,7 +61,7 @@ def act(desk: Desk, action: str, pick: int, truth: dict[int, int]) -> None:
         case "tick":
             desk.feed(float(pick % 40), shift=(pick % 5 - 2) * 0.001)
         case "again" if desk.out and (old := [i for i in desk.journal if hasattr(i.event, "exec_id")]):
-            desk.send(ev.ReportArrived(0, old[pick % len(old)].event))  # type: ignore[arg-type]
+            desk.send(ev.ReportArrived(0, old[pick % len(old)].event))
         case "tighten":
             limit = desk.state.fold.limits.flow
             name = f"t{len(desk.journal)}"

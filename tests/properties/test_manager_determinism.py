@@ -81,5 +81,5 @@ def test_order_hash_ignores_wall_time_and_sees_content() -> None:
     (order, *_) = desk.orders
     assert order_hash([replace(order, receive_time_ns=1)]) == order_hash([order])
     for change in ({"quantity_lots": 99}, {"limit_ticks": 1}, {"client_order_id": "x"}, {"instrument_id": "y"}):
-        assert order_hash([replace(order, **change)]) != order_hash([order])  # type: ignore[arg-type]
+        assert order_hash([replace(order, **change)]) != order_hash([order])
     assert order_hash(desk.orders) != order_hash(desk.orders[::-1]) or len(desk.orders) < 2

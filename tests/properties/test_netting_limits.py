@@ -19,7 +19,7 @@ def desk_with(delta_hard: float, gamma_hard: float, mode: str) -> Desk:
         "delta:*": FactorLimit(soft_usd=delta_hard, hard_usd=delta_hard),
         "gamma:*": FactorLimit(soft_usd=gamma_hard, hard_usd=gamma_hard),
     }
-    return Desk(limits=limits(factor=table), config=ManagerConfig(netting=mode))  # type: ignore[arg-type]
+    return Desk(limits=limits(factor=table), config=ManagerConfig(netting=mode))
 
 
 def propose(desk: Desk, exposures: list[float], seed: int) -> None:

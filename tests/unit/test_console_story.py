@@ -33,7 +33,7 @@ def ran() -> RunResult:
 
 
 def told(order: str, **more: object) -> Story:
-    return story(order, ran().entries, MARKET.universe, book=BOOK, **more)  # type: ignore[arg-type]
+    return story(order, ran().entries, MARKET.universe, book=BOOK, **more)
 
 
 def test_every_filled_order_has_its_whole_chain() -> None:

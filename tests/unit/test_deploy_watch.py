@@ -32,7 +32,7 @@ def fill(at: int, side: Side, lots: int, ticks: int, fee_cents: int) -> bytes:
 
 def test_nothing_before_every_position_has_a_mid_then_book_and_trades_at_mids() -> None:
     prepared = SimpleNamespace(source=SimpleNamespace(universe=LISTED), book=book())
-    meter = PnlMeter(prepared)  # type: ignore[arg-type]
+    meter = PnlMeter(prepared)
     held = int(book().instrument[0])  # short 200 lots, 100 USD a point, tick 0.01
     assert meter.read() == (None, None)
     meter.on_quotes("", quotes("AAA", 1, {}))

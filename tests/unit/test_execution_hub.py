@@ -14,13 +14,13 @@ def test_reports_reach_every_reader_and_a_slow_one_is_cut() -> None:
     async def main() -> None:
         hub = ReportHub(bound=3)
         fast, slow = hub.open(), hub.open()
-        hub.publish([1, 2])  # type: ignore[list-item]
+        hub.publish([1, 2])
         assert await fast.next() == [1, 2]
-        hub.publish([3, 4])  # type: ignore[list-item]
+        hub.publish([3, 4])
         assert await fast.next() == [3, 4]
         with pytest.raises(Refused, match="more than 3 reports behind"):
             await slow.next()
-        hub.publish([5])  # type: ignore[list-item]
+        hub.publish([5])
         assert await fast.next() == [5]
 
     asyncio.run(main())

@@ -79,8 +79,8 @@ def test_most_specific_pattern_holds() -> None:
     tight = limits.with_change("factor.vega:SPX/*.soft_usd", 1_000.0, "risk", "event")
     tighter = tight.with_change("factor.vega:SPX/8-30d.hard_usd", 2_000.0, "risk", "event")
     assert tighter.of_factor("vega:NDX/8-30d") == limits.of_factor("vega:*")
-    assert tighter.of_factor("vega:SPX/31-60d").soft_usd == 1_000.0  # type: ignore[union-attr]
-    assert tighter.of_factor("vega:SPX/8-30d").hard_usd == 2_000.0  # type: ignore[union-attr]
+    assert tighter.of_factor("vega:SPX/31-60d").soft_usd == 1_000.0
+    assert tighter.of_factor("vega:SPX/8-30d").hard_usd == 2_000.0
     assert tighter.of_factor("proxy:ABC") is None
 
 

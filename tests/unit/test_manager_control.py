@@ -64,7 +64,7 @@ def test_execution_killed_behind_our_back_stops_the_orders() -> None:
 
 def test_limits_set_makes_a_version_a_budget_epoch_and_holds_at_once() -> None:
     desk = delta_desk()
-    epoch = desk.state.fold.budgets.budget_epoch  # type: ignore[union-attr]
+    epoch = desk.state.fold.budgets.budget_epoch
     out = desk.send(command("limits.set", path="factor.delta:SPX.soft_usd", value=1e5))
     assert acks(out)[0][0] and isinstance(out[-1], ev.Acknowledge)
     (update,) = [i.update for i in out if isinstance(i, ev.Publish)]

@@ -94,4 +94,4 @@ def test_choice_keeps_futures_then_the_best_value_and_is_no_longer_than_told() -
     desk = Desk(config=ManagerConfig(menu_max=8))
     all_agents(desk)
     desk.decide()
-    assert len(desk.state.fold.last_cycle.menu) == 8  # type: ignore[union-attr]
+    assert len(desk.state.fold.last_cycle.menu) == 8

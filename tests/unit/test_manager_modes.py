@@ -19,7 +19,7 @@ def two_wishes(desk: Desk, first: float, second: float) -> None:
 
 
 def desk_of(mode: str, **kwargs: object) -> Desk:
-    return Desk(config=ManagerConfig(netting=mode), **kwargs)  # type: ignore[arg-type]
+    return Desk(config=ManagerConfig(netting=mode), **kwargs)
 
 
 def test_opposite_wishes_cancel_in_plain_and_cost_twice_alone() -> None:

@@ -22,9 +22,9 @@ NAN = np.array([np.nan])
 def refused(desk: Desk, **changes: object) -> str:
     before = desk.state.fold.table.exposure.copy()
     honest = desk.proposal("gamma-0", {DELTA: 3e6}, 3e5, menu=[0])
-    out = desk.send(ev.ProposalArrived(0, replace(honest, **changes)))  # type: ignore[arg-type]
+    out = desk.send(ev.ProposalArrived(0, replace(honest, **changes)))
     assert isinstance(out[0], ev.Record)
-    refusal: str = out[0].entry.event.refusal  # type: ignore[union-attr]
+    refusal: str = out[0].entry.event.refusal
     if refusal:
         np.testing.assert_array_equal(desk.state.fold.table.exposure, before)
         assert desk.state.fold.refused_proposals == {refusal: 1}
@@ -75,7 +75,7 @@ def test_budget_epoch_may_be_one_behind() -> None:
     desk = delta_desk()
     desk.take_over(2)
     desk.take_over(3)
-    epoch = desk.state.fold.budgets.budget_epoch  # type: ignore[union-attr]
+    epoch = desk.state.fold.budgets.budget_epoch
     assert refused(desk, budget_epoch=epoch - 1) == ""
     assert refused(desk, budget_epoch=epoch - 2) == R.BUDGET_EPOCH.value
 
@@ -86,7 +86,7 @@ def test_older_incarnation_or_sequence_is_refused_newer_incarnation_restarts_the
     late = desk.propose("gamma-0", {DELTA: 9e6}, 3e5, menu=[0], incarnation=1)
     again = desk.propose("gamma-0", {DELTA: 9e6}, 3e5, menu=[0], incarnation=2, header=Header("gamma-0", 1, NOW_NS))
     anew = desk.propose("gamma-0", {DELTA: 9e6}, 3e5, menu=[0], incarnation=3, header=Header("gamma-0", 1, NOW_NS))
-    reasons = [out[0].entry.event.refusal for out in (late, again, anew)]  # type: ignore[union-attr]
+    reasons = [out[0].entry.event.refusal for out in (late, again, anew)]
     assert reasons == [R.OLD_INCARNATION.value, R.OLD_SEQUENCE.value, ""]
 
 
@@ -117,11 +117,11 @@ def test_instrument_outside_the_menu_keeps_its_last_known_sensitivity_or_cannot_
     desk = delta_desk()
     traded(desk)
     gamma_too = desk.proposal("gamma-0", {DELTA: 0.0, GAMMA: 0.0}, 3e5, menu=[option], position_version=0)
-    assert desk.send(ev.ProposalArrived(0, gamma_too))[0].entry.event.refusal == ""  # type: ignore[union-attr]
+    assert desk.send(ev.ProposalArrived(0, gamma_too))[0].entry.event.refusal == ""
     unknown = Desk()
     unknown.propose("gamma-0", {DELTA: 3e6}, 3e5, menu=[0])
     (order,) = unknown.decide()
     unknown.fill(order)
     common = unknown.proposal("cross_asset-0", {factors.COMMON: 0.0}, 1e5, menu=[1], position_version=0)
     out = unknown.send(ev.ProposalArrived(0, common))
-    assert out[0].entry.event.refusal == R.NOT_REBASABLE.value  # type: ignore[union-attr]
+    assert out[0].entry.event.refusal == R.NOT_REBASABLE.value

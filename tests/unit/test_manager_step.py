@@ -34,7 +34,7 @@ def test_order_is_a_marketable_limit_with_a_deterministic_id() -> None:
     assert order.allocation == (("gamma-0", order.signed_lots),)
     submit, recorded = desk.out[-2:]
     assert isinstance(submit, ev.Submit) and isinstance(recorded, ev.Record)
-    assert recorded.entry.event.orders == submit.orders  # type: ignore[union-attr]
+    assert recorded.entry.event.orders == submit.orders
 
 
 def test_a_second_look_at_the_same_news_does_nothing() -> None:
@@ -64,9 +64,9 @@ def test_fill_moves_position_and_tells_the_agents() -> None:
     desk.fill(order)
     update = desk.out[-1]
     assert isinstance(update, ev.Publish)
-    assert update.update.version == 1  # type: ignore[union-attr]
-    assert update.update.instrument.tolist() == [0]  # type: ignore[union-attr]
-    assert update.update.traded_lots.tolist() == [order.signed_lots]  # type: ignore[union-attr]
+    assert update.update.version == 1
+    assert update.update.instrument.tolist() == [0]
+    assert update.update.traded_lots.tolist() == [order.signed_lots]
     ledger = desk.state.fold.ledger
     assert ledger.fee_cents == 100 * order.quantity_lots
     # Half a spread of 0.10 points on 50 USD a point.
@@ -164,11 +164,11 @@ def test_nothing_is_decided_before_the_reports_are_in() -> None:
 
 def test_takeover_publishes_positions_assignment_and_a_new_budget_epoch() -> None:
     desk = delta_desk()
-    before = desk.state.fold.budgets.budget_epoch  # type: ignore[union-attr]
+    before = desk.state.fold.budgets.budget_epoch
     desk.take_over(2)
     kinds = [type(i.update).__name__ for i in desk.out[-6:] if isinstance(i, ev.Publish)]
     assert kinds == ["PositionUpdate", "AssignmentUpdate", "BudgetUpdate"]
-    assert desk.state.fold.budgets.budget_epoch == before + 1  # type: ignore[union-attr]
+    assert desk.state.fold.budgets.budget_epoch == before + 1
 
 
 def test_expired_proposal_and_stale_or_gapped_source_stop_the_orders() -> None:
