@@ -44,9 +44,9 @@ from agents.sharding import all_keys
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
+from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
 from common.factors import KINDS
-from common.messages import Acknowledgement, Command
 from common.ports import Bus, Clock, Subscription
 from common.universe import Book, Universe
 from common.wire import codec

@@ -23,14 +23,7 @@ from agents.sharding import all_keys
 from agents.status import HEDGING, status_of
 from agents.triggers import LastProposal, cheap_trigger, said_all, threshold_trigger
 from common import factors
-from common.messages import (
-    AssignmentUpdate,
-    BudgetUpdate,
-    Header,
-    PositionUpdate,
-    Proposal,
-    QuoteBatch,
-)
+from common.messages import AssignmentUpdate, BudgetUpdate, Header, PositionUpdate, Proposal, QuoteBatch
 from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
 from common.units import NS_PER_S

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,6 +217,14 @@ class Refusal(IntEnum):
     MALFORMED = 14
 
 
+class CostShare(NamedTuple):
+    """The part of an order's bill that one factor and its agent pay, in parts of a million."""
+
+    factor: str
+    agent: str
+    parts: int
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An intent of the manager; its content never changes under one ``client_order_id``. See execution.proto."""
@@ -238,6 +247,7 @@ class Order:
     allocation: tuple[tuple[str, int], ...]
     arrival_bid_ticks: int
     arrival_ask_ticks: int
+    cost_shares: tuple[CostShare, ...] = ()
 
     @property
     def signed_lots(self) -> int:
@@ -288,106 +298,3 @@ class OrderState:
     ord_status: OrdStatus
     cum_lots: int
     leaves_lots: int
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One control action of a person. ``arguments`` is JSON text, validated by the receiver."""
-
-    command_id: str
-    action: str
-    who: str
-    why: str
-    arguments_json: str = "{}"
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """Answer to a command, sent when it holds."""
-
-    command_id: str
-    accepted: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """One decision of the manager: what it knew, what it decided. f factors, m menu instruments. See control.proto."""
-
-    cycle_id: str
-    market_seen: tuple[tuple[str, int], ...]
-    proposal_id: tuple[str, ...]
-    method: str
-    factor: tuple[str, ...]
-    exposure_before: F64
-    exposure_after: F64
-    lower: F64
-    upper: F64
-    price_of_risk: F64
-    menu: U32
-    solution_lots: F64
-    ordered_lots: I64
-    wished_lots: F64
-    iterations: int
-    orders: tuple[Order, ...]
-    inputs_hash: str
-    cost_cents: int
-    wished_cost_cents: int
-    solve_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ProposalTaken:
-    """A proposal as received; ``refusal`` is empty if it was accepted."""
-
-    proposal: Proposal
-    refusal: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommandTaken:
-    """A control action and its outcome."""
-
-    command: Command
-    acknowledgement: Acknowledgement
-
-
-@dataclass(frozen=True, slots=True)
-class LeaderStarted:
-    """A takeover: who, what was reconciled, which orders the journal's tail had lost."""
-
-    holder: str
-    last_report_sequence: int
-    recovered: tuple[OrderState, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CancelAsked:
-    """The manager asked for these working orders to be cancelled."""
-
-    client_order_id: tuple[str, ...]
-    reason: str
-
-
-JournalEvent = (
-    LeaderStarted
-    | ProposalTaken
-    | Cycle
-    | ExecutionReport
-    | CommandTaken
-    | BudgetUpdate
-    | AssignmentUpdate
-    | CancelAsked
-)
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One line of the manager's record; state is the fold of these. ``market`` is the header seen last."""
-
-    sequence: int
-    epoch: int
-    now_ns: int
-    wall_ns: int
-    event: JournalEvent
-    market: Header

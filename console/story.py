@@ -13,20 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from common.control_messages import Cycle, JournalEntry, LeaderStarted, ProposalTaken
 from common.errors import Refused
 from common.factors import unit_of
-from common.messages import (
-    Cycle,
-    ExecutionReport,
-    JournalEntry,
-    LeaderStarted,
-    Order,
-    Proposal,
-    ProposalTaken,
-    QuoteBatch,
-    Refusal,
-    Side,
-)
+from common.messages import ExecutionReport, Order, Proposal, QuoteBatch, Refusal, Side
 from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_S
 from common.universe import Book, Universe
 
@@ -238,6 +228,7 @@ def _order(found: _Found, universe: Universe) -> Chapter:
         f"{verb} {o.quantity_lots} lots of {o.instrument_id} at {_points(o.limit_ticks, o.instrument, universe)} "
         f"or better, {o.time_in_force.name}; order {o.order_sequence} of the run.",
         f"Allocation: {shares or 'none'}.",
+        f"Paid by: {_payers(o)}.",
         f"Inputs of the decision: SHA-256 {o.inputs_hash[:16]}…",
     ]
     if found.cycle is None:
@@ -248,10 +239,15 @@ def _order(found: _Found, universe: Universe) -> Chapter:
         "quantity_lots": o.quantity_lots,
         "limit_ticks": o.limit_ticks,
         "allocation": dict(o.allocation),
+        "cost_shares": [s._asdict() for s in o.cost_shares],
         "inputs_hash": o.inputs_hash,
         "epoch": o.epoch,
     }
     return Chapter("4. The order", tuple(lines), facts)
+
+
+def _payers(o: Order) -> str:
+    return ", ".join(f"{s.factor} of {s.agent} {s.parts / 10_000:.1f} %" for s in o.cost_shares) or "nobody named"
 
 
 def _execution(found: _Found, universe: Universe) -> Chapter:

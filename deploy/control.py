@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
+from common.control_messages import Command
 from common.errors import Refused, Unavailable, UsageError
-from common.messages import Command
 from common.ports import Bus
 from common.wire import codec
 from deploy import run_folder

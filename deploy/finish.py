@@ -12,8 +12,9 @@ from typing import Any
 
 from rich.console import Console
 
+from common.control_messages import JournalEntry
 from common.market.recorded import RecordedMarket
-from common.messages import I64, ExecutionReport, JournalEntry, OrderState
+from common.messages import I64, ExecutionReport, OrderState
 from common.ports import MarketSource
 from common.universe import Book
 from common.wire import codec

@@ -11,8 +11,8 @@ from pathlib import Path
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
+from common.control_messages import Cycle, JournalEntry
 from common.errors import Refused, Unavailable
-from common.messages import Cycle, JournalEntry
 from common.universe import Book, Universe
 from common.wire import codec
 from common.wire.delimited import read_messages

@@ -97,4 +97,5 @@ def _content(o: Order) -> tuple[object, ...]:
         o.allocation,
         o.arrival_bid_ticks,
         o.arrival_ask_ticks,
+        o.cost_shares,
     )

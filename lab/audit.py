@@ -13,24 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.control_messages import CancelAsked, CommandTaken, Cycle, JournalEntry, LeaderStarted
 from common.limits import Limits
-from common.messages import (
-    I64,
-    CancelAsked,
-    CommandTaken,
-    Cycle,
-    ExecutionReport,
-    JournalEntry,
-    LeaderStarted,
-    Order,
-    OrderState,
-    OrdStatus,
-)
+from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
 from common.universe import Book, Universe
 from lab.audit_flows import flow_violations
 from lab.fills import fills_of
 
 MAX_SHOWN_PER_RULE = 20
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -131,6 +122,7 @@ def _content(order: Order) -> tuple[object, ...]:
         order.time_in_force,
         order.cycle_id,
         order.allocation,
+        order.cost_shares,
     )
 
 
@@ -210,11 +202,14 @@ def positions_add_up(run: Run) -> Iterator[str]:
 
 
 def allocations_add_up(run: Run) -> Iterator[str]:
-    """Σ allocations = the order's signed quantity, whole lots, and a cycle's orders = what it decided (promise 5)."""
+    """Σ allocations = the signed quantity, Σ cost shares = the bill, a cycle's orders = what it decided (promise 5)."""
     for _, order in orders_of(run.entries):
         total = sum(lots for _, lots in order.allocation)
         if total != order.signed_lots:
             yield f"order {order.client_order_id}: allocations sum to {total}, not {order.signed_lots}"
+        parts = sum(share.parts for share in order.cost_shares)
+        if parts != MILLION:
+            yield f"order {order.client_order_id}: cost shares sum to {parts} parts of a million"
     for entry in run.entries:
         if isinstance(entry.event, Cycle):
             yield from _cycle_adds_up(entry.event)

@@ -13,9 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted
 from common.factors import kind_of
 from common.limits import Limits
-from common.messages import CommandTaken, Cycle, ExecutionReport, JournalEntry, LeaderStarted, Order, OrdStatus
+from common.messages import ExecutionReport, Order, OrdStatus
 from common.units import CENTS_PER_USD, NS_PER_DAY
 from common.universe import Universe
 from lab.fills import half_cents_per_tick

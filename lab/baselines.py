@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from agents.config import AgentsConfig
+from common.control_messages import Cycle, JournalEntry
 from common.limits import Limits
-from common.messages import Cycle, JournalEntry, OrderState, OrdStatus
+from common.messages import OrderState, OrdStatus
 from common.ports import MarketSource
 from common.universe import Book, Universe
 from execution.config import ExecutionConfig

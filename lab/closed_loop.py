@@ -18,16 +18,14 @@ import numpy as np
 from agents.config import AgentsConfig
 from agents.sharding import all_keys, assign
 from agents.step import AgentSetup, AgentState, Decide, start, step
+from common.control_messages import Command, Cycle, JournalEntry
 from common.factors import VEGA
 from common.limits import Limits
 from common.messages import (
     I64,
     AssignmentUpdate,
     BudgetUpdate,
-    Command,
-    Cycle,
     ExecutionReport,
-    JournalEntry,
     Order,
     OrderState,
     PositionUpdate,

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from common.messages import AssignmentUpdate, BudgetUpdate, Cycle, JournalEntry
+from common.control_messages import Cycle, JournalEntry
+from common.messages import AssignmentUpdate, BudgetUpdate
 from common.wire.codec import encode_journal_entry
 
 

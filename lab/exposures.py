@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.messages import F64, I64, JournalEntry, Proposal, ProposalTaken
+from common.control_messages import JournalEntry, ProposalTaken
+from common.messages import F64, I64, Proposal
 from common.universe import Universe
 from manager.config import ManagerConfig
 from manager.exposures import factor_names

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from common.control_messages import Cycle, JournalEntry
 from common.factors import unit_of
-from common.messages import Cycle, JournalEntry
 from common.units import CENTS_PER_USD, NS_PER_MS
 from common.universe import Universe
 from lab.baselines import Outcome

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.messages import I64, ExecutionReport, JournalEntry
+from common.control_messages import JournalEntry
+from common.messages import I64, ExecutionReport
 from common.units import CENTS_PER_USD, NO_PRICE
 from common.universe import Universe
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.kernels.black76 import GREEKS, PRICE, VEGA, black76
+from common.kernels.black76 import black76
 from common.kernels.implied_vol import implied_vol
+from common.kernels.layout import GREEKS, PRICE, VEGA
 from common.kernels.smile import FIT_SIZE, fit_smile, smile_vol
 from common.messages import F64, I64, QuoteBatch
 from common.ports import MarketSource

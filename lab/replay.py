@@ -19,19 +19,15 @@ from agents import recorder
 from agents.config import AgentsConfig
 from agents.replay import replay as replay_agent
 from agents.step import AgentEvent, AgentSetup, start
+from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken
 from common.limits import Limits
 from common.messages import (
     AssignmentUpdate,
     BudgetUpdate,
-    CommandTaken,
-    Cycle,
     ExecutionReport,
-    JournalEntry,
-    LeaderStarted,
     OrderState,
     PositionUpdate,
     Proposal,
-    ProposalTaken,
     QuoteBatch,
 )
 from common.ports import MarketSource

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from common.messages import I64, ExecutionReport, JournalEntry, OrderState
+from common.control_messages import JournalEntry
+from common.messages import I64, ExecutionReport, OrderState
 from common.ports import MarketSource
 from common.units import NS_PER_MS
 from common.universe import Book

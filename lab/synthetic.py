@@ -13,7 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from common.kernels.black76 import DELTA, GREEKS, PRICE, black76
+from common.kernels.black76 import black76
+from common.kernels.layout import DELTA, GREEKS, PRICE
 from common.messages import F64, Header, QuoteBatch
 from common.subjects import feed_source
 from common.units import NS_PER_DAY, NS_PER_S, NS_PER_YEAR, TRADING_DAYS_PER_YEAR

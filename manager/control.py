@@ -12,18 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from common.control_messages import Acknowledgement, Command, CommandTaken, JournalEvent
 from common.errors import Refused
 from common.factors import key_of, kind_of
-from common.messages import (
-    Acknowledgement,
-    AssignmentUpdate,
-    BudgetUpdate,
-    Command,
-    CommandTaken,
-    Header,
-    JournalEvent,
-    TradingState,
-)
+from common.messages import AssignmentUpdate, BudgetUpdate, Header, TradingState
 from manager.events import Acknowledge, Instruction, Publish, SetTradingState
 from manager.fold import LIMITS_SET, TRADING_ACTIONS
 from manager.ledger import SOURCE

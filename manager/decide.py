@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.messages import F64, I64, Cycle, Proposal
+from common.control_messages import Cycle
+from common.messages import F64, I64, Proposal
 from manager.events import Instruction, Submit
 from manager.lots import round_lots
 from manager.menu import Menu, choose, menu_of
@@ -17,7 +18,7 @@ from manager.netting import Problem, Solution, objective, solve, standing_price
 from manager.problem import Stated, problem_of, whole_lot_may_pay
 from manager.recording import record
 from manager.state import ManagerState
-from manager.ticket import Draft, build_orders, draft_of, inputs_hash
+from manager.ticket import Draft, build_orders, inputs_hash, priced_draft, wished_draft
 from manager.view import View, view_of
 from manager.wishes import fit, wish_columns
 
@@ -77,7 +78,8 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
         return _wished(state, view, method, _live_proposals(state, view), now_ns, solution)
     lots = round_lots(stated.problem, solution.lots, config.min_gain_usd)
     price = _on_rows(view, stated, solution.price)
-    drafts = tuple(draft_of(state, view, menu, int(j), int(lots[j]), price=price) for j in np.flatnonzero(lots))
+    forced = _on_rows(view, stated, np.where(stated.forced, solution.price, 0.0))
+    drafts = tuple(priced_draft(state, view, menu, int(j), int(lots[j]), price, forced) for j in np.flatnonzero(lots))
     worth = sorted(drafts, key=lambda d: (-d.worth, d.instrument))
     proposals = _live_proposals(state, view)
     return Decision("joint", view, menu, proposals, solution.lots, price, solution.iterations, tuple(worth))
@@ -149,7 +151,7 @@ def _wished(
     if failed is None and not lots.any():
         return None
     drafts = tuple(
-        draft_of(state, view, menu, int(j), int(lots[j]), wish={a: float(x[j]) for a, x in wishes.items()})
+        wished_draft(state, view, menu, int(j), int(lots[j]), {a: float(x[j]) for a, x in wishes.items()})
         for j in np.flatnonzero(lots)
     )
     price = _on_rows(view, stated, standing_price(stated.problem))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.control_messages import Acknowledgement, Command, JournalEntry
 from common.messages import (
-    Acknowledgement,
     AssignmentUpdate,
     BudgetUpdate,
-    Command,
     ExecutionReport,
     Heartbeat,
-    JournalEntry,
     Order,
     OrderState,
     PositionUpdate,

@@ -6,25 +6,20 @@
 from __future__ import annotations
 
 import json
+import math
 
-from common.errors import HedgerowError
-from common.messages import (
+from common.control_messages import (
     Acknowledgement,
-    AssignmentUpdate,
-    BudgetUpdate,
     CancelAsked,
     Command,
     CommandTaken,
     Cycle,
-    ExecutionReport,
     JournalEntry,
     LeaderStarted,
-    Order,
-    OrdStatus,
     ProposalTaken,
-    Refusal,
-    TradingState,
 )
+from common.errors import HedgerowError
+from common.messages import AssignmentUpdate, BudgetUpdate, ExecutionReport, Order, OrdStatus, Refusal, TradingState
 from common.units import NS_PER_S
 from manager.exposures import limit_columns
 from manager.flows import day_of, scopes_of
@@ -88,8 +83,18 @@ def _cycle(state: ManagerState, cycle: Cycle) -> None:
     fold.cycle_number = max(fold.cycle_number, int(cycle.cycle_id.rpartition("-")[2]))
     fold.counts["cycles"] += 1
     fold.counts[f"method {cycle.method.partition(':')[0]}"] += 1
+    _credit(fold, cycle)
     fold.wished_cost_cents += cycle.wished_cost_cents
     fold.modelled_cost_cents += cycle.cost_cents
+
+
+def _credit(fold: Fold, cycle: Cycle) -> None:
+    """What the decided trade takes off each agent's risk, USD at the cycle's prices of risk."""
+    taken = cycle.price_of_risk * (cycle.exposure_before - cycle.exposure_after)
+    for name, usd in zip(cycle.factor, taken.tolist(), strict=True):
+        owner = str(fold.table.owner[fold.table.index[name]])
+        # Unknown is what nobody stated about an instrument (agents alone): it removes nothing that could be named.
+        fold.risk_removed_usd[owner] = fold.risk_removed_usd.get(owner, 0.0) + (usd if math.isfinite(usd) else 0.0)
 
 
 def _add(state: ManagerState, order: Order, *, forced: bool) -> None:

@@ -9,9 +9,10 @@ from collections import deque
 
 import numpy as np
 
-from common.messages import ExecutionReport, Header, Order, PositionUpdate
+from common.messages import CostShare, ExecutionReport, Header, Order, PositionUpdate
 from common.units import CENTS_PER_USD, NO_PRICE
 from common.universe import Universe
+from manager.attribution import bill, deal
 from manager.orders import SeenIds
 
 SOURCE = "manager"
@@ -35,6 +36,10 @@ class Ledger:
         self.cost_cents = 0
         #: Against the mid when it filled: the half spread paid.
         self.half_spread_cents = 0
+        #: Who pays: cents by (factor, agent). Σ = cost_cents + fee_cents at every event.
+        self.accounts: dict[tuple[str, str], int] = {}
+        #: Cents each agent's fills brought in (sells) or took (buys), its part of the prices paid.
+        self.cash_cents: dict[str, int] = {}
         self.tick_cents = universe.tick_size * universe.multiplier_usd * CENTS_PER_USD
 
     def book(self, report: ExecutionReport, order: Order | None, split: dict[str, int]) -> int:
@@ -52,12 +57,22 @@ class Ledger:
         self.fee_cents += report.fee_cents
         slippage = 0 if order is None else self.cents(at, lots, report.last_ticks, _twice_mid(order))
         self.cost_cents += slippage
+        self._charge(slippage + report.fee_cents, () if order is None else order.cost_shares)
+        self._settle(-self.cents(at, lots, report.last_ticks, 0), split)
         if report.bid_ticks > NO_PRICE and report.ask_ticks > NO_PRICE:
             self.half_spread_cents += abs(self.cents(at, lots, report.last_ticks, report.bid_ticks + report.ask_ticks))
         return max(slippage, 0) + max(report.fee_cents, 0)
 
+    def _charge(self, cents: int, shares: tuple[CostShare, ...]) -> None:
+        for who, part in bill(cents, shares).items():
+            self.accounts[who] = self.accounts.get(who, 0) + part
+
+    def _settle(self, cents: int, split: dict[str, int]) -> None:
+        for agent, part in zip(split, deal(cents, [abs(n) for n in split.values()]), strict=True):
+            self.cash_cents[agent] = self.cash_cents.get(agent, 0) + part
+
     def cents(self, instrument: int, signed_lots: int, price_ticks: int, twice_mid_ticks: int) -> int:
-        """Signed cents paid above mid, rounded half up."""
+        """Signed cents paid above mid (above nothing for a mid of 0), rounded half up."""
         value = signed_lots * (2 * price_ticks - twice_mid_ticks) * float(self.tick_cents[instrument]) / 2.0
         return int(np.floor(value + 0.5))
 

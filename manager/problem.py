@@ -25,10 +25,14 @@ _LINEAR = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A problem and where its rows come from: ``factor_of`` gives the view's row of each of its factors."""
+    """A problem and where its rows come from: ``factor_of`` gives the view's row of each of its factors.
+
+    ``forced``: True for the extra row of a broken hard limit.
+    """
 
     problem: Problem
     factor_of: Rows
+    forced: Bools
 
     def take(self, at: Rows) -> Stated:
         """The same problem with a part of its instruments; factors that nothing moves any more are left out."""
@@ -50,7 +54,7 @@ class Stated:
             room=p.room,
             spread=p.spread,
         )
-        return Stated(problem, self.factor_of[i])
+        return Stated(problem, self.factor_of[i], self.forced[i])
 
 
 def problem_of(state: ManagerState, view: View, menu: Menu, now_ns: int) -> Stated:
@@ -81,7 +85,7 @@ def problem_of(state: ManagerState, view: View, menu: Menu, now_ns: int) -> Stat
         room=room,
         spread=config.correlation_shrink,
     )
-    return Stated(problem, factor_of)
+    return Stated(problem, factor_of, np.arange(len(factor_of)) >= len(moved))
 
 
 def _with_broken(risk: F64, broken: Rows) -> F64:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from common.messages import JournalEntry, JournalEvent
+from common.control_messages import JournalEntry, JournalEvent
 from manager.events import Record
 from manager.fold import apply
 from manager.state import ManagerState

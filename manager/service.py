@@ -24,12 +24,12 @@ from dataclasses import dataclass
 
 from common import subjects
 from common.bus.streams import LEASE_POLL_S, LEASE_RENEW_S, LEASE_TTL_S
+from common.control_messages import Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
 from common.messages import (
     AssignmentUpdate,
     BudgetUpdate,
-    Command,
     Header,
     Heartbeat,
     OrderAck,

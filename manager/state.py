@@ -8,19 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from common.control_messages import Acknowledgement, Command, Cycle
 from common.errors import HedgerowError, UsageError
 from common.limits import Limits
-from common.messages import (
-    F64,
-    Acknowledgement,
-    AssignmentUpdate,
-    BudgetUpdate,
-    Command,
-    Cycle,
-    Heartbeat,
-    Proposal,
-    TradingState,
-)
+from common.messages import F64, AssignmentUpdate, BudgetUpdate, Heartbeat, Proposal, TradingState
 from common.snapshot import MarketSnapshot
 from common.universe import Book, Universe
 from manager.config import ManagerConfig
@@ -82,6 +73,8 @@ class Fold:
     refused_orders: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     wished_cost_cents: int = 0
+    #: Per agent: Σ over cycles of price of risk × exposure taken off by the decided trade.
+    risk_removed_usd: dict[str, float] = field(default_factory=dict)
     modelled_cost_cents: int = 0
 
 
@@ -128,6 +121,7 @@ class ManagerState:
         """Raise ``HedgerowError`` where something does not add up: flow budgets, order quantities, positions."""
         self.fold.flows.check()
         self._check_reservations()
+        self._check_bill()
         for life in (*self.fold.orders.open.values(), *self.fold.orders.ended.values()):
             order = life.order
             if sum(lots for _, lots in order.allocation) != order.signed_lots:
@@ -138,6 +132,12 @@ class ManagerState:
             split = sum(mine.get(at, 0) for mine in self.fold.ledger.by_agent.values())
             if split != self.fold.ledger.traded[at]:
                 raise HedgerowError(f"instrument {at}: agents hold {split}, traded {self.fold.ledger.traded[at]}")
+
+    def _check_bill(self) -> None:
+        ledger = self.fold.ledger
+        paid, owed = sum(ledger.accounts.values()), ledger.cost_cents + ledger.fee_cents
+        if paid != owed:
+            raise HedgerowError(f"the accounts hold {paid} cents, the bill is {owed}")
 
     def _check_reservations(self) -> None:
         want: Counter[tuple[str, int]] = Counter()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from common.control_messages import Cycle
 from common.factors import unit_of
-from common.messages import Cycle
+from common.messages import F64
 from common.units import CENTS_PER_USD, NS_PER_MS, NS_PER_S
 from manager.flows import COST, NOTIONAL, ORDERS, day_of
 from manager.menu import fresh_underlyings
@@ -44,6 +45,7 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         "refused_orders": dict(sorted(fold.refused_orders.items())),
         "orders": _orders(state),
         "costs": _costs(state),
+        "accounts": _accounts(state),
         "positions": _positions(state),
         "agents": _agents(state, wall_ns),
         "assignment": _assignment(state),
@@ -154,6 +156,35 @@ def _costs(state: ManagerState) -> dict[str, float]:
         "modelled_usd": state.fold.modelled_cost_cents / CENTS_PER_USD,
         "wished_usd": state.fold.wished_cost_cents / CENTS_PER_USD,
     }
+
+
+def _accounts(state: ManagerState) -> dict[str, Any]:
+    """Who paid for what, to the cent, and what each agent's hedges have brought at the mids of now."""
+    ledger = state.fold.ledger
+    agents = sorted({*ledger.by_agent, *(agent for _, agent in ledger.accounts), *state.fold.risk_removed_usd} - {""})
+    by_factor = [
+        {"factor": factor, "agent": agent, "cost_usd": cents / CENTS_PER_USD}
+        for (factor, agent), cents in sorted(ledger.accounts.items())
+    ]
+    mid_cents = state.market.mid() / state.setup.universe.tick_size * ledger.tick_cents
+    return {
+        "by_factor": by_factor,
+        "by_agent": [
+            {
+                "agent": agent,
+                "cost_usd": sum(c for (_, a), c in ledger.accounts.items() if a == agent) / CENTS_PER_USD,
+                "risk_removed_usd": _number(state.fold.risk_removed_usd.get(agent, 0.0)),
+                "hedge_pnl_usd": _hedge_pnl(ledger.by_agent.get(agent, {}), ledger.cash_cents.get(agent, 0), mid_cents),
+            }
+            for agent in agents
+        ],
+    }
+
+
+def _hedge_pnl(lots: dict[int, int], cash_cents: int, mid_cents: F64) -> float | None:
+    """USD; None where something held has no two-sided quote."""
+    value = sum(n * float(mid_cents[j]) for j, n in lots.items() if n)
+    return _number((cash_cents + value) / CENTS_PER_USD)
 
 
 def _positions(state: ManagerState) -> dict[str, Any]:

@@ -7,18 +7,8 @@ applied through the same ``fold.apply`` that a standby uses.
 
 from __future__ import annotations
 
-from common.messages import (
-    CancelAsked,
-    ExecutionReport,
-    Heartbeat,
-    LeaderStarted,
-    OrderState,
-    OrdStatus,
-    Proposal,
-    ProposalTaken,
-    QuoteBatch,
-    TradingState,
-)
+from common.control_messages import CancelAsked, LeaderStarted, ProposalTaken
+from common.messages import ExecutionReport, Heartbeat, OrderState, OrdStatus, Proposal, QuoteBatch, TradingState
 from common.subjects import feed_source
 from common.units import NS_PER_S
 from manager.control import budget_update, on_command, on_trading_state_set

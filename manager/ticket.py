@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from common.messages import F64, Order, Proposal, Side, TimeInForce
+from common.messages import F64, CostShare, Order, Proposal, Side, TimeInForce
+from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
 from manager.flows import COST, NOTIONAL, ORDERS, day_of, scopes_of
 from manager.menu import Menu
@@ -23,7 +24,7 @@ class Draft:
     """One order to be: column of the menu, instrument, side, lots, whom it serves (unsigned), cents reserved per lot.
 
     ``worth``: USD it removes at the margin above its cost; where a budget does not reach for all, the worthiest go
-    first.
+    first. ``cost_shares``: who pays for it.
     """
 
     column: int
@@ -33,30 +34,48 @@ class Draft:
     agents: tuple[tuple[str, int], ...]
     per_lot_cents: tuple[int, int]
     worth: float
+    cost_shares: tuple[CostShare, ...]
 
 
-def draft_of(
-    state: ManagerState,
-    view: View,
+def priced_draft(state: ManagerState, view: View, menu: Menu, column: int, lots: int, price: F64, forced: F64) -> Draft:
+    """One instrument's order of the joint solve: whom it serves and who pays, by the prices of risk (f,)."""
+    side, s = _side(lots), menu.sensitivity[:, column]
+    owner, names = _owners(state, view), [state.fold.table.names[i] for i in view.rows]
+    width = view.upper - view.lower
+    agents = split(abs(lots), shares_by_price(owner, price, s, side.sign), most_moved(owner, s, width))
+    pays = attribution.by_price(names, owner, price, forced, s, side.sign, width)
+    worth = abs(lots) * (float(-price @ s) * side.sign - float(menu.cost[column]))
+    return _draft(menu, column, lots, agents, worth, pays)
+
+
+def wished_draft(
+    state: ManagerState, view: View, menu: Menu, column: int, lots: int, wish: Mapping[str, float]
+) -> Draft:
+    """One instrument's order out of the agents' own wishes, signed lots."""
+    side = _side(lots)
+    same = {agent: x * side.sign for agent, x in wish.items()}
+    most = most_moved(_owners(state, view), menu.sensitivity[:, column], view.upper - view.lower)
+    return _draft(menu, column, lots, split(abs(lots), same, most), 0.0, attribution.by_wish(same))
+
+
+def _draft(
     menu: Menu,
     column: int,
     lots: int,
-    *,
-    price: F64 | None = None,
-    wish: Mapping[str, float] | None = None,
+    agents: tuple[tuple[str, int], ...],
+    worth: float,
+    pays: tuple[CostShare, ...],
 ) -> Draft:
-    """One instrument's order; shares from the prices of risk (joint) or from the wishes (plain, alone)."""
-    side = Side.BUY if lots > 0 else Side.SELL
-    owner = [str(a) for a in state.fold.table.owner[view.rows]]
-    s, worth = menu.sensitivity[:, column], 0.0
-    if price is not None:
-        shares = shares_by_price(owner, price, s, side.sign)
-        worth = abs(lots) * (float(-price @ s) * side.sign - float(menu.cost[column]))
-    else:
-        shares = {agent: x * side.sign for agent, x in (wish or {}).items()}
-    agents = split(abs(lots), shares, most_moved(owner, s, view.upper - view.lower))
     per_lot = (int(menu.cost_cents[column]), int(menu.notional_cents[column]))
-    return Draft(int(column), int(menu.index[column]), side, abs(lots), agents, per_lot, worth)
+    return Draft(int(column), int(menu.index[column]), _side(lots), abs(lots), agents, per_lot, worth, pays)
+
+
+def _side(lots: int) -> Side:
+    return Side.BUY if lots > 0 else Side.SELL
+
+
+def _owners(state: ManagerState, view: View) -> list[str]:
+    return [str(a) for a in state.fold.table.owner[view.rows]]
 
 
 def build_orders(
@@ -90,6 +109,7 @@ def build_orders(
                 allocation=tuple((agent, d.side.sign * n) for agent, n in d.agents),
                 arrival_bid_ticks=bid,
                 arrival_ask_ticks=ask,
+                cost_shares=d.cost_shares,
             )
         )
     return tuple(orders), tuple(kept)

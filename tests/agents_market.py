@@ -13,14 +13,7 @@ from scipy.stats import norm
 from agents.config import AgentsConfig
 from agents.sharding import all_keys, assign
 from agents.step import AgentSetup, AgentState, Decide, start, step
-from common.messages import (
-    AssignmentUpdate,
-    BudgetUpdate,
-    Header,
-    PositionUpdate,
-    Proposal,
-    QuoteBatch,
-)
+from common.messages import AssignmentUpdate, BudgetUpdate, Header, PositionUpdate, Proposal, QuoteBatch
 from common.units import NO_PRICE, NS_PER_DAY, NS_PER_S, NS_PER_YEAR
 from common.universe import FUTURE, OPTION, Book, Underlying, Universe
 

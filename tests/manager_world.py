@@ -13,19 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from common import factors
+from common.control_messages import Command, JournalEntry
 from common.limits import FactorLimit, FlowBudget, Limits, OrderCaps
-from common.messages import (
-    Command,
-    ExecutionReport,
-    Header,
-    JournalEntry,
-    Order,
-    OrderState,
-    OrdStatus,
-    Proposal,
-    QuoteBatch,
-    Refusal,
-)
+from common.messages import ExecutionReport, Header, Order, OrderState, OrdStatus, Proposal, QuoteBatch, Refusal
 from common.units import NS_PER_DAY, NS_PER_S
 from common.universe import EUROPEAN, FUTURE, OPTION, Book, Underlying, Universe
 from manager import events as ev

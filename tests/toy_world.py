@@ -18,16 +18,8 @@ from typing import ParamSpec
 import numpy as np
 
 from common import subjects
-from common.messages import (
-    Acknowledgement,
-    AssignmentUpdate,
-    BudgetUpdate,
-    Header,
-    Heartbeat,
-    PositionUpdate,
-    Proposal,
-    QuoteBatch,
-)
+from common.control_messages import Acknowledgement
+from common.messages import AssignmentUpdate, BudgetUpdate, Header, Heartbeat, PositionUpdate, Proposal, QuoteBatch
 from common.ports import Bus, Subscription
 from common.snapshot import MarketSnapshot
 from common.units import NS_PER_DAY, NS_PER_MS, NS_PER_YEAR

@@ -11,21 +11,19 @@ from typing import Any
 
 from hedgerow.control.v1 import control_pb2 as pb
 
-from common.errors import Refused
-from common.messages import (
+from common.control_messages import (
     Acknowledgement,
-    AssignmentUpdate,
-    BudgetUpdate,
     CancelAsked,
     Command,
     CommandTaken,
     Cycle,
-    ExecutionReport,
     JournalEntry,
     JournalEvent,
     LeaderStarted,
     ProposalTaken,
 )
+from common.errors import Refused
+from common.messages import AssignmentUpdate, BudgetUpdate, ExecutionReport
 from common.wire.columns import (
     F64_LE,
     I64_LE,

@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 from hedgerow.execution.v1 import execution_pb2 as pb
 
 from common.errors import Refused
-from common.messages import ExecutionReport, Order, OrderAck, OrderState, OrdStatus, Refusal, Side, TimeInForce
+from common.messages import (
+    CostShare,
+    ExecutionReport,
+    Order,
+    OrderAck,
+    OrderState,
+    OrdStatus,
+    Refusal,
+    Side,
+    TimeInForce,
+)
 
 E = TypeVar("E", bound=IntEnum)
 
@@ -52,6 +62,7 @@ def order_to_pb(order: Order) -> pb.Order:
         allocation=[pb.Allocation(agent=agent, lots=lots) for agent, lots in order.allocation],
         arrival_bid_ticks=order.arrival_bid_ticks,
         arrival_ask_ticks=order.arrival_ask_ticks,
+        cost_shares=[pb.CostShare(factor=s.factor, agent=s.agent, parts=s.parts) for s in order.cost_shares],
     )
 
 
@@ -76,6 +87,7 @@ def order_from_pb(m: pb.Order) -> Order:
         allocation=tuple((a.agent, a.lots) for a in m.allocation),
         arrival_bid_ticks=m.arrival_bid_ticks,
         arrival_ask_ticks=m.arrival_ask_ticks,
+        cost_shares=tuple(CostShare(s.factor, s.agent, s.parts) for s in m.cost_shares),
     )
 
 

@@ -24,7 +24,7 @@ import uvloop
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
-from common.messages import Acknowledgement, Command
+from common.control_messages import Acknowledgement, Command
 from common.wire import codec
 from deploy.nats_server import NatsServer
 from tests.toy_world import SYMBOLS, ToyFeed, ToyManager, until

@@ -14,9 +14,9 @@ from agents.config import AgentsConfig
 from agents.step import Decide
 from agents.step import start as start_agent
 from agents.step import step as step_agent
+from common.control_messages import Command, Cycle, JournalEntry, ProposalTaken
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket, Recorder
-from common.messages import Command, Cycle, JournalEntry, ProposalTaken
 from execution.config import ExecutionConfig
 from execution.limits import load_execution_limits
 from lab.closed_loop import ClosedLoop, configs_of, instants

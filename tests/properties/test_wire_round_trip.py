@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from common import control_messages as c
 from common import messages as m
 from common.universe import Book, Underlying, Universe
 from common.wire import codec
@@ -151,8 +152,8 @@ HEARTBEAT = st.builds(
     keys=st.lists(TEXT, max_size=4).map(tuple),
     assignment_version=U64,
 )
-COMMAND = st.builds(m.Command, NAME, NAME, TEXT, TEXT, TEXT)
-ACKNOWLEDGEMENT = st.builds(m.Acknowledgement, TEXT, st.booleans(), TEXT)
+COMMAND = st.builds(c.Command, NAME, NAME, TEXT, TEXT, TEXT)
+ACKNOWLEDGEMENT = st.builds(c.Acknowledgement, TEXT, st.booleans(), TEXT)
 ORDER = st.builds(
     m.Order,
     client_order_id=NAME,
@@ -171,6 +172,7 @@ ORDER = st.builds(
     receive_time_ns=I64,
     event_time_ns=I64,
     allocation=st.lists(st.tuples(TEXT, I64), max_size=3).map(tuple),
+    cost_shares=st.lists(st.builds(m.CostShare, TEXT, TEXT, U32), max_size=3).map(tuple),
     arrival_bid_ticks=I64,
     arrival_ask_ticks=I64,
 )
@@ -203,7 +205,7 @@ ACK = st.builds(m.OrderAck, NAME, STATUS, st.sampled_from(m.Refusal), TEXT, st.b
 def cycles(draw):
     f, n = draw(COUNT), draw(COUNT)
     factors = {k: draw(column("<f8", f)) for k in ("exposure_before", "exposure_after", "lower", "upper")}
-    return m.Cycle(
+    return c.Cycle(
         cycle_id=draw(TEXT),
         market_seen=tuple(draw(st.lists(st.tuples(TEXT, U64), max_size=3))),
         proposal_id=draw(names(2)),
@@ -225,14 +227,14 @@ def cycles(draw):
 
 
 EVENTS = {
-    "leader": st.builds(m.LeaderStarted, TEXT, U64, st.lists(ORDER_STATE, max_size=2).map(tuple)),
-    "proposal": st.builds(m.ProposalTaken, proposals(), TEXT),
+    "leader": st.builds(c.LeaderStarted, TEXT, U64, st.lists(ORDER_STATE, max_size=2).map(tuple)),
+    "proposal": st.builds(c.ProposalTaken, proposals(), TEXT),
     "cycle": cycles(),
     "report": REPORT,
-    "command": st.builds(m.CommandTaken, COMMAND, ACKNOWLEDGEMENT),
+    "command": st.builds(c.CommandTaken, COMMAND, ACKNOWLEDGEMENT),
     "budgets": budget_updates(),
     "assignment": ASSIGNMENT,
-    "cancel": st.builds(m.CancelAsked, st.lists(TEXT, max_size=3).map(tuple), TEXT),
+    "cancel": st.builds(c.CancelAsked, st.lists(TEXT, max_size=3).map(tuple), TEXT),
 }
 BYTES = {
     "quote_batch": quote_batches(),
@@ -265,7 +267,7 @@ def test_every_message_comes_back(name):
 
 @pytest.mark.parametrize("kind", EVENTS)
 def test_every_journal_event_comes_back(kind):
-    entry = st.builds(m.JournalEntry, U64, U64, I64, I64, EVENTS[kind], HEADER)
+    entry = st.builds(c.JournalEntry, U64, U64, I64, I64, EVENTS[kind], HEADER)
 
     @settings(max_examples=40)
     @given(entry)
@@ -276,9 +278,9 @@ def test_every_journal_event_comes_back(kind):
 
 
 def test_the_events_here_are_all_there_are():
-    covered = {m.LeaderStarted, m.ProposalTaken, m.Cycle, m.ExecutionReport, m.CommandTaken, m.BudgetUpdate}
-    assert covered | {m.AssignmentUpdate, m.CancelAsked} == set(m.JournalEvent.__args__)
-    assert len(EVENTS) == len(m.JournalEvent.__args__)
+    covered = {c.LeaderStarted, c.ProposalTaken, c.Cycle, m.ExecutionReport, c.CommandTaken, m.BudgetUpdate}
+    assert covered | {m.AssignmentUpdate, c.CancelAsked} == set(c.JournalEvent.__args__)
+    assert len(EVENTS) == len(c.JournalEvent.__args__)
 
 
 @pytest.mark.parametrize(

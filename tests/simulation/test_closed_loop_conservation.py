@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agents.config import AgentsConfig
+from common.control_messages import Cycle, ProposalTaken
 from common.limits import Limits, load_limits
-from common.messages import Cycle, ProposalTaken
 from execution.config import ExecutionConfig
 from execution.limits import load_execution_limits
 from lab.audit import Run, audit

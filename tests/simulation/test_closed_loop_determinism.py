@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.config import AgentsConfig
+from common.control_messages import JournalEntry
 from common.limits import load_limits
-from common.messages import JournalEntry, QuoteBatch
+from common.messages import QuoteBatch
 from common.wire.codec import encode_journal_entry
 from execution.config import ExecutionConfig
 from execution.limits import load_execution_limits

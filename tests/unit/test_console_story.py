@@ -54,7 +54,7 @@ def test_every_filled_order_has_its_whole_chain() -> None:
         assert (
             "6. The position" in text and "FILLED" in text and "trigger:" in text and "Computed from positions" in text
         )
-        assert "feed." in text
+        assert "feed." in text and "Paid by: " in text and "nobody named" not in text
 
 
 def test_the_position_is_the_book_and_the_fills_up_to_then() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from common import subjects
 from common.bus.memory_bus import MemoryBus
+from common.control_messages import Acknowledgement
 from common.errors import Refused, Unavailable, UsageError
-from common.messages import Acknowledgement
 from common.wire import codec
 from deploy import control
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.messages import ExecutionReport, Header, JournalEntry, OrdStatus, QuoteBatch, Refusal, Side
+from common.control_messages import JournalEntry
+from common.messages import ExecutionReport, Header, OrdStatus, QuoteBatch, Refusal, Side
 from common.wire import codec
 from deploy.watch import PnlMeter
 from tests.toy_world import NOW_NS, book, universe

@@ -14,8 +14,9 @@ from agents.fleet_plan import Rules
 from common import subjects
 from common.bus.memory_bus import MemoryBus
 from common.clock import WallClock
+from common.control_messages import Acknowledgement, Command
 from common.errors import Unavailable
-from common.messages import Acknowledgement, Command, Header, Heartbeat
+from common.messages import Header, Heartbeat
 from common.units import NS_PER_MS
 from common.wire import codec
 from tests.toy_world import NOW_NS, SYMBOLS, ToyFeed, ToyManager, on_loop, until

@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.limits import FactorLimit, FlowBudget, FlowShare, Limits, OrderCaps
-from common.messages import (
+from common.control_messages import (
     Acknowledgement,
     CancelAsked,
     Command,
     CommandTaken,
     Cycle,
-    ExecutionReport,
-    Header,
     JournalEntry,
     LeaderStarted,
-    Order,
-    OrderState,
-    OrdStatus,
-    Refusal,
-    Side,
-    TimeInForce,
 )
+from common.limits import FactorLimit, FlowBudget, FlowShare, Limits, OrderCaps
+from common.messages import CostShare, ExecutionReport, Header, Order, OrderState, OrdStatus, Refusal, Side, TimeInForce
 from common.universe import Book
 from lab.audit import RULES, Run, audit
 from lab.synthetic import SyntheticMarket
@@ -50,6 +43,7 @@ def order(name: str, lots: int, epoch: int = 1, **changes: Any) -> Order:
     made = Order(
         name, epoch, UNIVERSE.instrument_id[0], 0, side, abs(lots), 402 if lots > 0 else 400, TimeInForce.IOC, "desk",
         f"{epoch}-{name}", "hash", "gamma-0:1", 1, 0, 0, (("gamma-0", lots - 1), ("vega-0", 1)), 400, 402,
+        (CostShare("delta:AAA", "gamma-0", 600_000), CostShare("vega:AAA", "vega-0", 400_000)),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -157,6 +151,11 @@ PLANTED: list[tuple[str, Callable[[], Run], str]] = [
         "allocation",
         lambda: run_of(*swap(1, cycle(order("A", 5, allocation=(("gamma-0", 4),))))),
         "allocations sum to 4, not 5",
+    ),
+    (
+        "bill not paid in full",
+        lambda: run_of(*swap(1, cycle(order("A", 5, cost_shares=(CostShare("delta:AAA", "gamma-0", 999_999),))))),
+        "cost shares sum to 999999 parts",
     ),
     (
         "cycle and orders differ",

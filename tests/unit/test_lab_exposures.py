@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common.messages import Header, JournalEntry, Proposal, ProposalTaken
+from common.control_messages import JournalEntry, ProposalTaken
+from common.messages import Header, Proposal
 from common.units import NS_PER_S
 from lab.exposures import daily_variance, paths_of, residual_risk, shares
 from lab.synthetic import SyntheticMarket

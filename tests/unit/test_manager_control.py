@@ -7,7 +7,8 @@ import json
 import pytest
 
 from common import factors
-from common.messages import AssignmentUpdate, BudgetUpdate, Command, OrdStatus, Refusal, TradingState
+from common.control_messages import Command
+from common.messages import AssignmentUpdate, BudgetUpdate, OrdStatus, Refusal, TradingState
 from manager import events as ev
 from tests.manager_world import OWNER, Desk, assign, delta_desk
 
