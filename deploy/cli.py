@@ -165,9 +165,27 @@ def resume(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson 
 
 
 @app.command()
-def kill(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
+def kill(
+    why: Why,
+    run_dir: RunDir = None,
+    nats: Nats = None,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Ask execution itself: works with NATS and manager dead.")
+    ] = False,
+    execution: Annotated[
+        str | None, typer.Option(help="Address of execution for --direct; default: the run's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """No new order leaves and working orders are cancelled; stays so until resumed."""
-    _act("kill", why, {}, run_dir, nats, as_json)
+    if not direct:
+        _act("kill", why, {}, run_dir, nats, as_json)
+        return
+    from deploy import control
+
+    order = control.command("kill", why, {})
+    text = control.kill_direct(execution or control.execution_address(run_dir), order)
+    _emit({"action": "kill", "command_id": order.command_id, "accepted": True, "text": text}, as_json, text)
 
 
 @app.command()

@@ -21,6 +21,8 @@ from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Command
 from common.errors import Refused, Unavailable, UsageError
+from common.execution_client import ExecutionClient
+from common.messages import TradingState
 from common.ports import Bus
 from common.wire import codec
 from deploy import run_folder
@@ -61,6 +63,33 @@ def nats_url(run_dir: Path | None, nats: str | None) -> str:
     if nats is None and run_dir is None:
         nats = os.environ.get("HEDGEROW_NATS_URL")
     return nats or str(run_info(run_dir)["nats_url"])
+
+
+def execution_address(run_dir: Path | None) -> str:
+    """Address of execution: of the run folder named, else the environment, else the newest run.
+
+    Raises ``Unavailable`` where there is none.
+    """
+    address = os.environ.get("HEDGEROW_EXECUTION_ADDRESS") if run_dir is None else None
+    address = address or run_info(run_dir).get("execution_address")
+    if not isinstance(address, str) or not address:
+        raise Unavailable("the run folder names no execution; give --execution HOST:PORT")
+    return address
+
+
+def kill_direct(address: str, order: Command) -> str:
+    """Kill at execution itself, over gRPC, without NATS or a manager; returns what holds now.
+
+    The manager, if it lives, learns it from execution's status and from the next refused order.
+    """
+
+    async def talk() -> str:
+        async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S) as client:
+            await client.connect(ASK_TIMEOUT_S)
+            sent = await client.set_trading_state(TradingState.KILLED, order.who, order.why)
+            return f"killed at execution {address}; {sent} cancels sent"
+
+    return asyncio.run(talk())
 
 
 def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
