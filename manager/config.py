@@ -56,6 +56,8 @@ class ManagerConfig(BaseModel):
     breach_multiple: float = Field(default=100.0, gt=1.0)
     #: Taking the whole displayed size is charged this share of the half spread on top, rising linearly.
     impact_share: float = Field(default=0.1, ge=0.0)
+    #: The same by the square root: taking the whole displayed size is charged this share of the half spread a lot.
+    root_impact_share: float = Field(default=0.0, ge=0.0)
     #: Part of the displayed size an order may take.
     quote_share: float = Field(default=1.0, gt=0.0, le=1.0)
     #: An order must improve the objective by at least this.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from common.messages import F64, I64
+from manager.impact import impact_cost
 from manager.netting import Problem, objective, outside
 
 _SLACK = 1e-9
@@ -61,7 +62,8 @@ def _values(p: Problem, lots: F64, moves: F64) -> F64:
     base = np.concatenate([lots, lots])
     size, old = np.abs(base + change), np.abs(base)
     cost, impact = np.concatenate([p.cost, p.cost]), np.concatenate([p.impact, p.impact])
-    trading = p.cost @ np.abs(lots) + 0.5 * (p.impact @ (lots * lots))
-    trading = trading + cost * (size - old) + 0.5 * impact * (size * size - old * old)
+    root = np.concatenate([np.broadcast_to(p.root, (m,))] * 2)
+    trading = p.cost @ np.abs(lots) + impact_cost(np.abs(lots), p.impact, p.root).sum()
+    trading = trading + cost * (size - old) + impact_cost(size, impact, root) - impact_cost(old, impact, root)
     risk = p.kink @ np.abs(r) + 0.5 * np.einsum("ij,ij->j", r, p.risk @ r)
     return np.asarray(trading + risk)

@@ -37,6 +37,7 @@ class Menu:
     sensitivity: F64
     cost: F64
     impact: F64
+    root: F64
     cost_cents: I64
     notional_cents: I64
     buy_cap: F64
@@ -49,6 +50,7 @@ class Menu:
             self.sensitivity[:, at],
             self.cost[at],
             self.impact[at],
+            self.root[at],
             self.cost_cents[at],
             self.notional_cents[at],
             self.buy_cap[at],
@@ -113,6 +115,7 @@ def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, in
         state.fold.table.sensitivity[np.ix_(live, at)],
         cost,
         impact,
+        config.root_impact_share * half_spread_cents / CENTS_PER_USD / np.sqrt(sizes),
         np.ceil(half_spread_cents).astype(np.int64) + fee_cents,
         notional_cents,
         # An order against one of our own that still works could trade with it.

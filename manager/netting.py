@@ -9,28 +9,22 @@ stays inside), a budget row what each order spends. So z = 0 is always feasible,
 Solved by DAQP (Arnström, Bemporad, Axehill 2022) in scaled units: factor i in lots (divided by s_i = max |S_ij|),
 money in mean costs. To keep the Hessian positive definite without changing the optimum, where z+z- = r+r- = 0, the
 impact is put on z+² + z-², and t Σ D_i r+_i r-_i is added with D = diag W and t the least eigenvalue of W's
-correlation. Numbers of one book; several books add blocks of columns to S and one set of rows that sums them.
-*Tested by* tests/properties/test_netting_solvers.py, tests/unit/test_manager_edge.py.
+correlation. One book; several books: ``books_qp.py``.
+*Tested by* tests/properties/test_netting_solvers.py, tests/properties/test_netting_impact.py, tests/unit/test_manager_edge.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-import daqp
 import numpy as np
 from numpy.typing import NDArray
 
 from common.messages import F64
+from manager import impact
+from manager.qp import FREE, RIDGE, Bools, solve_columns
 
-Bools = NDArray[np.bool_]
-_FREE = 1e30
-_RIDGE = 1e-9
-_FEASIBLE = 1e-7
-_PROXIMAL = 0.01
-_INFEASIBLE = -1
-#: Reduced costs above -this (in mean costs) count as 0; a column starts in from this share of its cost.
-_NEGATIVE = 1e-9
+#: A column starts in from this share of its cost.
 _NEARLY = 0.8
 
 
@@ -40,7 +34,8 @@ class Problem:
 
     exposure, lower, upper, kink (f,); risk (f, f) positive definite; sensitivity (f, m), no row all zero; cost, impact,
     buy_cap, sell_cap (m,), cost and impact positive; rows (k, 2m) >= 0 on (z+, z-), room (k,) >= 0. ``spread``: a lower
-    bound of the least eigenvalue of risk's correlation matrix.
+    bound of the least eigenvalue of risk's correlation matrix. ``root`` (m,) or (1,) >= 0: square-root impact, USD a
+    lot^1.5, so that trading z lots costs cost |z| + ½ impact z² + root |z|^1.5.
     """
 
     exposure: F64
@@ -56,6 +51,7 @@ class Problem:
     rows: F64
     room: F64
     spread: float
+    root: F64 = field(default_factory=lambda: np.zeros(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ def objective(p: Problem, lots: F64) -> float:
     """Cost of the trade and of the risk it leaves outside, USD."""
     r = outside(p.exposure + p.sensitivity @ lots, p.lower, p.upper)
     size = np.abs(lots)
-    trading = p.cost @ size + 0.5 * (p.impact @ (size * size))
+    trading = p.cost @ size + impact.impact_cost(size, p.impact, p.root).sum()
     return float(trading + p.kink @ np.abs(r) + 0.5 * (r @ p.risk @ r))
 
 
@@ -91,71 +87,102 @@ def standing_price(p: Problem) -> F64:
     return np.asarray(np.sign(r) * p.kink + p.risk @ r)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scaled:
-    """The QP DAQP sees: N = 2(m + f) columns z+, z-, r+, r-; rows in lots, money in mean costs. ``free``: may be moved."""
-
-    hessian: F64
-    gradient: F64
-    rows: F64
-    upper: F64
-    lower: F64
-    free: Bools
-
-
 def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None) -> Solution:
     """Solve to optimality or say why not. ``warm``: (lots, price) of a neighbouring problem; it moves no optimum.
 
-    Column generation: most instruments stay at 0 and most factors inside, so the solver starts with the columns that pay
-    at the standing price and gets those whose reduced cost turns out negative, until none is left out: then the optimum of
-    the part is the optimum of the whole. Deterministic: limits are counts of iterations, never time.
+    Square-root impact is solved as its piecewise-linear majorant (``impact.py``); the lots are what its pieces add up to.
     """
+    if p.root.any():
+        pieces = impact.pieces_of(p)
+        cut = solve(pieces.problem, iteration_limit)
+        return replace(cut, lots=pieces.sum(cut.lots))
     f, m = p.sensitivity.shape
-    unit = np.maximum(np.abs(p.sensitivity).max(axis=1, initial=0.0), 1e-9)
-    money = float(p.cost.mean())
-    scaled = _scaled(p, unit, money)
-    use = scaled.free & _first_columns(p, warm)
-    start = _dual_start(p, unit, money, scaled, warm)
-    iterations = 0
-    while True:
-        x, lam, flag, steps = _solve_part(scaled, use, start, iteration_limit - iterations)
-        iterations += steps
-        if flag == _INFEASIBLE and (use != scaled.free).any():
-            # Never true, only hard to see for the solver in this part; the whole has more room.
-            use, start = scaled.free, np.zeros_like(start)
-            continue
-        if flag < 1:
-            nothing = outside(p.exposure, p.lower, p.upper)
-            return Solution(np.zeros(m), np.zeros(f), nothing, iterations, f"daqp exit flag {flag}")
-        reduced = scaled.gradient + scaled.hessian @ x + scaled.rows.T @ lam[len(x) :]
-        missing = scaled.free & ~use & (reduced < -_NEGATIVE)
-        if not missing.any():
-            break
-        use, start = use | missing, lam
-    lots = np.clip(x[:m], 0.0, p.buy_cap) - np.clip(x[m : 2 * m], 0.0, p.sell_cap)
-    residual = (x[2 * m : 2 * m + f] - x[2 * m + f :]) * unit
-    return Solution(lots, lam[len(x) : len(x) + f] * money / unit, residual, iterations)
+    q = _Interval.of(p)
+    found = solve_columns(q, _first_columns(p, warm), _dual_start(p, q, warm), iteration_limit)
+    if found.failure:
+        nothing = outside(p.exposure, p.lower, p.upper)
+        return Solution(np.zeros(m), np.zeros(f), nothing, found.iterations, found.failure)
+    x, r = found.x[: 2 * m], found.x[2 * m :]
+    lots = np.clip(x[:m], 0.0, p.buy_cap) - np.clip(x[m:], 0.0, p.sell_cap)
+    return Solution(lots, found.multipliers[:f] * q.money / q.unit, (r[:f] - r[f:]) * q.unit, found.iterations)
 
 
-def _solve_part(scaled: _Scaled, use: Bools, start: F64, limit: int) -> tuple[F64, F64, int, int]:
-    """(x, multipliers, exit flag, iterations) with the columns not in ``use`` at 0, all in full length.
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """The QP DAQP sees: columns z+, z-, r+, r-; rows in lots, money in mean costs. Matrices are made of the used part only.
 
-    The problem is always feasible, so a flag that says otherwise (impact almost 0 beside the cost) is answered by
-    proximal iterations.
+    s (f, m) per lot; extra (t, 2m) the rows that can bind; linear and curved costs of the trades (2m,); W (f, f) and what
+    stands between r+ and r-; kink (f,).
     """
-    on = np.concatenate([use, np.ones(len(scaled.rows), np.bool_)])
-    hessian = scaled.hessian[np.ix_(use, use)]
-    data = (hessian, scaled.gradient[use], scaled.rows[:, use], scaled.upper[on], scaled.lower[on])
-    found, _, flag, info = daqp.solve(*data, dual_start=start[on], iter_limit=max(limit, 1), primal_tol=_FEASIBLE)
-    steps = int(info["iterations"])
-    if flag == _INFEASIBLE:
-        left = max(limit - steps, 1)
-        found, _, flag, info = daqp.solve(*data, iter_limit=left, primal_tol=_FEASIBLE, eps_prox=_PROXIMAL)
-        steps += int(info["iterations"])
-    x, lam = np.zeros(len(use)), np.zeros(len(on))
-    if flag >= 1:
-        x[use], lam[on] = found, info["lam"]
-    return x, lam, int(flag) if np.isfinite(x).all() else _INFEASIBLE, steps
+
+    unit: F64
+    money: float
+    s: F64
+    extra: F64
+    linear: F64
+    curved: F64
+    risk: F64
+    apart: F64
+    kink: F64
+    cap: F64
+    lower: F64
+    upper: F64
+    free: Bools
+
+    @staticmethod
+    def of(p: Problem) -> _Interval:
+        """Scale a problem."""
+        f = len(p.exposure)
+        unit = np.maximum(np.abs(p.sensitivity).max(axis=1, initial=0.0), 1e-9)
+        money = float(p.cost.mean())
+        risk = p.risk * (unit[:, None] * unit[None, :] / money)
+        caps = np.concatenate([p.buy_cap, p.sell_cap])
+        tight = np.flatnonzero(p.rows @ caps > p.room)
+        extra = p.rows[tight]
+        size = np.maximum(extra.max(axis=1, initial=0.0), 1e-12)
+        return _Interval(
+            unit=unit,
+            money=money,
+            s=p.sensitivity / unit[:, None],
+            extra=extra / size[:, None],
+            linear=np.concatenate([p.cost, p.cost]) / money,
+            curved=np.concatenate([p.impact, p.impact]) / money + RIDGE,
+            risk=risk,
+            apart=p.spread * np.diag(np.diag(risk)) - risk,
+            kink=p.kink * unit / money,
+            cap=np.concatenate([caps, np.full(2 * f, FREE)]),
+            lower=np.maximum(np.concatenate([(p.lower - p.exposure) / unit, np.full(len(tight), -FREE)]), -FREE),
+            upper=np.minimum(np.concatenate([(p.upper - p.exposure) / unit, p.room[tight] / size]), FREE),
+            free=np.concatenate([caps > 0.0, np.ones(2 * f, np.bool_)]),
+        )
+
+    def part(self, used: NDArray[np.intp]) -> tuple[F64, F64, F64]:
+        """See ``qp.Programme``."""
+        f, m = self.s.shape
+        trades, rests = used[used < 2 * m], used[used >= 2 * m] - 2 * m
+        t, n = len(trades), len(used)
+        rows = np.zeros((len(self.upper), n))
+        rows[:f, :t] = self.s[:, trades % m] * np.where(trades < m, 1.0, -1.0)
+        rows[f:, :t] = self.extra[:, trades]
+        row, below = rests % f, rests >= f
+        rows[row, np.arange(t, n)] = np.where(below, 1.0, -1.0)
+        hessian = np.zeros((n, n))
+        grid = np.ix_(row, row)
+        hessian[t:, t:] = np.where(below[:, None] == below[None, :], self.risk[grid], self.apart[grid])
+        at = np.arange(n)
+        hessian[at, at] += np.concatenate([self.curved[trades], np.full(n - t, RIDGE)])
+        return hessian, np.concatenate([self.linear[trades], self.kink[row]]), rows
+
+    def reduced(self, x: F64, multipliers: F64) -> F64:
+        """See ``qp.Programme``."""
+        f, m = self.s.shape
+        mu, r = multipliers[:f], x[2 * m :]
+        pull = self.s.T @ mu
+        trades = self.linear + self.curved * x[: 2 * m] + np.concatenate([pull, -pull]) + self.extra.T @ multipliers[f:]
+        up, down = r[:f], r[f:]
+        above = self.kink + self.risk @ up + self.apart @ down - mu
+        under = self.kink + self.apart @ up + self.risk @ down + mu
+        return np.concatenate([trades, above, under])
 
 
 def _first_columns(p: Problem, warm: tuple[F64, F64] | None) -> Bools:
@@ -167,63 +194,20 @@ def _first_columns(p: Problem, warm: tuple[F64, F64] | None) -> Bools:
     return np.concatenate([buy, sell, r > 0.0, r < 0.0])
 
 
-def _scaled(p: Problem, unit: F64, money: float) -> _Scaled:
-    risk = p.risk * np.outer(unit, unit) / money
-    kink = p.kink * unit / money
-    tight = p.rows @ np.concatenate([p.buy_cap, p.sell_cap]) > p.room
-    rows, upper, lower = _constraints(p, unit, tight)
-    gradient = np.concatenate([p.cost / money, p.cost / money, kink, kink])
-    free = np.concatenate([p.buy_cap > 0.0, p.sell_cap > 0.0, np.ones(2 * len(kink), np.bool_)])
-    return _Scaled(_hessian(p, risk, money), gradient, rows, upper, lower, free)
-
-
-def _hessian(p: Problem, risk: F64, money: float) -> F64:
-    f, m = p.sensitivity.shape
-    h = np.zeros((2 * (m + f), 2 * (m + f)))
-    at = np.arange(2 * m)
-    h[at, at] = np.concatenate([p.impact, p.impact]) / money
-    apart = p.spread * np.diag(np.diag(risk)) - risk
-    a, b = slice(2 * m, 2 * m + f), slice(2 * m + f, 2 * m + 2 * f)
-    h[a, a] = risk
-    h[b, b] = risk
-    h[a, b] = apart
-    h[b, a] = apart
-    at = np.arange(2 * (m + f))
-    h[at, at] += _RIDGE
-    return h
-
-
-def _constraints(p: Problem, unit: F64, tight: Bools) -> tuple[F64, F64, F64]:
-    f, m = p.sensitivity.shape
-    s = p.sensitivity / unit[:, None]
-    eye, extra = np.eye(f), p.rows[tight]
-    size = np.maximum(np.abs(extra).max(axis=1, initial=0.0), 1e-12)
-    rows = np.vstack([np.hstack([s, -s, -eye, eye]), np.hstack([extra / size[:, None], np.zeros((len(extra), 2 * f))])])
-    free = np.full(2 * f, _FREE)
-    upper = np.concatenate([p.buy_cap, p.sell_cap, free, (p.upper - p.exposure) / unit, p.room[tight] / size])
-    lower = np.concatenate(
-        [np.zeros(2 * (m + f)), (p.lower - p.exposure) / unit, np.full(len(extra), -_FREE)],
-    )
-    return rows, np.clip(upper, -_FREE, _FREE), np.clip(lower, -_FREE, _FREE)
-
-
-def _dual_start(p: Problem, unit: F64, money: float, scaled: _Scaled, warm: tuple[F64, F64] | None) -> F64:
+def _dual_start(p: Problem, q: _Interval, warm: tuple[F64, F64] | None) -> tuple[F64, F64]:
     """Multipliers at the neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
     f, m = p.sensitivity.shape
     lots, price = (np.zeros(m), standing_price(p)) if warm is None else warm
-    mu = price * unit / money
-    r = outside(p.exposure + p.sensitivity @ lots, p.lower, p.upper) / unit
-    pull = (p.sensitivity / unit[:, None]).T @ mu
-    slope = (p.cost + p.impact * np.abs(lots)) / money
-    out = np.zeros(len(scaled.upper))
-    for first, sign, cap in ((0, 1.0, p.buy_cap), (m, -1.0, p.sell_cap)):
-        z = np.maximum(sign * lots, 0.0)
-        reduced = -(slope + sign * pull)
-        at_cap = np.where(z >= cap, np.maximum(reduced, 0.0), 0.0)
-        out[first : first + m] = np.where(z <= 0.0, np.minimum(reduced, 0.0), at_cap)
-    steep = scaled.hessian[2 * m : 2 * m + f, 2 * m : 2 * m + f] @ r
-    for first, sign in ((2 * m, 1.0), (2 * m + f, -1.0)):
-        kink = scaled.gradient[first : first + f]
-        out[first : first + f] = np.where(sign * r <= 0.0, np.minimum(sign * (mu - steep) - kink, 0.0), 0.0)
-    out[2 * (m + f) : 2 * (m + f) + f] = mu
-    return out
+    mu = price * q.unit / q.money
+    r = outside(p.exposure + p.sensitivity @ lots, p.lower, p.upper) / q.unit
+    pull, caps = q.s.T @ mu, q.cap[: 2 * m]
+    slope = (p.cost + p.impact * np.abs(lots)) / q.money
+    z = np.maximum(np.concatenate([lots, -lots]), 0.0)
+    reduced = -np.concatenate([slope + pull, slope - pull])
+    of_trades = np.where(z <= 0.0, np.minimum(reduced, 0.0), np.where(z >= caps, np.maximum(reduced, 0.0), 0.0))
+    lean = mu - q.risk @ r
+    above = np.where(r <= 0.0, np.minimum(lean - q.kink, 0.0), 0.0)
+    under = np.where(r >= 0.0, np.minimum(-lean - q.kink, 0.0), 0.0)
+    of_rows = np.zeros(len(q.upper))
+    of_rows[:f] = mu
+    return np.concatenate([of_trades, above, under]), of_rows

@@ -53,6 +53,7 @@ class Stated:
             rows=p.rows[:, both],
             room=p.room,
             spread=p.spread,
+            root=p.root[at],
         )
         return Stated(problem, self.factor_of[i], self.forced[i])
 
@@ -84,6 +85,7 @@ def problem_of(state: ManagerState, view: View, menu: Menu, now_ns: int) -> Stat
         rows=rows,
         room=room,
         spread=config.correlation_shrink,
+        root=menu.root,
     )
     return Stated(problem, factor_of, np.arange(len(factor_of)) >= len(moved))
 
