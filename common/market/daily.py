@@ -2,7 +2,7 @@
 
 The files inside the wheel (``arch.data.sp500``, ``.nasdaq``: Yahoo Finance; ``.vix``: FRED, VIXCLS) hold 1999-01-04 to
 2018-12-31 and 2014-01-03 to 2019-01-03. Nothing is filled: a day on which one of them is missing is not a session.
-*Tested by* tests/golden/test_market_demo.py.
+*Tested by* tests/golden/test_market_demo.py, tests/golden/test_risk_var_history.py.
 """
 
 from __future__ import annotations
@@ -48,6 +48,24 @@ def load_window(start: date, end: date) -> DailyWindow:
     returns = _returns_before(spx, nasdaq, start)
     closes = np.concatenate([[float(vix[before[-1]])], vix.loc[inside].to_numpy(np.float64)])
     return DailyWindow(tuple(stamp.date() for stamp in inside), ohlc, closes, returns)
+
+
+@dataclass(frozen=True)
+class DailyCloses:
+    """Every day on which all three series stand: days (d,) as datetime64[D], S&P 500, Nasdaq Composite, VIX closes (d, 3)."""
+
+    days: np.ndarray[tuple[int], np.dtype[np.datetime64]]
+    closes: F64
+
+
+def load_closes() -> DailyCloses:
+    """Closes of the whole files, aligned by date. Raises ``Unavailable`` without ``arch``."""
+    spx, nasdaq, vix = _frames()
+    days = spx.index.intersection(nasdaq.index).intersection(vix.index)
+    columns = (spx.loc[days, "Close"], nasdaq.loc[days, "Close"], vix.loc[days])
+    return DailyCloses(
+        days.to_numpy().astype("datetime64[D]"), np.stack([c.to_numpy(np.float64) for c in columns], axis=1)
+    )
 
 
 def _returns_before(spx: Any, nasdaq: Any, start: date) -> F64:
