@@ -114,21 +114,22 @@ def limits_table(limits: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def grid_table(grid: Mapping[str, Any]) -> Table:
+def grid_table(grid: Mapping[str, Any]) -> RenderableType:
     """P&L in thousands of USD: spot moves down, volatility moves across."""
-    table = _table(f"P&L, thousand USD: spot down, volatility ({grid['vol_rule']}) across; {grid['smile']}")
+    title = f"P&L, thousand USD: spot down, volatility ({grid['vol_rule']}) across; {grid['smile']}"
+    heading, table = Text(title, style="bold"), _table()
     table.add_column("spot", justify="right", no_wrap=True)
     for move in grid["vol_moves"]:
         table.add_column(vol_label(move, grid["vol_rule"]), justify="right", no_wrap=True)
     for move, row in zip(grid["spot_moves"], grid["pnl_usd"], strict=True):
         table.add_row(f"{100 * move:+.1f} %", *(number(x / 1e3) for x in row))
     worst = grid["worst"]
-    table.caption = (
+    note = (
         f"worst: {number(worst['pnl_usd'])} USD at spot {100 * worst['spot_move']:+.1f} %, "
         f"volatility {vol_label(worst['vol_move'], grid['vol_rule'])}; worst loss {number(grid['worst_loss_usd'])} USD, "
         f"each underlying at its own worst {number(grid['worst_loss_separately_usd'])} USD"
     )
-    return table
+    return Group(heading, table, Text(note))
 
 
 def vol_label(move: float, rule: str) -> str:
@@ -136,7 +137,7 @@ def vol_label(move: float, rule: str) -> str:
     return f"{100 * move:+.0f} %" if rule == "relative" else f"{100 * move:+.1f} pt"
 
 
-def var_table(var: Mapping[str, Any]) -> Table:
+def var_table(var: Mapping[str, Any]) -> RenderableType:
     """VaR and ES of each method with the interval of the estimate, then what each underlying adds."""
     table = _table(f"value at risk and expected shortfall, one {var['period']}, {100 * var['level']:g} %, USD")
     table.add_column("method", no_wrap=True)
@@ -150,17 +151,14 @@ def var_table(var: Mapping[str, Any]) -> Table:
             number(m["es_usd"]),
             _interval(m.get("es_interval_usd")),
         )
-        if m.get("why"):
-            table.add_row(f"{_INDENT}{m['why']}")
     table.add_section()
     for symbol, parts in var["components"].items():
         table.add_row(
             f"of it {symbol}", number(parts["delta_normal_var_usd"]), "", number(parts["historical_es_usd"]), ""
         )
-    table.caption = "of it: delta-normal VaR and historical ES by underlying; each adds up. " + " ".join(
-        var["statements"]
-    )
-    return table
+    why = "".join(f"{m['method']}: {m['why']}. " for m in var["methods"] if m.get("why"))
+    note = why + "Of it: delta-normal VaR and historical ES by underlying; each adds up. "
+    return Group(table, Text(note + " ".join(var["statements"])))
 
 
 def _interval(pair: Sequence[float | None] | None) -> str:
@@ -188,7 +186,5 @@ def _moves(moves: Mapping[str, Mapping[str, float]], rule: str) -> str:
     return "; ".join(f"{u} {100 * m['spot']:+.2f} %, vol {vol_label(m['vol'], rule)}" for u, m in moves.items())
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", caption_justify="left", box=None, pad_edge=False
-    )
+def _table(title: str | None = None) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)

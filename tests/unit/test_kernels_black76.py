@@ -7,12 +7,13 @@ import pytest
 import QuantLib as ql  # noqa: N813
 
 from common.kernels import black76 as b76
+from common.kernels import european, layout
 
 
 def greeks(forward, strike, tau, vol, rate, right) -> np.ndarray:
     columns = [np.atleast_1d(np.asarray(c, np.float64)) for c in (forward, strike, tau, vol, rate, right)]
     columns = [np.ascontiguousarray(c) for c in np.broadcast_arrays(*columns)]
-    out = np.full((b76.GREEKS, len(columns[0])), -99.0)
+    out = np.full((8, len(columns[0])), -99.0)
     b76.black76(*columns, out)
     return out
 
@@ -55,10 +56,10 @@ def test_theta_rho_vanna_volga_against_bumped_quantlib():
         vanna = (up.deltaForward() - down.deltaForward()) / (2 * e)
         volga = (up.vega(t) - down.vega(t)) / (2 * e)
         for g, value, unit in (
-            (b76.THETA, theta, f),
-            (b76.RHO, rho, f),
-            (b76.VANNA, vanna, 1.0),
-            (b76.VOLGA, volga, f),
+            (layout.THETA, theta, f),
+            (layout.RHO, rho, f),
+            (layout.VANNA, vanna, 1.0),
+            (layout.VOLGA, volga, f),
         ):
             assert out[g, i] == pytest.approx(value, rel=2e-6, abs=2e-6 * unit), (g, f, k, t, v, r, w)
 
@@ -69,17 +70,17 @@ def test_expired_is_intrinsic(forward, strike, right):
     for tau in (0.0, -0.5):
         out = greeks(forward, strike, tau, 0.2, 0.05, right)[:, 0]
         money = right * (forward - strike)
-        assert out[b76.PRICE] == max(money, 0.0)
-        assert out[b76.DELTA] == right * (1.0 if money > 0 else 0.5 if money == 0 else 0.0)
+        assert out[layout.PRICE] == max(money, 0.0)
+        assert out[layout.DELTA] == right * (1.0 if money > 0 else 0.5 if money == 0 else 0.0)
         assert not out[2:].any()
 
 
 def test_no_volatility_is_discounted_intrinsic():
     out = greeks(110.0, 100.0, 2.0, 0.0, 0.05, 1.0)[:, 0]
-    assert out[b76.PRICE] == pytest.approx(10 * np.exp(-0.1))
-    assert out[b76.DELTA] == pytest.approx(np.exp(-0.1))
-    assert out[b76.THETA] == pytest.approx(0.05 * 10 * np.exp(-0.1))
-    assert out[b76.GAMMA] == out[b76.VEGA] == out[b76.VANNA] == out[b76.VOLGA] == 0.0
+    assert out[layout.PRICE] == pytest.approx(10 * np.exp(-0.1))
+    assert out[layout.DELTA] == pytest.approx(np.exp(-0.1))
+    assert out[layout.THETA] == pytest.approx(0.05 * 10 * np.exp(-0.1))
+    assert out[layout.GAMMA] == out[layout.VEGA] == out[layout.VANNA] == out[layout.VOLGA] == 0.0
 
 
 def test_limit_is_approached():
@@ -93,9 +94,9 @@ def test_deep_wings_stay_finite_and_ordered():
     strike = 100.0 * np.exp(np.linspace(-12, 12, 400))
     out = greeks(100.0, strike, 0.25, 0.2, 0.01, 1.0)
     assert np.isfinite(out).all()
-    assert (np.diff(out[b76.PRICE]) <= 1e-12).all()
-    assert (out[b76.GAMMA] >= 0).all() and (out[b76.PRICE] >= 0).all()
-    assert out[b76.PRICE, -1] == pytest.approx(0.0, abs=1e-300)
+    assert (np.diff(out[layout.PRICE]) <= 1e-12).all()
+    assert (out[layout.GAMMA] >= 0).all() and (out[layout.PRICE] >= 0).all()
+    assert out[layout.PRICE, -1] == pytest.approx(0.0, abs=1e-300)
 
 
 def test_nan_and_nonsense_give_nan_in_their_own_column_only():
@@ -113,7 +114,9 @@ def test_compiled_equals_its_plain_python(monkeypatch):
     table = contracts(40, seed=3)
     out = greeks(*table.T)
     plain = np.empty_like(out)
-    monkeypatch.setattr(b76, "_block", b76._block.py_func)
+    monkeypatch.setattr(b76, "price_columns", european.price_columns.py_func)
+    for name in ("_price_block", "_prepare", "_greeks"):
+        monkeypatch.setattr(european, name, getattr(european, name).py_func)
     columns = [np.ascontiguousarray(c) for c in table.T]
     b76.black76.py_func(*columns, plain)
     assert np.allclose(out, plain, rtol=1e-12, atol=1e-12)

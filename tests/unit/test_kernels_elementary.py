@@ -42,6 +42,24 @@ def test_log_is_exact_to_rounding():
     assert _run(1, np.array([1.0]))[0] == 0.0
 
 
+@kernel
+def _each_ratio(a: F64, b: F64, out: F64) -> None:
+    for i in range(len(a)):
+        out[i] = elementary.log_ratio(a[i], b[i])
+
+
+def test_log_of_a_ratio_is_exact_to_rounding_and_zero_at_one():
+    rng = np.random.default_rng(1)
+    a = np.exp(rng.uniform(-200, 200, 100_000))
+    b = a * np.exp(rng.choice([1e-9, 0.01, 1.0, 100.0], 100_000) * rng.uniform(-1, 1, 100_000))
+    out = np.empty_like(a)
+    _each_ratio(a, b, out)
+    exact = np.log(a.astype(np.longdouble) / b)
+    assert (np.abs(out - exact) <= 3e-16 + 2e-16 * np.abs(exact)).all()
+    _each_ratio(a, a, out)
+    assert not out.any()
+
+
 def test_mills_ratio_against_scaled_erfc():
     x = np.r_[np.linspace(0, 10, 100_001), np.linspace(10, 1000, 10_001)]
     assert np.abs(_run(2, x) / (np.sqrt(np.pi / 2) * erfcx(x / np.sqrt(2))) - 1).max() < 3e-15

@@ -1,0 +1,250 @@
+"""``hedgerow risk``: the ladder of a book, before and after working orders; on request grid, VaR and reverse stress.
+
+Tables on the terminal, PNG pictures and ``risk.json`` with ``--out DIR``, one JSON object with ``--json``. Reads only; asks
+a live run for its record at most. docs/risk.md shows every table, picture and key.
+*Tested by* tests/e2e/test_risk_cli.py, tests/unit/test_risk_cli_report.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+from rich.console import Console
+
+from common.books import parse_time
+from common.errors import InputError, Problem, UsageError
+from common.limits import Limits, load_limits
+from common.messages import F64
+from common.risk.ladder import LEVELS
+from common.risk.scenarios import Rules
+from common.surfaces.dynamics import STICKY_MONEYNESS, STICKY_STRIKE
+from common.units import NS_PER_S, NS_PER_US
+from console.ladder import render
+from deploy.risk_inputs import Request, gather
+from deploy.risk_report import base_report, limit_lines, positions_of
+from deploy.risk_scenarios import Settings, grid_report, read_history, stress_report, var_report
+
+#: Wall time after which a step is long enough to be told about.
+TOLD_AFTER_S = 1.0
+_REPEAT_S = 0.5
+_SMILES = {"sticky-strike": STICKY_STRIKE, "sticky-moneyness": STICKY_MONEYNESS}
+_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to show. ``limits``: file for limits and reverse stress; ``out``: folder for pictures and risk.json."""
+
+    grid: bool = False
+    var: bool = False
+    limits: Path | None = None
+    out: Path | None = None
+    as_json: bool = False
+    depth: str = "contract"
+
+
+def run_risk(request: Request, settings: Settings, wanted: Wanted) -> int:
+    """Compute and show; 0. Raises the errors of ``common/errors.py`` before anything is printed or written."""
+    if wanted.depth not in LEVELS[1:]:
+        raise UsageError(f"--depth {wanted.depth!r} is none of {', '.join(LEVELS[1:])}")
+    limits = None if wanted.limits is None else load_limits(wanted.limits)
+    with Progress(sys.stderr) as progress:
+        report = _compute(request, settings, wanted, limits, progress)
+    files = [] if wanted.out is None else _write(report, wanted.out)
+    if wanted.as_json:
+        print(json.dumps(report, allow_nan=False))
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+        console.print(render(report, console.width))
+        for path in files:
+            console.print(f"written: {path}", highlight=False)
+    return 0
+
+
+def _compute(
+    request: Request, settings: Settings, wanted: Wanted, limits: Limits | None, progress: Progress
+) -> dict[str, Any]:
+    inputs = gather(request, progress)
+    progress("book", 0.0)
+    positions = positions_of(inputs)
+    report = base_report(inputs, positions, LEVELS.index(wanted.depth))
+    history = read_history(positions, settings, request.data_dir) if wanted.var or limits is not None else None
+    if limits is not None:
+        report["limits"] = limit_lines(positions, limits, settings.betas(positions.symbols))
+    if wanted.grid:
+        report["grid"] = grid_report(positions, settings, progress)
+    if wanted.var and history is not None:
+        report["var"] = var_report(positions, settings, history, progress)
+    if limits is not None and history is not None:
+        report["stress"] = stress_report(positions, settings, limits, history, progress)
+    return report
+
+
+def _write(report: dict[str, Any], folder: Path) -> list[Path]:
+    """Pictures and risk.json. Raises ``InputError`` if the folder cannot be written."""
+    from lab import risk_pictures  # matplotlib, only where pictures are wanted
+
+    title = f"{report['book']['name']}, {report['at']}"
+    pictures = {"ladder.png": risk_pictures.ladder_picture(report)}
+    if "grid" in report:
+        pictures["grid.png"] = risk_pictures.grid_picture(report["grid"], title)
+    if "var" in report:
+        pictures["var.png"] = risk_pictures.var_picture(report["var"], title)
+    files = pictures | {"risk.json": (json.dumps(report, indent=1, allow_nan=False) + "\n").encode()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        reason = Problem(0, f"{error.strerror}: {error.filename}")
+        raise InputError(str(folder), [reason], "give --out a folder that can be written") from None
+    return [folder / name for name in files]
+
+
+class Progress:
+    """A line on standard error for each step that takes more than a second; redrawn in place on a terminal.
+
+    A thread of its own tells it, since one call may compile or compute for long. Use as a context manager.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
+        self._step, self._share, self._began, self._told = "", 0.0, 0.0, ""
+
+    def __call__(self, step: str, share: float) -> None:
+        """``step`` is at ``share`` of its way."""
+        with self._lock:
+            if step != self._step:
+                self._close()
+                self._step, self._began = step, time.monotonic()
+            self._share = share
+
+    def __enter__(self) -> Progress:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        with self._lock:
+            self._close()
+
+    def _tell(self) -> None:
+        while not self._ended.wait(_REPEAT_S):
+            with self._lock:
+                text = f"{self._step}: {100.0 * self._share:.0f} %"
+                if (
+                    self._step
+                    and self._share < 1.0
+                    and time.monotonic() - self._began >= TOLD_AFTER_S
+                    and text != self._told
+                ):
+                    shown, end = (f"\r{text:<40}", "") if self._terminal else (text, "\n")
+                    print(shown, end=end, file=self._stream, flush=True)
+                    self._told = text
+
+    def _close(self) -> None:
+        if self._told and self._terminal:
+            print(file=self._stream, flush=True)
+        self._told = ""
+
+
+def parse_at(text: str | None) -> int | None:
+    """UTC ns of ``--at``. Raises ``UsageError`` unless it is an ISO time with its offset."""
+    if text is None:
+        return None
+    try:
+        moment = parse_time(text, "--at")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * NS_PER_US
+
+
+def parse_moves(text: str, flag: str) -> F64:
+    """Shares (m,) of a list of per cent: "-10,0,10". Raises ``UsageError`` for what is no list of numbers above -100."""
+    try:
+        moves = np.array([float(part) for part in text.split(",")]) / 100.0
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is not a list of numbers like -10,-5,0,5,10") from None
+    if not np.isfinite(moves).all() or (flag == "--grid-spot" and (moves <= -1.0).any()):
+        raise UsageError(f"{flag} {text!r}: a spot cannot lose 100 % or more, nor a move be infinite")
+    return moves
+
+
+def parse_smile(text: str) -> float:
+    """Skew-stickiness ratio of ``--smile``: a name or the ratio itself. Raises ``UsageError`` for neither."""
+    if text in _SMILES:
+        return _SMILES[text]
+    try:
+        ratio = float(text)
+    except ValueError:
+        ratio = float("nan")
+    if not -5.0 <= ratio <= 5.0:
+        raise UsageError(f"--smile {text!r} is neither {', '.join(_SMILES)} nor a skew-stickiness ratio from -5 to 5")
+    return ratio
+
+
+def parse_betas(text: str | None) -> dict[str, float]:
+    """Betas of ``--betas SPX=1,IXIC=1.2``. Raises ``UsageError`` for anything else."""
+    found: dict[str, float] = {}
+    for part in (text or "").split(","):
+        name, equals, value = part.partition("=")
+        if not part:
+            continue
+        try:
+            found[name.strip()] = float(value) if equals else float("nan")
+        except ValueError:
+            found[name.strip()] = float("nan")
+        if not np.isfinite(found[name.strip()]):
+            raise UsageError(f"--betas {text!r} is not a list like SPX=1,IXIC=1.2")
+    return found
+
+
+def settings_of(
+    *,
+    grid_spot: str,
+    grid_vol: str,
+    vol_rule: str,
+    smile: str,
+    betas: str | None,
+    days: float,
+    level: float,
+    history: str,
+    periods: int,
+    farthest: float,
+    loss_usd: float | None,
+) -> Settings:
+    """Settings from the flags. Raises ``UsageError`` that names the flag."""
+    if vol_rule not in ("points", "relative", "sqrt-time"):
+        raise UsageError(f"--vol-rule {vol_rule!r} is none of points, relative, sqrt-time")
+    if not 0.5 <= level < 1.0:
+        raise UsageError(f"--level {level:g} is not a share of at least 0.5 and below 1, like 0.99")
+    if loss_usd is not None and not 0.0 < loss_usd < np.inf:
+        raise UsageError(f"--loss-usd {loss_usd:g} is not an amount above 0")
+    return Settings(
+        spot_moves=parse_moves(grid_spot, "--grid-spot"),
+        vol_moves=parse_moves(grid_vol, "--grid-vol"),
+        rules=Rules(vol=vol_rule, stickiness=parse_smile(smile)),  # type: ignore[arg-type]
+        smile=smile if smile in _SMILES else f"skew-stickiness ratio {smile}",
+        beta=parse_betas(betas),
+        days=days,
+        level=level,
+        history=history,
+        periods=periods,
+        farthest=farthest,
+        loss_usd=loss_usd,
+    )
