@@ -18,6 +18,7 @@ from common.ports import MarketSource
 from common.universe import Book
 from common.wire import codec
 from common.wire.delimited import read_messages
+from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.finish import lab_settings, read_journal, recording
 from deploy.setup import prepare
@@ -27,6 +28,7 @@ from lab.replay import replay_run
 
 def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bool) -> int:
     """Replay; 0 if it ran (and, for a run folder, was identical), else 1."""
+    announce_compiling()
     if (source / "journal.bin").is_file():
         shown, code = _run_folder(source)
     else:

@@ -28,6 +28,7 @@ from common.risk.scenarios import Rules
 from common.surfaces.dynamics import STICKY_MONEYNESS, STICKY_STRIKE
 from common.units import NS_PER_S, NS_PER_US
 from console.ladder import render
+from deploy.compiling import announce_compiling
 from deploy.risk_inputs import Request, gather
 from deploy.risk_report import base_report, limit_lines, positions_of
 from deploy.risk_scenarios import Settings, grid_report, read_history, stress_report, var_report
@@ -56,6 +57,7 @@ def run_risk(request: Request, settings: Settings, wanted: Wanted) -> int:
     if wanted.depth not in LEVELS[1:]:
         raise UsageError(f"--depth {wanted.depth!r} is none of {', '.join(LEVELS[1:])}")
     limits = None if wanted.limits is None else load_limits(wanted.limits)
+    announce_compiling()
     with Progress(sys.stderr) as progress:
         report = _compute(request, settings, wanted, limits, progress)
     files = [] if wanted.out is None else _write(report, wanted.out)

@@ -12,6 +12,8 @@ operation by itself (no fused multiply-add), so that a sum has the same bits whe
 *Wide vectors.* On processors with AVX-512, LLVM keeps to 256 bits unless told otherwise; these loops are arithmetic in the
 first-level cache, where 512 bits are 1.3 to 1.4 times faster. ``NUMBA_CPU_FEATURES``, if set, decides instead.
 
+*Cold start.* numba looks for scipy's BLAS when its array functions load, only to offer what no kernel uses.
+
 *Speed.* In a hot loop give helpers numbers and plain arrays: each access to a member of a tuple counts references, which
 made the loops of ``surface.py`` five times slower.
 *Tested by* tests/unit/test_kernels_elementary.py, tests/unit/test_kernels_jit.py.
@@ -20,7 +22,9 @@ made the loops of ``surface.py`` five times slower.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -28,6 +32,7 @@ from typing import Any, Final, TypeVar, cast
 import numba
 import numpy as np
 from numba.core.codegen import get_host_cpu_features
+from numba.core.event import Event, Listener, register
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
@@ -40,6 +45,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 FINITE: Final = frozenset({"contract", "nsz", "arcp", "nnan", "ninf"})
 STRICT: Final = frozenset({"contract", "nsz"})
 EXACT: Final[frozenset[str]] = frozenset()
+
+
+class _Announcer(Listener):
+    """Passes the name of each function on when its compilation begins; what comes from the cache is not compiled."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def on_start(self, event: Event) -> None:
+        """See numba."""
+        dispatcher = event.data["dispatcher"]
+        self._tell(dispatcher.py_func.__name__)
+
+    def on_end(self, event: Event) -> None:
+        """See numba."""
+
+
+def announce(tell: Callable[[str], None]) -> None:
+    """Call ``tell(name)`` whenever a kernel has to be compiled in this process: seconds, once per machine and version."""
+    register("numba:compile", _Announcer(tell))
 
 
 def kernel_files() -> tuple[Path, ...]:
@@ -62,6 +87,21 @@ numba.config.CACHE_DIR = str(
 )
 if numba.config.CPU_FEATURES is None and "+avx512f" in get_host_cpu_features():
     numba.config.CPU_FEATURES = f"{get_host_cpu_features()},-prefer-256-bit"
+
+
+def _load_numba_without_blas() -> None:
+    """Let numba load its array functions without scipy, which takes a fifth of a second and serves no kernel here."""
+    if "scipy" in sys.modules:
+        return
+    modules = cast(dict[str, Any], sys.modules)
+    modules["scipy"] = None
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        del modules["scipy"]
+
+
+_load_numba_without_blas()
 
 
 def _jit(function: F, flags: frozenset[str], *, force_inline: bool = False) -> F:
