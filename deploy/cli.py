@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import HedgerowError
+from deploy.risk_cli import risk
 
 app = typer.Typer(
     help="Keeps an options book hedged: agents, a manager, an execution service.",
@@ -27,6 +28,7 @@ config_app = typer.Typer(help="Settings.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure what the project claims.", invoke_without_command=True)
 app.add_typer(limits_app, name="limits")
 app.add_typer(config_app, name="config")
+app.command()(risk)
 
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
 Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]

@@ -21,9 +21,7 @@ _VOL = "-30,-20,-10,0,10,20,30"
 
 
 def risk(
-    book: Annotated[
-        Path | None, typer.Argument(help="Book (CSV); a run or recording brings its own.")
-    ] = None,
+    book: Annotated[Path | None, typer.Argument(help="Book (CSV); a run or recording brings its own.")] = None,
     market: Market = None,
     data: Annotated[Path | None, typer.Option("--data", help="Folder with market data files.")] = None,
     at: Annotated[str | None, typer.Option(help="ISO time with its offset; default: see docs/risk.md.")] = None,

@@ -22,17 +22,21 @@ from deploy import control
 
 def tell(order: str, run_dir: Path | None, nats: str | None) -> Story:
     """The story of an order ("last": the newest). Raises ``Refused`` if it is not in the record."""
-    folder = run_dir or control.RUNS / "latest"
-    if nats is None and (folder / "journal.bin").exists():
-        entries, universe, book = _finished(folder)
-    else:
-        entries, universe, book = asyncio.run(_running(control.nats_url(run_dir, nats)))
+    entries, universe, book = record_of(run_dir, nats)
     if order == "last":
         orders = [o for e in entries if isinstance(e.event, Cycle) for o in e.event.orders]
         if not orders:
             raise Refused("no order in the record yet")
         order = orders[-1].client_order_id
     return story(order, entries, universe, book=book)
+
+
+def record_of(run_dir: Path | None, nats: str | None = None) -> tuple[list[JournalEntry], Universe, Book]:
+    """The record of a run, live or finished, with its universe and opening book. Raises ``Unavailable`` without a run."""
+    folder = run_dir or control.RUNS / "latest"
+    if nats is None and (folder / "journal.bin").exists():
+        return _finished(folder)
+    return asyncio.run(_running(control.nats_url(run_dir, nats)))
 
 
 def _finished(folder: Path) -> tuple[list[JournalEntry], Universe, Book]:

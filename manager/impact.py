@@ -4,7 +4,8 @@ Trading z lots beyond the spread costs g(z) = ½ η z² + κ z^1.5 (linear and s
 Almgren, Thum, Hauptmann and Li 2005, who find the power 0.6 of the rate, here ½). Over breakpoints q_k = cap (k/K)² the
 chord of a convex g lies above it, so the programme never believes a trade to be cheaper than it is. The error of a chord is
 at most η (b-a)²/8 + κ e(a, b), with e = 4/27 b^1.5 on the first piece and 3/32 (b-a)²/√a on the others; `worst_error`
-gives the maximum: for a pure square root 2.4 % of the impact of the whole cap. Slopes rise from piece to piece, so the optimum fills the pieces in order by itself.
+gives the maximum: for a pure square root 2.4 % of the impact of the whole cap. Slopes rise from piece to piece, so the
+optimum fills the pieces in order by itself.
 *Tested by* tests/properties/test_netting_impact.py.
 """
 

@@ -47,6 +47,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("execution/sqlite_store.py",),
     "pandas": ("common/market/daily.py",),
     "arch": ("common/market/daily.py",),
+    "exchange_calendars": ("common/calendars/exchanges.py",),
     "scipy": (),
     "QuantLib": (),
     "cvxpy": (),
