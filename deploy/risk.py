@@ -8,6 +8,7 @@ a live run for its record at most. docs/risk.md shows every table, picture and k
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ import numpy as np
 from rich.console import Console
 
 from common.books import parse_time
-from common.errors import InputError, Problem, UsageError
+from common.errors import UsageError
 from common.limits import Limits, load_limits
 from common.messages import F64
 from common.risk.ladder import LEVELS
@@ -38,6 +39,10 @@ TOLD_AFTER_S = 1.0
 _REPEAT_S = 0.5
 _SMILES = {"sticky-strike": STICKY_STRIKE, "sticky-moneyness": STICKY_MONEYNESS}
 _WIDTH = 160
+#: Times are read between these years, as in files (docs/FILES.md).
+_FIRST_YEAR, _LAST_YEAR = 1980, 2200
+#: Largest move of a grid (100 times), days that pass in it, and rate: beyond is a slip of the keyboard.
+_LARGEST_MOVE, _MOST_DAYS, _LARGEST_RATE = 100.0, 36_500.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,10 @@ def run_risk(request: Request, settings: Settings, wanted: Wanted) -> int:
     """Compute and show; 0. Raises the errors of ``common/errors.py`` before anything is printed or written."""
     if wanted.depth not in LEVELS[1:]:
         raise UsageError(f"--depth {wanted.depth!r} is none of {', '.join(LEVELS[1:])}")
+    if settings.loss_usd is not None and wanted.limits is None:
+        raise UsageError("--loss-usd is searched for by the reverse stress: give --stress LIMITS.toml too")
+    if wanted.out is not None:
+        _check_writable(wanted.out)
     limits = None if wanted.limits is None else load_limits(wanted.limits)
     announce_compiling()
     with Progress(sys.stderr) as progress:
@@ -77,6 +86,7 @@ def _compute(
     inputs = gather(request, progress)
     progress("book", 0.0)
     positions = positions_of(inputs)
+    _check_betas(settings, positions.symbols, wanted.grid)
     report = base_report(inputs, positions, LEVELS.index(wanted.depth))
     history = read_history(positions, settings, request.data_dir) if wanted.var or limits is not None else None
     if limits is not None:
@@ -90,8 +100,26 @@ def _compute(
     return report
 
 
+def _check_betas(settings: Settings, symbols: tuple[str, ...], grid: bool) -> None:
+    strangers = sorted(set(settings.beta) - set(symbols))
+    if strangers:
+        raise UsageError(f"--betas names {', '.join(strangers)}, the book holds {', '.join(symbols) or 'nothing'}")
+    for symbol, beta in zip(symbols, settings.betas(symbols), strict=True):
+        if grid and (beta * settings.spot_moves <= -1.0).any():
+            raise UsageError(f"--betas: {symbol} would lose 100 % or more at beta {beta:g} and these --grid-spot moves")
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises ``UsageError`` before anything is computed if ``folder`` can neither be made nor be written to."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"--out {folder} cannot be written: {there} is a file; name a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {folder} cannot be written: no permission in {there}; name another folder")
+
+
 def _write(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Pictures and risk.json. Raises ``InputError`` if the folder cannot be written."""
+    """Pictures and risk.json, each whole or not at all. Raises ``UsageError`` if the folder cannot be written."""
     from lab import risk_pictures  # matplotlib, only where pictures are wanted
 
     title = f"{report['book']['name']}, {report['at']}"
@@ -104,10 +132,14 @@ def _write(report: dict[str, Any], folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
-            (folder / name).write_bytes(data)
+            whole = folder / f".{name}.part"
+            try:
+                whole.write_bytes(data)
+                whole.replace(folder / name)
+            finally:
+                whole.unlink(missing_ok=True)
     except OSError as error:
-        reason = Problem(0, f"{error.strerror}: {error.filename}")
-        raise InputError(str(folder), [reason], "give --out a folder that can be written") from None
+        raise UsageError(f"--out {folder} cannot be written: {error.strerror}; name another folder") from None
     return [folder / name for name in files]
 
 
@@ -166,13 +198,15 @@ class Progress:
 
 
 def parse_at(text: str | None) -> int | None:
-    """UTC ns of ``--at``. Raises ``UsageError`` unless it is an ISO time with its offset."""
+    """UTC ns of ``--at``. Raises ``UsageError`` unless it is an ISO time with its offset, between 1980 and 2200."""
     if text is None:
         return None
     try:
         moment = parse_time(text, "--at")
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
+        raise UsageError(f"--at {text!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
     return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * NS_PER_US
 
 
@@ -182,9 +216,16 @@ def parse_moves(text: str, flag: str) -> F64:
         moves = np.array([float(part) for part in text.split(",")]) / 100.0
     except ValueError:
         raise UsageError(f"{flag} {text!r} is not a list of numbers like -10,-5,0,5,10") from None
-    if not np.isfinite(moves).all() or (flag == "--grid-spot" and (moves <= -1.0).any()):
-        raise UsageError(f"{flag} {text!r}: a spot cannot lose 100 % or more, nor a move be infinite")
+    if not (np.abs(moves) <= _LARGEST_MOVE).all() or (flag == "--grid-spot" and (moves <= -1.0).any()):
+        raise UsageError(f"{flag} {text!r}: a spot cannot lose 100 % or more, nor anything move by over 10,000")
     return moves
+
+
+def parse_rate(rate: float | None) -> float | None:
+    """Rate per year of ``--rate``. Raises ``UsageError`` beyond ±1: a rate in per cent is a slip."""
+    if rate is not None and not abs(rate) <= _LARGEST_RATE:
+        raise UsageError(f"--rate {rate:g} is not a rate per year between -1 and 1, like 0.04")
+    return rate
 
 
 def parse_smile(text: str) -> float:
@@ -235,6 +276,8 @@ def settings_of(
         raise UsageError(f"--vol-rule {vol_rule!r} is none of points, relative, sqrt-time")
     if not 0.5 <= level < 1.0:
         raise UsageError(f"--level {level:g} is not a share of at least 0.5 and below 1, like 0.99")
+    if not 0.0 <= days <= _MOST_DAYS:
+        raise UsageError(f"--days {days:g} is not between 0 and {_MOST_DAYS:g}")
     if loss_usd is not None and not 0.0 < loss_usd < np.inf:
         raise UsageError(f"--loss-usd {loss_usd:g} is not an amount above 0")
     return Settings(

@@ -59,7 +59,7 @@ def risk(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """What a book risks: ladder by underlying, expiry and contract, before and after working orders; grid, VaR, stress."""
-    from deploy.risk import Wanted, parse_at, run_risk, settings_of
+    from deploy.risk import Wanted, parse_at, parse_rate, run_risk, settings_of
     from deploy.risk_inputs import Request
 
     settings = settings_of(
@@ -75,5 +75,7 @@ def risk(
         farthest=farthest,
         loss_usd=loss_usd,
     )
-    request = Request(book, market, data, parse_at(at), profile, mapping, contracts, quarantine, orders, run_dir, rate)
+    request = Request(
+        book, market, data, parse_at(at), profile, mapping, contracts, quarantine, orders, run_dir, parse_rate(rate)
+    )
     raise typer.Exit(run_risk(request, settings, Wanted(grid, var, stress, out, as_json, depth)))

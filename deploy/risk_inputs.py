@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from common.books import BookRows, load_book
-from common.errors import UsageError
+from common.errors import InputError, UsageError
 from common.files.contracts import load_contracts
 from common.files.read import read_book, read_chain
+from common.files.tables import BookTable
 from common.instruments import Instrument, parse_instrument
 from common.instruments_contracts import BUILT_IN, Contracts
 from common.market.config import MarketConfig, default_data_dir
@@ -28,6 +30,7 @@ from deploy.risk_market import chain_view, snapshot_at, stream_view
 from deploy.risk_orders import RunPositions, WorkingOrder, fold_record, load_orders, of_run
 
 Progress = Callable[[str, float], None]
+BOOK_REMEDY: Final = "mend the book and run the command again (formats: docs/FILES.md; roots: --contracts; dates: --at)"
 
 
 @dataclass(frozen=True)
@@ -68,22 +71,24 @@ def gather(request: Request, progress: Progress) -> Inputs:
     """Read and check everything. Raises ``InputError``, ``UsageError`` or ``Unavailable``; nothing is half-loaded."""
     if request.orders is not None and request.run_dir is not None:
         raise UsageError("--orders and --run-dir both say what is working; give one of the two")
-    terms = load_contracts(request.contracts) if request.contracts is not None else BUILT_IN
     if request.run_dir is not None:
         return _of_run(request, request.run_dir, progress)
+    terms = load_contracts(request.contracts) if request.contracts is not None else BUILT_IN
     if request.market is None:
         raise UsageError("give the market with --market demo, es-options or FILE (or a run with --run-dir DIR)")
     if request.profile is not None or request.mapping is not None:
         return _of_chain(request, request.market, terms, progress)
     if request.quarantine is not None:
         raise UsageError("--quarantine sets bad rows of a chain file aside: give its --profile too")
+    if request.rate_per_year is not None:
+        raise UsageError("--rate is for chain files of American options: give --profile too, or leave it out")
     return _of_stream(request, request.market, terms, progress)
 
 
 def _of_chain(request: Request, market: str, terms: Contracts, progress: Progress) -> Inputs:
     if request.book is None:
         raise UsageError("give the book: hedgerow risk BOOK --market FILE --profile NAME")
-    held = read_book(request.book, contracts=terms, as_of_ns=request.at_ns)
+    held = _read_book(request.book, terms, request.at_ns)
     progress("chain file", 0.0)
     profile = request.profile or "custom"
     table = read_chain(market, profile, request.mapping, terms, request.quarantine, request.at_ns)
@@ -92,6 +97,14 @@ def _of_chain(request: Request, market: str, terms: Contracts, progress: Progres
     progress("surfaces", 1.0)
     orders = () if request.orders is None else load_orders(request.orders, terms.parse)
     return Inputs(held.book_id, market, view, held.listing.instruments, held.net_lots(), orders)
+
+
+def _read_book(path: Path, terms: Contracts, at_ns: int | None) -> BookTable:
+    """The book, whole: ``--quarantine`` is for rows of the chain, so a bad book is not told to use it."""
+    try:
+        return read_book(path, contracts=terms, as_of_ns=at_ns)
+    except InputError as error:
+        raise InputError(error.path, error.problems, BOOK_REMEDY) from None
 
 
 def _of_stream(request: Request, market: str, terms: Contracts, progress: Progress) -> Inputs:
@@ -122,8 +135,10 @@ def _open(request: Request, market: str) -> tuple[MarketSource, Book, int]:
 def _of_run(request: Request, folder: Path, progress: Progress) -> Inputs:
     from deploy.story import record_of
 
-    if request.market is not None or request.profile is not None:
-        raise UsageError("--run-dir brings its own market (what its feed published); leave --market out")
+    given: dict[str, object] = {"--market": request.market, "--profile": request.profile, "--mapping": request.mapping}
+    given |= {"--contracts": request.contracts, "--quarantine": request.quarantine, "--rate": request.rate_per_year}
+    if idle := [flag for flag, value in given.items() if value is not None]:
+        raise UsageError(f"--run-dir brings its own market (what its feed published); leave {', '.join(idle)} out")
     entries, universe, opening = record_of(folder)
     found = fold_record(entries, universe)
     progress("record", 1.0)

@@ -47,24 +47,33 @@ STRICT: Final = frozenset({"contract", "nsz"})
 EXACT: Final[frozenset[str]] = frozenset()
 
 
+_announcers: list[_Announcer] = []
+
+
 class _Announcer(Listener):
     """Passes the name of each function on when its compilation begins; what comes from the cache is not compiled."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+        self.tell = tell
 
     def on_start(self, event: Event) -> None:
         """See numba."""
         dispatcher = event.data["dispatcher"]
-        self._tell(dispatcher.py_func.__name__)
+        self.tell(dispatcher.py_func.__name__)
 
     def on_end(self, event: Event) -> None:
         """See numba."""
 
 
 def announce(tell: Callable[[str], None]) -> None:
-    """Call ``tell(name)`` whenever a kernel has to be compiled in this process: seconds, once per machine and version."""
-    register("numba:compile", _Announcer(tell))
+    """Call ``tell(name)`` whenever a kernel has to be compiled in this process: seconds, once per machine and version.
+
+    A later call takes the place of an earlier one.
+    """
+    if not _announcers:
+        _announcers.append(_Announcer(tell))
+        register("numba:compile", _announcers[0])
+    _announcers[0].tell = tell
 
 
 def kernel_files() -> tuple[Path, ...]:

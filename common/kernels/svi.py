@@ -99,12 +99,11 @@ def mixed_variance(k: float, w1: float, w2: float, share: float) -> float:
             high = s
         else:
             low = s
-        following = s - step
-        if not low < following < high:
-            following = 0.5 * (low + high)
-        if abs(following - s) <= 1e-14 * s:
+        # Asked before the bracket: where the step is rounding, s itself is an end of it.
+        if abs(step) <= 1e-14 * s:
             break
-        s = following
+        following = s - step
+        s = following if low < following < high else 0.5 * (low + high)
     return s * s
 
 

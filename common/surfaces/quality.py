@@ -28,6 +28,8 @@ FLAG_NAMES: Final = {1: "few quotes", 2: "eSSVI", 4: "held back", 8: "doubtful f
 NEAR_SD: Final = 2.0
 FEW: Final = 5
 _VOL_BP: Final = 1e4
+#: Half spreads are cut here: quotes of 1e-200 have spreads so thin that squares would overflow.
+_FAR: Final = 1e150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +123,7 @@ def errors(surface: Surface, quotes: FilteredQuotes, vol_mid: F64 | None = None)
     price = np.where(found, price * quotes.discount[at], np.nan)
     off = (model - market) * _VOL_BP
     near = np.abs(np.log(quotes.strike / forward)) <= NEAR_SD * _atm_deviation(surface, quotes)[at]
-    halves = (price - mid) / (0.5 * (quotes.ask - quotes.bid))
+    halves = np.clip((price - mid) / (0.5 * (quotes.ask - quotes.bid)), -_FAR, _FAR)
     return Errors(off, halves, (price >= quotes.bid) & (price <= quotes.ask), near)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -149,6 +150,8 @@ def test_examples_parse(name: str) -> None:
     path = Path(ROOT / name)
     if path.suffix == ".toml":
         assert tomllib.loads(path.read_text())
+    elif path.suffix == ".json":
+        assert json.loads(path.read_text())
     elif path.suffix == ".csv":
         with path.open(newline="") as stream:
             rows = [row for row in csv.reader(line for line in stream if not line.startswith("#")) if row]

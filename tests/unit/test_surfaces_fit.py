@@ -158,3 +158,12 @@ def test_the_guard_holds_back_what_would_be_an_arbitrage() -> None:
     strikes(bad, grid)
     verdict(bad, grid, g, growth)
     assert g.min() >= 0.0 and growth.min() >= 0.0
+
+
+def test_prices_near_nothing_overflow_no_measure() -> None:
+    chain = chain_of([10.0, 40.0], svi)
+    thin = np.argmax(chain.strike * (chain.right > 0.0))
+    bid, ask = chain.bid.copy(), chain.ask.copy()
+    bid[thin], ask[thin] = 1e-200, 1.5e-200
+    report = fit(replace(chain, bid=bid, ask=ask), AS_OF_NS).report
+    assert np.isfinite([report.rmse_half_spreads, *(s.rmse_half_spreads for s in report.slices)]).all()
