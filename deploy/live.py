@@ -21,13 +21,16 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
+from agents.step import AgentSetup, warm
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
 from common.clock import WallClock
 from common.errors import HedgerowError, Refused, Unavailable
+from common.factors import GAMMA
 from common.wire.delimited import write_messages
 from deploy import control, nats_server
+from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.processes import ChildSpec, Ended, Supervisor
 from deploy.run_folder import RunFolder
@@ -125,6 +128,7 @@ class Launcher:
 
     async def _hedge(self, supervisor: Supervisor, url: str) -> None:
         await create_and_publish(url, self.prepared, fresh=self.prepared.settings.live.nats_url is not None)
+        await asyncio.to_thread(self._compile)
         self._start_children(supervisor, url)
         bus = await NatsBus.connect(url, "launcher")
         watching = asyncio.create_task(supervisor.watch())
@@ -166,6 +170,12 @@ class Launcher:
                 "pids": pids,
             }
         )
+
+    def _compile(self) -> None:
+        """Kernels, once and said aloud, before four agents would each compile them at the same time."""
+        announce_compiling()
+        prepared = self.prepared
+        warm(AgentSetup(prepared.source.universe, prepared.book, GAMMA, 0, prepared.settings.agents, 1))
 
     async def _until_ready(self, bus: NatsBus) -> None:
         """Wait until a manager leads and every assigned agent waits for its quotes."""
