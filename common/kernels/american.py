@@ -4,8 +4,8 @@ The method, in the order of the modules: american_nodes.py (constants), american
 (exercise boundary and its derivatives), american_premium.py (price and Greeks), american_lattice.py (the region of two
 boundaries). Calls are puts with the roles exchanged: C(S, K, r, q) = P(K, S, q, r) (McDonald and Schroder 1998).
 docs/american.md tells accuracy and limits.
-*Tested by* tests/unit/test_american_kernel.py, tests/unit/test_american_limits.py, tests/unit/test_american_lattice.py,
-tests/golden/test_american_published.py, tests/properties/test_american_bounds.py.
+*Tested by* tests/unit/test_american_kernel.py, tests/unit/test_american_gamma.py, tests/unit/test_american_limits.py,
+tests/unit/test_american_lattice.py, tests/golden/test_american_published.py, tests/properties/test_american_bounds.py.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _ROOT_VARIANCE_MIN: Final = 5e-6
 #: Largest max(|r|, |q|)√τ/σ: beyond, the boundary is a step that the nodes, or the lattice, do not resolve.
 _STEEPEST: Final = 10.0
 _STEEPEST_LATTICE: Final = 2.0
+#: Highest y today that a boundary has, far above any: NaN, which compiled code for finite numbers does not see, is not below.
+_HIGHEST: Final = 1e6
 _OUTSIDE: Final = 2.0
 #: Early exercise earns at most r⁺ + q⁻ a year and unit: over a shorter time than this the premium is rounding.
 _PREMIUM_MIN: Final = 1e-10
@@ -118,7 +120,7 @@ def _put(
         if not (same and known[4] == dr and known[5] == dq):
             known[0], known[1], known[2], known[3], known[4], known[5] = r, q, sigma, tau, dr, dq
             known[6] = solve_boundary(ws, pivots, r, q, sigma, tau, dr, dq)
-        collocated = known[6] <= TOLERANCE
+        collocated = known[6] <= TOLERANCE and ws[Y + NODES - 1] < _HIGHEST
     if collocated:
         if log_s <= log_start(r, q) - ws[Y + NODES - 1]:
             return _EXERCISED

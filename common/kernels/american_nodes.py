@@ -5,7 +5,7 @@ polynomial through the `NODES` points `XI`. Each boundary equation integrates ov
 √u and √(t_i - u) are both smooth in θ; the points lie at fixed fractions of τ, so that interpolation is the constant
 matrix `INTERPOLATE`. Flat arrays over (equation, point) store point k of equation i at k·NODES + i; the last row of
 points is the European term at u = t_i.
-*Tested by* tests/unit/test_american_kernel.py.
+*Tested by* tests/unit/test_american_kernel.py, tests/unit/test_american_gamma.py.
 """
 
 from __future__ import annotations
@@ -38,8 +38,13 @@ def _gauss(points: int, low: float, high: float) -> tuple[_F64, _F64]:
     return low + 0.5 * (high - low) * (x + 1.0), 0.5 * (high - low) * w
 
 
-#: Boundary points ξ in (0, 1], ascending: Chebyshev-Gauss-Radau, so that today (ξ = 1) is one and expiry (0) is none.
-XI: Final = np.sort(0.5 * (1.0 + np.cos(2.0 * np.pi * np.arange(NODES) / (2 * NODES - 1))))
+#: Boundary points ξ = (1 + cos θ)/2 in (0, 1], ascending: θ = 0, today, then (4k - 1)π/(4n - 1); k = n would be expiry, where
+#: ln B = ln X needs no equation. With both ends the polynomial of ln B runs through n + 1 points, which ask for the spacing
+#: of Chebyshev-Lobatto points, θ = kπ/n (Radau's left ten times the error of gamma). The shift by a quarter towards today
+#: halves it again: gamma next to the boundary is as good as the slope in time there. Shifted by a half, the first Newton
+#: step fails at times, for the polynomial of an uneven guess swings.
+_THETA_XI: Final = np.concatenate([[0.0], (4.0 * np.arange(1, NODES) - 1.0) * np.pi / (4 * NODES - 1)])
+XI: Final = np.sort(0.5 * (1.0 + np.cos(_THETA_XI)))
 _THETA, _THETA_WEIGHT = _gauss(POINTS, 0.0, 0.5 * np.pi)
 _SIN, _COS = np.sin(_THETA), np.cos(_THETA)
 

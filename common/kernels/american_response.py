@@ -208,6 +208,27 @@ def _second_side(ws: F64, sigma: float) -> None:
 
 
 @kernel
+def _newton(ws: F64, pivots: I64, q: float, log_x: float, unit: float, relaxed: bool) -> float:
+    # From the values in Y; the last step of ln B in units of ``unit``.
+    moved = 1.0
+    for _ in range(MAX_STEPS):
+        _equations(ws, log_x)
+        _jacobian(ws, q)
+        if not relaxed:
+            _factorise(ws, pivots)
+        _solve(ws, pivots, RESIDUAL, relaxed)
+        moved = 0.0
+        for i in range(NODES):
+            y = ws[Y + i]
+            following = min(max(y - ws[RESIDUAL + i], 0.3 * y), 3.0 * y)
+            moved = max(moved, XI[i] * abs(following - y) / unit)
+            ws[Y + i] = following
+        if moved < TOLERANCE:
+            break
+    return moved
+
+
+@kernel
 def solve_boundary(ws: F64, pivots: I64, r: float, q: float, sigma: float, tau: float, dr: float, dq: float) -> float:
     """Fill Y, Y_VOL, Y_RHO, Y_VOL2 of the workspace ``ws`` (BOUNDARY_SIZE,); the last Newton step of ln B/(σ√τ).
 
@@ -219,21 +240,12 @@ def solve_boundary(ws: F64, pivots: I64, r: float, q: float, sigma: float, tau: 
     _guess(ws, r, q, sigma, tau, log_x)
     relaxed = max(abs(r), abs(q)) * math.sqrt(tau) < _GENTLE * sigma
     unit = min(sigma * math.sqrt(tau), 1.0)
-    moved = 1.0
-    for _ in range(MAX_STEPS):
-        _equations(ws, log_x)
-        _jacobian(ws, q)
-        if not relaxed:
-            _factorise(ws, pivots)
-        _solve(ws, pivots, RESIDUAL, relaxed)
-        moved = 0.0
-        for i in range(NODES):
-            y = ws[Y + i]
-            following = max(y - ws[RESIDUAL + i], 0.3 * y)
-            moved = max(moved, XI[i] * abs(following - y) / unit)
-            ws[Y + i] = following
-        if moved < TOLERANCE:
-            break
+    moved = _newton(ws, pivots, q, log_x, unit, relaxed)
+    if relaxed and moved > TOLERANCE:
+        # Rare: from an uneven guess the first Jacobian may be far from the last, and Jacobi's iteration diverge.
+        relaxed = False
+        _guess(ws, r, q, sigma, tau, log_x)
+        moved = _newton(ws, pivots, q, log_x, unit, relaxed)
     d_log_x = dr / r - dq / q if q > r else 0.0
     _first_sides(ws, sigma, dr - dq, d_log_x, tau)
     _solve(ws, pivots, Y_VOL, relaxed)
