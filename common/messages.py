@@ -90,6 +90,9 @@ class Proposal:
     expires_ns: int
     reported: tuple[str, ...] = ()
     reported_value: F64 = field(default_factory=lambda: np.empty(0))
+    #: Where there are several desks: those the agent speaks for, and its wish for each, (d, m); Σ is ``alone_lots``.
+    desk: tuple[str, ...] = ()
+    desk_alone_lots: F64 = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def agent(self) -> str:
@@ -99,12 +102,17 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class PositionUpdate:
-    """Everything traded since the open, sparse: instrument (n,), signed traded_lots (n,)."""
+    """Everything traded since the open, sparse: instrument (n,), signed traded_lots (n,).
+
+    Where there are several desks: each one's part desk_lots (d, n), what it crossed included; Σ is ``traded_lots``.
+    """
 
     header: Header
     version: int
     instrument: U32
     traded_lots: I64
+    desk: tuple[str, ...] = ()
+    desk_lots: I64 = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,24 @@ class AssignmentUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentParameters:
+    """Agents' parameters changed live: ``values`` by path where they differ from the run's settings, and the last change.
+
+    ``undoes``: version whose change this one takes back, 0 if none. See hedge.proto and ``common/parameters.py``.
+    """
+
+    header: Header
+    version: int
+    values: dict[str, float]
+    changed: str
+    before: float
+    after: float
+    undoes: int
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Sign of life of an agent; see hedge.proto."""
 
@@ -150,6 +176,8 @@ class Heartbeat:
     unusable_quotes: int = 0
     keys: tuple[str, ...] = ()
     assignment_version: int = 0
+    busy_share: float = 0.0
+    lag_us: float = 0.0
 
 
 class Side(IntEnum):
@@ -215,6 +243,8 @@ class Refusal(IntEnum):
     VENUE = 12
     POSITION = 13
     MALFORMED = 14
+    SCOPE_PAUSED = 15
+    SCOPE_KILLED = 16
 
 
 class CostShare(NamedTuple):

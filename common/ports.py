@@ -6,6 +6,7 @@ No core module imports an adapter; ``nats`` is imported in ``common/bus/nats_bus
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from common.messages import QuoteBatch
@@ -13,6 +14,15 @@ from common.universe import Universe
 
 Handler = Callable[[str, bytes], None]
 Responder = Callable[[str, bytes], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSnapshot:
+    """The fold of the first ``number`` journal entries; every later one stands at ``tail_from`` in the store or after."""
+
+    number: int
+    tail_from: int
+    data: bytes
 
 
 class Clock(Protocol):
@@ -88,6 +98,24 @@ class Journal(Protocol):
 
     async def follow(self, first: int, handler: Callable[[bytes], None]) -> Subscription:
         """Entries from the ``first``-th on, then each new one (a standby's tail)."""
+        ...
+
+    @property
+    def behind(self) -> str:
+        """Why ``follow`` cannot go on (what it needs has been purged), in words; empty while it can."""
+        ...
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(entries appended, where those appended from now on begin in the store). For the leader."""
+        ...
+
+    async def snapshot(self) -> FoldSnapshot | None:
+        """The newest whole snapshot, None where there is none; a torn one is passed over."""
+        ...
+
+    async def store_snapshot(self, snapshot: FoldSnapshot) -> None:
+        """Store one beside the entries; returns when it is whole. Raises ``errors.Refused`` once deposed."""
         ...
 
 

@@ -13,10 +13,12 @@
 | hedgerow.positions | PositionUpdate | manager → agents | record (stream STATE, last value) |
 | hedgerow.budgets | BudgetUpdate | manager → agents | record (stream STATE, last value) |
 | hedgerow.assignment | AssignmentUpdate | manager → agents, fleet | record (stream STATE, last value) |
+| hedgerow.parameters | AgentParameters | manager → agents | record (stream STATE, last value) |
 | hedgerow.control.ACTION | Command → Acknowledgement | people → manager or fleet | control, request-reply |
 | hedgerow.status | (request) → JSON | people, launcher → manager | control, request-reply |
 | hedgerow.journal.entry | JournalEntry | manager → record | record (stream JOURNAL, fenced) |
 | hedgerow.journal.epoch | text | manager → record | record (stream JOURNAL, fence) |
+| hedgerow.journal.snapshot-a, .snapshot-b | pieces of a Snapshot | manager → record | record (stream JOURNAL, fenced) |
 | hedgerow.stored.S | as hedgerow.S | NATS → whoever watches hedgerow.S | what a stream has just stored |
 """
 
@@ -32,13 +34,17 @@ HEARTBEATS_ALL = f"{ROOT}.heartbeat.*"
 POSITIONS = f"{ROOT}.positions"
 BUDGETS = f"{ROOT}.budgets"
 ASSIGNMENT = f"{ROOT}.assignment"
+PARAMETERS = f"{ROOT}.parameters"
 CONTROL_ALL = f"{ROOT}.control.*"
 STATUS = f"{ROOT}.status"
 MARKET_START = f"{ROOT}.market.start"
 MARKET_END = f"{ROOT}.market.end"
 MARKET_HEARTBEAT = f"{ROOT}.market.heartbeat"
+#: What a status request says to have the fingerprint of the folded state in the answer; a moment's work for the leader.
+WITH_STATE_HASH = b"state hash"
 JOURNAL_ENTRY = f"{ROOT}.journal.entry"
 JOURNAL_EPOCH = f"{ROOT}.journal.epoch"
+JOURNAL_SNAPSHOTS = (f"{ROOT}.journal.snapshot-a", f"{ROOT}.journal.snapshot-b")
 
 STREAM_REFERENCE = "HEDGEROW_REFERENCE"
 STREAM_STATE = "HEDGEROW_STATE"
@@ -49,7 +55,7 @@ STREAM_LEASE = f"KV_{BUCKET_LEASE}"
 #: Subjects of each last-value stream: what ``Bus.put``, ``get`` and ``watch`` may name.
 LAST_VALUE_STREAMS = {
     STREAM_REFERENCE: (UNIVERSE, BOOK, CONFIG),
-    STREAM_STATE: (POSITIONS, BUDGETS, ASSIGNMENT, MARKET_START, MARKET_END),
+    STREAM_STATE: (POSITIONS, BUDGETS, ASSIGNMENT, PARAMETERS, MARKET_START, MARKET_END),
 }
 _STREAM_OF = {subject: stream for stream, kept in LAST_VALUE_STREAMS.items() for subject in kept}
 

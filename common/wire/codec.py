@@ -47,11 +47,13 @@ from common.wire.market_codec import (
     encode_quote_batch,
     encode_universe,
 )
+from common.wire.steering_codec import decode_agent_parameters, encode_agent_parameters
 
 __all__ = [
     "ack_from_pb",
     "ack_to_pb",
     "decode_acknowledgement",
+    "decode_agent_parameters",
     "decode_assignment_update",
     "decode_book",
     "decode_budget_update",
@@ -64,6 +66,7 @@ __all__ = [
     "decode_quote_batch",
     "decode_universe",
     "encode_acknowledgement",
+    "encode_agent_parameters",
     "encode_assignment_update",
     "encode_book",
     "encode_budget_update",

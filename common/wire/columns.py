@@ -54,6 +54,11 @@ def column(kind: str, name: str, data: bytes, dtype: np.dtype[Any], rows: int | 
     return np.frombuffer(data, dtype)
 
 
+def table(kind: str, name: str, data: bytes, dtype: np.dtype[Any], rows: int, columns: int) -> NDArray[Any]:
+    """A read-only view as (rows, columns), (0, 0) without rows. Raises ``errors.Refused`` as ``column``."""
+    return column(kind, name, data, dtype, rows * columns).reshape(rows, columns if rows else 0)
+
+
 def same_length(kind: str, name: str, count: int, rows: int) -> None:
     """Raises ``errors.Refused`` unless a repeated field has ``rows`` items."""
     if count != rows:

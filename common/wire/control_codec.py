@@ -10,20 +10,25 @@ from collections.abc import Callable
 from typing import Any
 
 from hedgerow.control.v1 import control_pb2 as pb
+from hedgerow.execution.v1 import execution_pb2
 
 from common.control_messages import (
     Acknowledgement,
+    BudgetRound,
     CancelAsked,
     Command,
     CommandTaken,
+    Crossing,
     Cycle,
     JournalEntry,
     JournalEvent,
     LeaderStarted,
     ProposalTaken,
+    TradesImported,
 )
 from common.errors import Refused
-from common.messages import AssignmentUpdate, BudgetUpdate, ExecutionReport
+from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, ExecutionReport
+from common.wire.budget_codec import round_from_pb, round_to_pb
 from common.wire.columns import (
     F64_LE,
     I64_LE,
@@ -33,6 +38,7 @@ from common.wire.columns import (
     header_from_pb,
     header_to_pb,
     parse,
+    table,
 )
 from common.wire.execution_codec import (
     order_from_pb,
@@ -50,6 +56,7 @@ from common.wire.hedge_codec import (
     proposal_from_pb,
     proposal_to_pb,
 )
+from common.wire.steering_codec import parameters_from_pb, parameters_to_pb, trades_from_pb, trades_to_pb
 
 
 def _command_to_pb(c: Command) -> pb.Command:
@@ -112,6 +119,38 @@ def _cycle_to_pb(c: Cycle) -> pb.Cycle:
         cost_cents=c.cost_cents,
         wished_cost_cents=c.wished_cost_cents,
         solve_ns=c.solve_ns,
+        desk=c.desk,
+        desk_lots=column_bytes(c.desk_lots, I64_LE),
+        crossings=[_crossing_to_pb(x) for x in c.crossings],
+        emergency=c.emergency,
+    )
+
+
+def _crossing_to_pb(c: Crossing) -> pb.Crossing:
+    return pb.Crossing(
+        crossing_id=c.crossing_id,
+        instrument=c.instrument,
+        buyer=c.buyer,
+        seller=c.seller,
+        lots=c.lots,
+        bid_ticks=c.bid_ticks,
+        ask_ticks=c.ask_ticks,
+        bought=[execution_pb2.Allocation(agent=agent, lots=lots) for agent, lots in c.bought],
+        sold=[execution_pb2.Allocation(agent=agent, lots=lots) for agent, lots in c.sold],
+    )
+
+
+def _crossing_from_pb(m: pb.Crossing) -> Crossing:
+    return Crossing(
+        m.crossing_id,
+        m.instrument,
+        m.buyer,
+        m.seller,
+        m.lots,
+        m.bid_ticks,
+        m.ask_ticks,
+        tuple((a.agent, a.lots) for a in m.bought),
+        tuple((a.agent, a.lots) for a in m.sold),
     )
 
 
@@ -141,6 +180,10 @@ def _cycle_from_pb(m: pb.Cycle) -> Cycle:
         cost_cents=m.cost_cents,
         wished_cost_cents=m.wished_cost_cents,
         solve_ns=m.solve_ns,
+        desk=tuple(m.desk),
+        desk_lots=table(kind, "desk_lots", m.desk_lots, I64_LE, len(m.desk), n),
+        crossings=tuple(_crossing_from_pb(x) for x in m.crossings),
+        emergency=tuple(m.emergency),
     )
 
 
@@ -156,11 +199,18 @@ def decode_cycle(data: bytes) -> Cycle:
 
 def _leader_to_pb(e: LeaderStarted) -> pb.LeaderStarted:
     recovered = [order_state_to_pb(state) for state in e.recovered]
-    return pb.LeaderStarted(holder=e.holder, last_report_sequence=e.last_report_sequence, recovered=recovered)
+    return pb.LeaderStarted(
+        holder=e.holder,
+        last_report_sequence=e.last_report_sequence,
+        recovered=recovered,
+        market_seen=[pb.SourceSequence(source=source, sequence=sequence) for source, sequence in e.market_seen],
+    )
 
 
 def _leader_from_pb(m: pb.LeaderStarted) -> LeaderStarted:
-    return LeaderStarted(m.holder, m.last_report_sequence, tuple(order_state_from_pb(s) for s in m.recovered))
+    recovered = tuple(order_state_from_pb(s) for s in m.recovered)
+    seen = tuple((s.source, s.sequence) for s in m.market_seen)
+    return LeaderStarted(m.holder, m.last_report_sequence, recovered, seen)
 
 
 def _taken_to_pb(e: ProposalTaken) -> pb.ProposalTaken:
@@ -197,6 +247,9 @@ _EVENTS: tuple[tuple[type[Any], str, Callable[[Any], Any], Callable[[Any], Journ
     (BudgetUpdate, "budgets", budget_to_pb, budget_from_pb),
     (AssignmentUpdate, "assignment", assignment_to_pb, assignment_from_pb),
     (CancelAsked, "cancel", _cancel_to_pb, _cancel_from_pb),
+    (BudgetRound, "round", round_to_pb, round_from_pb),
+    (TradesImported, "trades", trades_to_pb, trades_from_pb),
+    (AgentParameters, "parameters", parameters_to_pb, parameters_from_pb),
 )
 _BY_CLASS = {cls: (name, to_pb) for cls, name, to_pb, _ in _EVENTS}
 _BY_NAME = {name: from_pb for _, name, _, from_pb in _EVENTS}

@@ -22,6 +22,7 @@ from common.wire.columns import (
     parse,
     required_header,
     same_length,
+    table,
 )
 
 
@@ -51,6 +52,8 @@ def proposal_to_pb(p: Proposal) -> pb.Proposal:
         expires_ns=p.expires_ns,
         reported=p.reported,
         reported_value=column_bytes(p.reported_value, F64_LE),
+        desk=p.desk,
+        desk_alone_lots=column_bytes(p.desk_alone_lots, F64_LE),
     )
 
 
@@ -83,6 +86,8 @@ def proposal_from_pb(m: pb.Proposal) -> Proposal:
         expires_ns=m.expires_ns,
         reported=tuple(m.reported),
         reported_value=column(kind, "reported_value", m.reported_value, F64_LE, len(m.reported)),
+        desk=tuple(m.desk),
+        desk_alone_lots=table(kind, "desk_alone_lots", m.desk_alone_lots, F64_LE, len(m.desk), n),
     )
 
 
@@ -103,6 +108,8 @@ def encode_position_update(update: PositionUpdate) -> bytes:
         version=update.version,
         instrument=column_bytes(update.instrument, U32_LE),
         traded_lots=column_bytes(update.traded_lots, I64_LE),
+        desk=update.desk,
+        desk_lots=column_bytes(update.desk_lots, I64_LE),
     ).SerializeToString()
 
 
@@ -112,7 +119,8 @@ def decode_position_update(data: bytes) -> PositionUpdate:
     m = parse(pb.PositionUpdate(), kind, data)
     instrument = column(kind, "instrument", m.instrument, U32_LE)
     lots = column(kind, "traded_lots", m.traded_lots, I64_LE, len(instrument))
-    return PositionUpdate(required_header(kind, m), m.version, instrument, lots)
+    by_desk = table(kind, "desk_lots", m.desk_lots, I64_LE, len(m.desk), len(instrument))
+    return PositionUpdate(required_header(kind, m), m.version, instrument, lots, tuple(m.desk), by_desk)
 
 
 def budget_to_pb(update: BudgetUpdate) -> pb.BudgetUpdate:
@@ -192,6 +200,8 @@ _PLAIN = (
     "rss_bytes",
     "unusable_quotes",
     "assignment_version",
+    "busy_share",
+    "lag_us",
 )
 
 

@@ -11,7 +11,7 @@ from hedgerow.market.v1 import market_pb2 as pb
 
 from common.errors import Refused
 from common.messages import QuoteBatch
-from common.universe import Book, Underlying, Universe
+from common.universe import Book, Desk, Underlying, Universe
 from common.wire.columns import (
     F64_LE,
     I8_LE,
@@ -133,20 +133,25 @@ def encode_book(book: Book) -> bytes:
         instrument=column_bytes(book.instrument, U32_LE),
         quantity_lots=column_bytes(book.quantity_lots, I64_LE),
         average_price=column_bytes(book.average_price, F64_LE),
+        desks=[pb.Desk(name=d.name, legal_entity=d.legal_entity, account=d.accounts) for d in book.desks],
     ).SerializeToString()
 
 
 def decode_book(data: bytes) -> Book:
-    """The opening book."""
+    """The opening book. Where there are desks, each account of a row belongs to exactly one of them."""
     kind = "Book"
     m = parse(pb.Book(), kind, data)
     instrument = column(kind, "instrument", m.instrument, U32_LE)
     n = len(instrument)
     same_length(kind, "account", len(m.account), n)
+    owned = [account for d in m.desks for account in d.account]
+    if len(set(owned)) != len(owned) or (m.desks and not set(m.account) <= set(owned)):
+        raise Refused(f"{kind}: an account belongs to no desk, or to two")
     return Book(
         m.book_id,
         tuple(m.account),
         instrument,
         column(kind, "quantity_lots", m.quantity_lots, I64_LE, n),
         column(kind, "average_price", m.average_price, F64_LE, n if m.average_price else 0),
+        tuple(Desk(d.name, d.legal_entity, tuple(d.account)) for d in m.desks),
     )

@@ -151,6 +151,8 @@ HEARTBEAT = st.builds(
     unusable_quotes=U64,
     keys=st.lists(TEXT, max_size=4).map(tuple),
     assignment_version=U64,
+    busy_share=FLOAT,
+    lag_us=FLOAT,
 )
 COMMAND = st.builds(c.Command, NAME, NAME, TEXT, TEXT, TEXT)
 ACKNOWLEDGEMENT = st.builds(c.Acknowledgement, TEXT, st.booleans(), TEXT)
@@ -226,15 +228,55 @@ def cycles(draw):
     )
 
 
+@st.composite
+def budget_rounds(draw):
+    f, u, s, k = (draw(COUNT) for _ in range(4))
+    of_factor = {n: draw(column("<f8", f)) for n in ("exposure", "used", "price_of_risk", "share", "soft_limit")}
+    of_scope = ("risk_usd", "open_usd", "pnl_usd", "high_usd", "stop_usd", "worst_loss_usd")
+    return c.BudgetRound(
+        number=draw(U32),
+        reasons=draw(names(2)),
+        market_seen=tuple(draw(st.lists(st.tuples(TEXT, U64), max_size=3))),
+        limits_version=draw(U32),
+        day=draw(I64),
+        published=draw(st.booleans()),
+        factor=draw(names(f)),
+        sigma_daily=draw(column("<f8", u)),
+        mid=draw(column("<f8", u)),
+        fresh=draw(column("u1", u)),
+        scope=draw(names(s)),
+        reduce_only=draw(names(s)),
+        spender=draw(names(k)),
+        cost_cents=draw(column("<i8", k)),
+        spent_cents=draw(column("<i8", k)),
+        unpriced=draw(U32),
+        **of_factor,
+        **{n: draw(column("<f8", s)) for n in of_scope},
+    )
+
+
+TRADE = st.builds(c.ImportedTrade, TEXT, TEXT, U32, I64, FLOAT, I64, TEXT, TEXT)
+PARAMETERS = st.builds(
+    m.AgentParameters, HEADER, U32, st.dictionaries(TEXT, FLOAT, max_size=3), TEXT, FLOAT, FLOAT, U32, TEXT, TEXT
+)
 EVENTS = {
-    "leader": st.builds(c.LeaderStarted, TEXT, U64, st.lists(ORDER_STATE, max_size=2).map(tuple)),
+    "leader": st.builds(
+        c.LeaderStarted,
+        TEXT,
+        U64,
+        st.lists(ORDER_STATE, max_size=2).map(tuple),
+        st.lists(st.tuples(TEXT, U64), max_size=3).map(tuple),
+    ),
     "proposal": st.builds(c.ProposalTaken, proposals(), TEXT),
     "cycle": cycles(),
     "report": REPORT,
     "command": st.builds(c.CommandTaken, COMMAND, ACKNOWLEDGEMENT),
     "budgets": budget_updates(),
     "assignment": ASSIGNMENT,
+    "round": budget_rounds(),
     "cancel": st.builds(c.CancelAsked, st.lists(TEXT, max_size=3).map(tuple), TEXT),
+    "imported": st.builds(c.TradesImported, TEXT, st.lists(TRADE, max_size=3).map(tuple)),
+    "parameters": PARAMETERS,
 }
 BYTES = {
     "quote_batch": quote_batches(),
@@ -244,6 +286,7 @@ BYTES = {
     "position_update": position_updates(),
     "budget_update": budget_updates(),
     "assignment_update": ASSIGNMENT,
+    "agent_parameters": PARAMETERS,
     "heartbeat": HEARTBEAT,
     "command": COMMAND,
     "acknowledgement": ACKNOWLEDGEMENT,
@@ -279,7 +322,8 @@ def test_every_journal_event_comes_back(kind):
 
 def test_the_events_here_are_all_there_are():
     covered = {c.LeaderStarted, c.ProposalTaken, c.Cycle, m.ExecutionReport, c.CommandTaken, m.BudgetUpdate}
-    assert covered | {m.AssignmentUpdate, c.CancelAsked} == set(c.JournalEvent.__args__)
+    covered |= {m.AssignmentUpdate, c.CancelAsked, c.BudgetRound, c.TradesImported, m.AgentParameters}
+    assert covered == set(c.JournalEvent.__args__)
     assert len(EVENTS) == len(c.JournalEvent.__args__)
 
 

@@ -50,7 +50,7 @@ class SourceSequence(_message.Message):
     def __init__(self, source: _Optional[str] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class Cycle(_message.Message):
-    __slots__ = ("cycle_id", "market_seen", "proposal_id", "method", "factor", "exposure_before", "exposure_after", "lower", "upper", "price_of_risk", "menu", "solution_lots", "ordered_lots", "wished_lots", "iterations", "orders", "inputs_hash", "cost_cents", "wished_cost_cents", "solve_ns")
+    __slots__ = ("cycle_id", "market_seen", "proposal_id", "method", "factor", "exposure_before", "exposure_after", "lower", "upper", "price_of_risk", "menu", "solution_lots", "ordered_lots", "wished_lots", "iterations", "orders", "inputs_hash", "cost_cents", "wished_cost_cents", "solve_ns", "desk", "desk_lots", "crossings", "emergency")
     CYCLE_ID_FIELD_NUMBER: _ClassVar[int]
     MARKET_SEEN_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_ID_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,10 @@ class Cycle(_message.Message):
     COST_CENTS_FIELD_NUMBER: _ClassVar[int]
     WISHED_COST_CENTS_FIELD_NUMBER: _ClassVar[int]
     SOLVE_NS_FIELD_NUMBER: _ClassVar[int]
+    DESK_FIELD_NUMBER: _ClassVar[int]
+    DESK_LOTS_FIELD_NUMBER: _ClassVar[int]
+    CROSSINGS_FIELD_NUMBER: _ClassVar[int]
+    EMERGENCY_FIELD_NUMBER: _ClassVar[int]
     cycle_id: str
     market_seen: _containers.RepeatedCompositeFieldContainer[SourceSequence]
     proposal_id: _containers.RepeatedScalarFieldContainer[str]
@@ -91,7 +95,33 @@ class Cycle(_message.Message):
     cost_cents: int
     wished_cost_cents: int
     solve_ns: int
-    def __init__(self, cycle_id: _Optional[str] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., proposal_id: _Optional[_Iterable[str]] = ..., method: _Optional[str] = ..., factor: _Optional[_Iterable[str]] = ..., exposure_before: _Optional[bytes] = ..., exposure_after: _Optional[bytes] = ..., lower: _Optional[bytes] = ..., upper: _Optional[bytes] = ..., price_of_risk: _Optional[bytes] = ..., menu: _Optional[bytes] = ..., solution_lots: _Optional[bytes] = ..., ordered_lots: _Optional[bytes] = ..., wished_lots: _Optional[bytes] = ..., iterations: _Optional[int] = ..., orders: _Optional[_Iterable[_Union[_execution_pb2.Order, _Mapping]]] = ..., inputs_hash: _Optional[str] = ..., cost_cents: _Optional[int] = ..., wished_cost_cents: _Optional[int] = ..., solve_ns: _Optional[int] = ...) -> None: ...
+    desk: _containers.RepeatedScalarFieldContainer[str]
+    desk_lots: bytes
+    crossings: _containers.RepeatedCompositeFieldContainer[Crossing]
+    emergency: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cycle_id: _Optional[str] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., proposal_id: _Optional[_Iterable[str]] = ..., method: _Optional[str] = ..., factor: _Optional[_Iterable[str]] = ..., exposure_before: _Optional[bytes] = ..., exposure_after: _Optional[bytes] = ..., lower: _Optional[bytes] = ..., upper: _Optional[bytes] = ..., price_of_risk: _Optional[bytes] = ..., menu: _Optional[bytes] = ..., solution_lots: _Optional[bytes] = ..., ordered_lots: _Optional[bytes] = ..., wished_lots: _Optional[bytes] = ..., iterations: _Optional[int] = ..., orders: _Optional[_Iterable[_Union[_execution_pb2.Order, _Mapping]]] = ..., inputs_hash: _Optional[str] = ..., cost_cents: _Optional[int] = ..., wished_cost_cents: _Optional[int] = ..., solve_ns: _Optional[int] = ..., desk: _Optional[_Iterable[str]] = ..., desk_lots: _Optional[bytes] = ..., crossings: _Optional[_Iterable[_Union[Crossing, _Mapping]]] = ..., emergency: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Crossing(_message.Message):
+    __slots__ = ("crossing_id", "instrument", "buyer", "seller", "lots", "bid_ticks", "ask_ticks", "bought", "sold")
+    CROSSING_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    BUYER_FIELD_NUMBER: _ClassVar[int]
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    LOTS_FIELD_NUMBER: _ClassVar[int]
+    BID_TICKS_FIELD_NUMBER: _ClassVar[int]
+    ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
+    BOUGHT_FIELD_NUMBER: _ClassVar[int]
+    SOLD_FIELD_NUMBER: _ClassVar[int]
+    crossing_id: str
+    instrument: int
+    buyer: str
+    seller: str
+    lots: int
+    bid_ticks: int
+    ask_ticks: int
+    bought: _containers.RepeatedCompositeFieldContainer[_execution_pb2.Allocation]
+    sold: _containers.RepeatedCompositeFieldContainer[_execution_pb2.Allocation]
+    def __init__(self, crossing_id: _Optional[str] = ..., instrument: _Optional[int] = ..., buyer: _Optional[str] = ..., seller: _Optional[str] = ..., lots: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., bought: _Optional[_Iterable[_Union[_execution_pb2.Allocation, _Mapping]]] = ..., sold: _Optional[_Iterable[_Union[_execution_pb2.Allocation, _Mapping]]] = ...) -> None: ...
 
 class CommandTaken(_message.Message):
     __slots__ = ("command", "acknowledgement")
@@ -102,14 +132,16 @@ class CommandTaken(_message.Message):
     def __init__(self, command: _Optional[_Union[Command, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
 
 class LeaderStarted(_message.Message):
-    __slots__ = ("holder", "last_report_sequence", "recovered")
+    __slots__ = ("holder", "last_report_sequence", "recovered", "market_seen")
     HOLDER_FIELD_NUMBER: _ClassVar[int]
     LAST_REPORT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    MARKET_SEEN_FIELD_NUMBER: _ClassVar[int]
     holder: str
     last_report_sequence: int
     recovered: _containers.RepeatedCompositeFieldContainer[_execution_pb2.OrderState]
-    def __init__(self, holder: _Optional[str] = ..., last_report_sequence: _Optional[int] = ..., recovered: _Optional[_Iterable[_Union[_execution_pb2.OrderState, _Mapping]]] = ...) -> None: ...
+    market_seen: _containers.RepeatedCompositeFieldContainer[SourceSequence]
+    def __init__(self, holder: _Optional[str] = ..., last_report_sequence: _Optional[int] = ..., recovered: _Optional[_Iterable[_Union[_execution_pb2.OrderState, _Mapping]]] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ...) -> None: ...
 
 class CancelAsked(_message.Message):
     __slots__ = ("client_order_id", "reason")
@@ -119,8 +151,94 @@ class CancelAsked(_message.Message):
     reason: str
     def __init__(self, client_order_id: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class BudgetRound(_message.Message):
+    __slots__ = ("number", "reasons", "market_seen", "limits_version", "day", "published", "factor", "exposure", "used", "price_of_risk", "share", "soft_limit", "sigma_daily", "mid", "fresh", "scope", "risk_usd", "open_usd", "pnl_usd", "high_usd", "stop_usd", "worst_loss_usd", "reduce_only", "spender", "cost_cents", "spent_cents", "unpriced")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    MARKET_SEEN_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    EXPOSURE_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    PRICE_OF_RISK_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    SOFT_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SIGMA_DAILY_FIELD_NUMBER: _ClassVar[int]
+    MID_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    RISK_USD_FIELD_NUMBER: _ClassVar[int]
+    OPEN_USD_FIELD_NUMBER: _ClassVar[int]
+    PNL_USD_FIELD_NUMBER: _ClassVar[int]
+    HIGH_USD_FIELD_NUMBER: _ClassVar[int]
+    STOP_USD_FIELD_NUMBER: _ClassVar[int]
+    WORST_LOSS_USD_FIELD_NUMBER: _ClassVar[int]
+    REDUCE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    SPENDER_FIELD_NUMBER: _ClassVar[int]
+    COST_CENTS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_CENTS_FIELD_NUMBER: _ClassVar[int]
+    UNPRICED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    market_seen: _containers.RepeatedCompositeFieldContainer[SourceSequence]
+    limits_version: int
+    day: int
+    published: bool
+    factor: _containers.RepeatedScalarFieldContainer[str]
+    exposure: bytes
+    used: bytes
+    price_of_risk: bytes
+    share: bytes
+    soft_limit: bytes
+    sigma_daily: bytes
+    mid: bytes
+    fresh: bytes
+    scope: _containers.RepeatedScalarFieldContainer[str]
+    risk_usd: bytes
+    open_usd: bytes
+    pnl_usd: bytes
+    high_usd: bytes
+    stop_usd: bytes
+    worst_loss_usd: bytes
+    reduce_only: _containers.RepeatedScalarFieldContainer[str]
+    spender: _containers.RepeatedScalarFieldContainer[str]
+    cost_cents: bytes
+    spent_cents: bytes
+    unpriced: int
+    def __init__(self, number: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., limits_version: _Optional[int] = ..., day: _Optional[int] = ..., published: _Optional[bool] = ..., factor: _Optional[_Iterable[str]] = ..., exposure: _Optional[bytes] = ..., used: _Optional[bytes] = ..., price_of_risk: _Optional[bytes] = ..., share: _Optional[bytes] = ..., soft_limit: _Optional[bytes] = ..., sigma_daily: _Optional[bytes] = ..., mid: _Optional[bytes] = ..., fresh: _Optional[bytes] = ..., scope: _Optional[_Iterable[str]] = ..., risk_usd: _Optional[bytes] = ..., open_usd: _Optional[bytes] = ..., pnl_usd: _Optional[bytes] = ..., high_usd: _Optional[bytes] = ..., stop_usd: _Optional[bytes] = ..., worst_loss_usd: _Optional[bytes] = ..., reduce_only: _Optional[_Iterable[str]] = ..., spender: _Optional[_Iterable[str]] = ..., cost_cents: _Optional[bytes] = ..., spent_cents: _Optional[bytes] = ..., unpriced: _Optional[int] = ...) -> None: ...
+
+class ImportedTrade(_message.Message):
+    __slots__ = ("trade_id", "account", "instrument", "lots", "price", "time_ns", "corrects", "cancels")
+    TRADE_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    LOTS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    CORRECTS_FIELD_NUMBER: _ClassVar[int]
+    CANCELS_FIELD_NUMBER: _ClassVar[int]
+    trade_id: str
+    account: str
+    instrument: int
+    lots: int
+    price: float
+    time_ns: int
+    corrects: str
+    cancels: str
+    def __init__(self, trade_id: _Optional[str] = ..., account: _Optional[str] = ..., instrument: _Optional[int] = ..., lots: _Optional[int] = ..., price: _Optional[float] = ..., time_ns: _Optional[int] = ..., corrects: _Optional[str] = ..., cancels: _Optional[str] = ...) -> None: ...
+
+class TradesImported(_message.Message):
+    __slots__ = ("import_id", "trades")
+    IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    import_id: str
+    trades: _containers.RepeatedCompositeFieldContainer[ImportedTrade]
+    def __init__(self, import_id: _Optional[str] = ..., trades: _Optional[_Iterable[_Union[ImportedTrade, _Mapping]]] = ...) -> None: ...
+
 class JournalEntry(_message.Message):
-    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "market")
+    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "round", "trades", "parameters", "market")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NOW_NS_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +251,9 @@ class JournalEntry(_message.Message):
     BUDGETS_FIELD_NUMBER: _ClassVar[int]
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     MARKET_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     epoch: int
@@ -146,5 +267,8 @@ class JournalEntry(_message.Message):
     budgets: _hedge_pb2.BudgetUpdate
     assignment: _hedge_pb2.AssignmentUpdate
     cancel: CancelAsked
+    round: BudgetRound
+    trades: TradesImported
+    parameters: _hedge_pb2.AgentParameters
     market: _market_pb2.Header
-    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., round: _Optional[_Union[BudgetRound, _Mapping]] = ..., trades: _Optional[_Union[TradesImported, _Mapping]] = ..., parameters: _Optional[_Union[_hedge_pb2.AgentParameters, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...

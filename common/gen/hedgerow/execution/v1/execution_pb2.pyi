@@ -55,6 +55,8 @@ class Refusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFUSAL_VENUE: _ClassVar[Refusal]
     REFUSAL_POSITION: _ClassVar[Refusal]
     REFUSAL_MALFORMED: _ClassVar[Refusal]
+    REFUSAL_SCOPE_PAUSED: _ClassVar[Refusal]
+    REFUSAL_SCOPE_KILLED: _ClassVar[Refusal]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -89,6 +91,8 @@ REFUSAL_RATE: Refusal
 REFUSAL_VENUE: Refusal
 REFUSAL_POSITION: Refusal
 REFUSAL_MALFORMED: Refusal
+REFUSAL_SCOPE_PAUSED: Refusal
+REFUSAL_SCOPE_KILLED: Refusal
 
 class Allocation(_message.Message):
     __slots__ = ("agent", "lots")
@@ -305,14 +309,16 @@ class StreamReportsResponse(_message.Message):
     def __init__(self, reports: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ...) -> None: ...
 
 class SetTradingStateRequest(_message.Message):
-    __slots__ = ("state", "who", "why")
+    __slots__ = ("state", "who", "why", "scope")
     STATE_FIELD_NUMBER: _ClassVar[int]
     WHO_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
     state: TradingState
     who: str
     why: str
-    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+    scope: str
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., scope: _Optional[str] = ...) -> None: ...
 
 class SetTradingStateResponse(_message.Message):
     __slots__ = ("state", "cancels_sent")
@@ -327,7 +333,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue")
+    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue", "stopped")
     STATE_FIELD_NUMBER: _ClassVar[int]
     WHO_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
@@ -339,6 +345,7 @@ class GetStatusResponse(_message.Message):
     TICK_TO_ORDER_P50_NS_FIELD_NUMBER: _ClassVar[int]
     TICK_TO_ORDER_P99_NS_FIELD_NUMBER: _ClassVar[int]
     VENUE_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
     state: TradingState
     who: str
     why: str
@@ -350,4 +357,17 @@ class GetStatusResponse(_message.Message):
     tick_to_order_p50_ns: int
     tick_to_order_p99_ns: int
     venue: str
-    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ...) -> None: ...
+    stopped: _containers.RepeatedCompositeFieldContainer[ScopeState]
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ..., stopped: _Optional[_Iterable[_Union[ScopeState, _Mapping]]] = ...) -> None: ...
+
+class ScopeState(_message.Message):
+    __slots__ = ("scope", "state", "who", "why")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    scope: str
+    state: TradingState
+    who: str
+    why: str
+    def __init__(self, scope: _Optional[str] = ..., state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...

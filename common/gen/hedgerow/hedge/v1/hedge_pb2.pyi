@@ -18,7 +18,7 @@ class InputRun(_message.Message):
     def __init__(self, stream: _Optional[str] = ..., first: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Proposal(_message.Message):
-    __slots__ = ("header", "kind", "shard", "book_id", "incarnation", "assignment_version", "position_version", "budget_epoch", "inputs", "factor", "exposure", "lower", "upper", "weighs_cost", "menu", "sensitivity", "alone_lots", "trigger", "expires_ns", "reported", "reported_value")
+    __slots__ = ("header", "kind", "shard", "book_id", "incarnation", "assignment_version", "position_version", "budget_epoch", "inputs", "factor", "exposure", "lower", "upper", "weighs_cost", "menu", "sensitivity", "alone_lots", "trigger", "expires_ns", "reported", "reported_value", "desk", "desk_alone_lots")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SHARD_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,8 @@ class Proposal(_message.Message):
     EXPIRES_NS_FIELD_NUMBER: _ClassVar[int]
     REPORTED_FIELD_NUMBER: _ClassVar[int]
     REPORTED_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DESK_FIELD_NUMBER: _ClassVar[int]
+    DESK_ALONE_LOTS_FIELD_NUMBER: _ClassVar[int]
     header: _market_pb2.Header
     kind: str
     shard: int
@@ -61,19 +63,25 @@ class Proposal(_message.Message):
     expires_ns: int
     reported: _containers.RepeatedScalarFieldContainer[str]
     reported_value: bytes
-    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., kind: _Optional[str] = ..., shard: _Optional[int] = ..., book_id: _Optional[str] = ..., incarnation: _Optional[int] = ..., assignment_version: _Optional[int] = ..., position_version: _Optional[int] = ..., budget_epoch: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[InputRun, _Mapping]]] = ..., factor: _Optional[_Iterable[str]] = ..., exposure: _Optional[bytes] = ..., lower: _Optional[bytes] = ..., upper: _Optional[bytes] = ..., weighs_cost: _Optional[bytes] = ..., menu: _Optional[bytes] = ..., sensitivity: _Optional[bytes] = ..., alone_lots: _Optional[bytes] = ..., trigger: _Optional[str] = ..., expires_ns: _Optional[int] = ..., reported: _Optional[_Iterable[str]] = ..., reported_value: _Optional[bytes] = ...) -> None: ...
+    desk: _containers.RepeatedScalarFieldContainer[str]
+    desk_alone_lots: bytes
+    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., kind: _Optional[str] = ..., shard: _Optional[int] = ..., book_id: _Optional[str] = ..., incarnation: _Optional[int] = ..., assignment_version: _Optional[int] = ..., position_version: _Optional[int] = ..., budget_epoch: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[InputRun, _Mapping]]] = ..., factor: _Optional[_Iterable[str]] = ..., exposure: _Optional[bytes] = ..., lower: _Optional[bytes] = ..., upper: _Optional[bytes] = ..., weighs_cost: _Optional[bytes] = ..., menu: _Optional[bytes] = ..., sensitivity: _Optional[bytes] = ..., alone_lots: _Optional[bytes] = ..., trigger: _Optional[str] = ..., expires_ns: _Optional[int] = ..., reported: _Optional[_Iterable[str]] = ..., reported_value: _Optional[bytes] = ..., desk: _Optional[_Iterable[str]] = ..., desk_alone_lots: _Optional[bytes] = ...) -> None: ...
 
 class PositionUpdate(_message.Message):
-    __slots__ = ("header", "version", "instrument", "traded_lots")
+    __slots__ = ("header", "version", "instrument", "traded_lots", "desk", "desk_lots")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     TRADED_LOTS_FIELD_NUMBER: _ClassVar[int]
+    DESK_FIELD_NUMBER: _ClassVar[int]
+    DESK_LOTS_FIELD_NUMBER: _ClassVar[int]
     header: _market_pb2.Header
     version: int
     instrument: bytes
     traded_lots: bytes
-    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., version: _Optional[int] = ..., instrument: _Optional[bytes] = ..., traded_lots: _Optional[bytes] = ...) -> None: ...
+    desk: _containers.RepeatedScalarFieldContainer[str]
+    desk_lots: bytes
+    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., version: _Optional[int] = ..., instrument: _Optional[bytes] = ..., traded_lots: _Optional[bytes] = ..., desk: _Optional[_Iterable[str]] = ..., desk_lots: _Optional[bytes] = ...) -> None: ...
 
 class BudgetUpdate(_message.Message):
     __slots__ = ("header", "budget_epoch", "factor", "soft_limit", "price_of_risk", "risk_aversion_per_usd")
@@ -103,8 +111,32 @@ class AssignmentUpdate(_message.Message):
     owner: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., version: _Optional[int] = ..., key: _Optional[_Iterable[str]] = ..., owner: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class AgentParameters(_message.Message):
+    __slots__ = ("header", "version", "path", "value", "changed", "before", "after", "undoes", "who", "why")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    UNDOES_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    header: _market_pb2.Header
+    version: int
+    path: _containers.RepeatedScalarFieldContainer[str]
+    value: _containers.RepeatedScalarFieldContainer[float]
+    changed: str
+    before: float
+    after: float
+    undoes: int
+    who: str
+    why: str
+    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., version: _Optional[int] = ..., path: _Optional[_Iterable[str]] = ..., value: _Optional[_Iterable[float]] = ..., changed: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., undoes: _Optional[int] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
 class Heartbeat(_message.Message):
-    __slots__ = ("header", "incarnation", "state", "loop", "pid", "proposals", "batches", "gaps", "decide_p50_us", "decide_p99_us", "rss_bytes", "unusable_quotes", "keys", "assignment_version")
+    __slots__ = ("header", "incarnation", "state", "loop", "pid", "proposals", "batches", "gaps", "decide_p50_us", "decide_p99_us", "rss_bytes", "unusable_quotes", "keys", "assignment_version", "busy_share", "lag_us")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +151,8 @@ class Heartbeat(_message.Message):
     UNUSABLE_QUOTES_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     ASSIGNMENT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BUSY_SHARE_FIELD_NUMBER: _ClassVar[int]
+    LAG_US_FIELD_NUMBER: _ClassVar[int]
     header: _market_pb2.Header
     incarnation: int
     state: str
@@ -133,4 +167,6 @@ class Heartbeat(_message.Message):
     unusable_quotes: int
     keys: _containers.RepeatedScalarFieldContainer[str]
     assignment_version: int
-    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., incarnation: _Optional[int] = ..., state: _Optional[str] = ..., loop: _Optional[str] = ..., pid: _Optional[int] = ..., proposals: _Optional[int] = ..., batches: _Optional[int] = ..., gaps: _Optional[int] = ..., decide_p50_us: _Optional[float] = ..., decide_p99_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., unusable_quotes: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ..., assignment_version: _Optional[int] = ...) -> None: ...
+    busy_share: float
+    lag_us: float
+    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., incarnation: _Optional[int] = ..., state: _Optional[str] = ..., loop: _Optional[str] = ..., pid: _Optional[int] = ..., proposals: _Optional[int] = ..., batches: _Optional[int] = ..., gaps: _Optional[int] = ..., decide_p50_us: _Optional[float] = ..., decide_p99_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., unusable_quotes: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ..., assignment_version: _Optional[int] = ..., busy_share: _Optional[float] = ..., lag_us: _Optional[float] = ...) -> None: ...

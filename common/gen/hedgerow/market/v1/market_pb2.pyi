@@ -84,16 +84,28 @@ class Underlying(_message.Message):
     rate_per_year: float
     def __init__(self, symbol: _Optional[str] = ..., future_instrument: _Optional[int] = ..., carry_per_year: _Optional[float] = ..., rate_per_year: _Optional[float] = ...) -> None: ...
 
+class Desk(_message.Message):
+    __slots__ = ("name", "legal_entity", "account")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_ENTITY_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    legal_entity: str
+    account: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., legal_entity: _Optional[str] = ..., account: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Book(_message.Message):
-    __slots__ = ("book_id", "account", "instrument", "quantity_lots", "average_price")
+    __slots__ = ("book_id", "account", "instrument", "quantity_lots", "average_price", "desks")
     BOOK_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_LOTS_FIELD_NUMBER: _ClassVar[int]
     AVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
+    DESKS_FIELD_NUMBER: _ClassVar[int]
     book_id: str
     account: _containers.RepeatedScalarFieldContainer[str]
     instrument: bytes
     quantity_lots: bytes
     average_price: bytes
-    def __init__(self, book_id: _Optional[str] = ..., account: _Optional[_Iterable[str]] = ..., instrument: _Optional[bytes] = ..., quantity_lots: _Optional[bytes] = ..., average_price: _Optional[bytes] = ...) -> None: ...
+    desks: _containers.RepeatedCompositeFieldContainer[Desk]
+    def __init__(self, book_id: _Optional[str] = ..., account: _Optional[_Iterable[str]] = ..., instrument: _Optional[bytes] = ..., quantity_lots: _Optional[bytes] = ..., average_price: _Optional[bytes] = ..., desks: _Optional[_Iterable[_Union[Desk, _Mapping]]] = ...) -> None: ...

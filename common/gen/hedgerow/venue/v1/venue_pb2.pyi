@@ -1,0 +1,156 @@
+from hedgerow.execution.v1 import execution_pb2 as _execution_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RecordKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RECORD_KIND_UNSPECIFIED: _ClassVar[RecordKind]
+    RECORD_KIND_ACCEPTED: _ClassVar[RecordKind]
+    RECORD_KIND_FILL: _ClassVar[RecordKind]
+    RECORD_KIND_CANCELED: _ClassVar[RecordKind]
+    RECORD_KIND_REJECTED: _ClassVar[RecordKind]
+    RECORD_KIND_EXPIRED: _ClassVar[RecordKind]
+    RECORD_KIND_CANCEL_REJECTED: _ClassVar[RecordKind]
+    RECORD_KIND_DUPLICATE: _ClassVar[RecordKind]
+    RECORD_KIND_ORDER: _ClassVar[RecordKind]
+    RECORD_KIND_CANCEL: _ClassVar[RecordKind]
+RECORD_KIND_UNSPECIFIED: RecordKind
+RECORD_KIND_ACCEPTED: RecordKind
+RECORD_KIND_FILL: RecordKind
+RECORD_KIND_CANCELED: RecordKind
+RECORD_KIND_REJECTED: RecordKind
+RECORD_KIND_EXPIRED: RecordKind
+RECORD_KIND_CANCEL_REJECTED: RecordKind
+RECORD_KIND_DUPLICATE: RecordKind
+RECORD_KIND_ORDER: RecordKind
+RECORD_KIND_CANCEL: RecordKind
+
+class VenueRecord(_message.Message):
+    __slots__ = ("sequence", "kind", "client_order_id", "event_time_ns", "exec_id", "lots", "ticks", "fee_cents", "bid_ticks", "ask_ticks", "text")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    EXEC_ID_FIELD_NUMBER: _ClassVar[int]
+    LOTS_FIELD_NUMBER: _ClassVar[int]
+    TICKS_FIELD_NUMBER: _ClassVar[int]
+    FEE_CENTS_FIELD_NUMBER: _ClassVar[int]
+    BID_TICKS_FIELD_NUMBER: _ClassVar[int]
+    ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    kind: RecordKind
+    client_order_id: str
+    event_time_ns: int
+    exec_id: str
+    lots: int
+    ticks: int
+    fee_cents: int
+    bid_ticks: int
+    ask_ticks: int
+    text: str
+    def __init__(self, sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., client_order_id: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., exec_id: _Optional[str] = ..., lots: _Optional[int] = ..., ticks: _Optional[int] = ..., fee_cents: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class OpenSession(_message.Message):
+    __slots__ = ("resume", "after_sequence")
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    resume: bool
+    after_sequence: int
+    def __init__(self, resume: _Optional[bool] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+
+class SubmitOrder(_message.Message):
+    __slots__ = ("order", "now_ns")
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    NOW_NS_FIELD_NUMBER: _ClassVar[int]
+    order: _execution_pb2.Order
+    now_ns: int
+    def __init__(self, order: _Optional[_Union[_execution_pb2.Order, _Mapping]] = ..., now_ns: _Optional[int] = ...) -> None: ...
+
+class CancelOrder(_message.Message):
+    __slots__ = ("client_order_id", "now_ns")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    NOW_NS_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    now_ns: int
+    def __init__(self, client_order_id: _Optional[str] = ..., now_ns: _Optional[int] = ...) -> None: ...
+
+class AskOrders(_message.Message):
+    __slots__ = ("client_order_id",)
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, client_order_id: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AskStatus(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VenueRequest(_message.Message):
+    __slots__ = ("open", "submit", "cancel", "ask", "status")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    SUBMIT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    open: OpenSession
+    submit: SubmitOrder
+    cancel: CancelOrder
+    ask: AskOrders
+    status: AskStatus
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ...) -> None: ...
+
+class SessionOpened(_message.Message):
+    __slots__ = ("last_sequence",)
+    LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    last_sequence: int
+    def __init__(self, last_sequence: _Optional[int] = ...) -> None: ...
+
+class VenueRecords(_message.Message):
+    __slots__ = ("records",)
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[VenueRecord]
+    def __init__(self, records: _Optional[_Iterable[_Union[VenueRecord, _Mapping]]] = ...) -> None: ...
+
+class OrderTold(_message.Message):
+    __slots__ = ("client_order_id", "known", "records")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    known: bool
+    records: _containers.RepeatedCompositeFieldContainer[VenueRecord]
+    def __init__(self, client_order_id: _Optional[str] = ..., known: _Optional[bool] = ..., records: _Optional[_Iterable[_Union[VenueRecord, _Mapping]]] = ...) -> None: ...
+
+class RequestRefused(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class VenueStatus(_message.Message):
+    __slots__ = ("last_sequence", "session")
+    LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    last_sequence: int
+    session: bool
+    def __init__(self, last_sequence: _Optional[int] = ..., session: _Optional[bool] = ...) -> None: ...
+
+class VenueResponse(_message.Message):
+    __slots__ = ("opened", "records", "told", "refused", "status")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    opened: SessionOpened
+    records: VenueRecords
+    told: OrderTold
+    refused: RequestRefused
+    status: VenueStatus
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., records: _Optional[_Union[VenueRecords, _Mapping]] = ..., told: _Optional[_Union[OrderTold, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., status: _Optional[_Union[VenueStatus, _Mapping]] = ...) -> None: ...
