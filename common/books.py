@@ -32,7 +32,7 @@ import numpy as np
 from common.errors import InputError, Problem
 from common.instruments import CALL, PUT, Instrument, future, option, parse_instrument
 from common.messages import F64, I64, U32
-from common.universe import Book
+from common.universe import Book, Desk
 
 T = TypeVar("T", int, float, str)
 
@@ -64,10 +64,10 @@ class BookRows:
     def __len__(self) -> int:
         return len(self.account)
 
-    def to_book(self, index: Mapping[str, int]) -> Book:
+    def to_book(self, index: Mapping[str, int], desks: tuple[Desk, ...] = ()) -> Book:
         """The book in the rows of a universe; ``index`` maps ids to rows. Raises ``KeyError`` on a missing id."""
         rows = np.array([index[i.id] for i in self.instruments], dtype=np.uint32)
-        return Book(self.book_id, self.account, rows[self.instrument], self.quantity_lots, self.average_price)
+        return Book(self.book_id, self.account, rows[self.instrument], self.quantity_lots, self.average_price, desks)
 
 
 def load_book(
@@ -76,12 +76,14 @@ def load_book(
     underlyings: Collection[str] | None = None,
     open_ns: int | None = None,
     book_id: str | None = None,
+    accounts: Collection[str] | None = None,
 ) -> BookRows:
     """Read and check a book; ``underlyings``: those the market knows, ``open_ns``: its first instant (None: unchecked).
 
-    ``book_id`` defaults to the file's stem. Raises ``InputError`` with every bad line, in file order.
+    ``accounts``: those of the desks (None: any). ``book_id`` defaults to the file's stem. Raises ``InputError`` with every
+    bad line, in file order.
     """
-    reader = _Reader(str(path), underlyings, open_ns)
+    reader = _Reader(str(path), underlyings, open_ns, accounts)
     text = read_text(path, REMEDY)
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -152,10 +154,17 @@ def parse_time(text: str, name: str) -> datetime:
 class _Reader:
     """Collects rows and problems; ``finish`` gives one or raises the other."""
 
-    def __init__(self, path: str, underlyings: Collection[str] | None, open_ns: int | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        underlyings: Collection[str] | None,
+        open_ns: int | None,
+        known_accounts: Collection[str] | None,
+    ) -> None:
         self.path = path
         self.underlyings = underlyings
         self.open_ns = open_ns
+        self.known_accounts = known_accounts
         self.problems: list[Problem] = []
         self.column: dict[str, int] = {}
         self.width = 0
@@ -189,6 +198,8 @@ class _Reader:
         account = self._cell(cells, "account")
         if not account:
             wrong.append("account is empty")
+        elif self.known_accounts is not None and account not in self.known_accounts:
+            wrong.append(f"account {account!r} belongs to no desk; the desks have {', '.join(self.known_accounts)}")
         row = _noting(wrong, 0, self._instrument, cells)
         lots = _noting(wrong, 0, self._lots, cells)
         price = _noting(wrong, 0.0, self._price, cells)

@@ -8,7 +8,10 @@
 | ``factor:common`` | USD of common-factor delta, Σ β_U delta_U | | cross_asset | ``cross_asset/common`` |
 | ``proxy:U`` | USD of delta of an underlying without a hedge of its own | | cross_asset | ``cross_asset/proxy/U`` |
 
-Every factor has one owner; the manager refuses a second claim. *Tested by* tests/unit/test_factors.py.
+Every factor has one owner; the manager refuses a second claim. Where a book has several desks, each desk has factors and
+keys of its own, which end in ``@DESK``: ``delta:SPX@rates``, ``gamma/SPX@rates``; and ``gamma-0@rates`` is what agent
+``gamma-0`` does for that desk. With one desk nothing carries it. *Tested by* tests/unit/test_factors.py,
+tests/unit/test_desks.py.
 """
 
 from __future__ import annotations
@@ -45,6 +48,25 @@ def bucket_index(expiry_ns: int, now_ns: int) -> int:
     return len(BUCKETS) - 1
 
 
+#: What parts a name from its desk.
+DESK_MARK: Final = "@"
+
+
+def at_desk(name: str, desk: str) -> str:
+    """A factor, key or agent of one desk; the name itself for ``""``, the only desk there is."""
+    return f"{name}{DESK_MARK}{desk}" if desk else name
+
+
+def desk_of(name: str) -> str:
+    """Desk of a factor, key or agent; ``""`` where there is one desk only."""
+    return name.partition(DESK_MARK)[2]
+
+
+def without_desk(name: str) -> str:
+    """The name as it is where there is one desk only: ``delta:SPX@rates`` -> ``delta:SPX``."""
+    return name.partition(DESK_MARK)[0]
+
+
 def delta(underlying: str) -> str:
     """Name of the dollar delta of one underlying."""
     return f"delta:{underlying}"
@@ -69,17 +91,28 @@ def proxy(underlying: str) -> str:
 
 
 def key_of(factor: str) -> str:
-    """Assignment key that owns a factor: ``delta:SPX`` -> ``gamma/SPX``."""
+    """Assignment key that owns a factor: ``delta:SPX`` -> ``gamma/SPX``, ``delta:SPX@rates`` -> ``gamma/SPX@rates``."""
     head, _, rest = factor.partition(":")
     if head in ("delta", "gamma"):
         return f"{GAMMA}/{rest}"
     if head == "vega":
         return f"{VEGA}/{rest}"
-    if factor == COMMON:
-        return f"{CROSS_ASSET}/common"
+    if without_desk(factor) == COMMON:
+        return at_desk(f"{CROSS_ASSET}/common", desk_of(factor))
     if head == "proxy":
         return f"{CROSS_ASSET}/proxy/{rest}"
     raise ValueError(f"unknown factor {factor!r}")
+
+
+def underlying_of(factor: str) -> str:
+    """Underlying a factor belongs to; empty for the common factor."""
+    head, _, rest = without_desk(factor).partition(":")
+    return "" if head == "factor" else rest.partition("/")[0]
+
+
+def bucket_of(factor: str) -> str:
+    """Expiry bucket of a vega factor; empty for any other."""
+    return without_desk(factor).partition("/")[2]
 
 
 def unit_of(factor: str) -> str:
@@ -94,5 +127,5 @@ def agent_name(kind: str, shard: int) -> str:
 
 
 def kind_of(agent: str) -> str:
-    """Kind of an agent name: ``gamma-0`` -> ``gamma``."""
-    return agent.rpartition("-")[0]
+    """Kind of an agent name: ``gamma-0`` -> ``gamma``, also where it acts for a desk (``gamma-0@rates``)."""
+    return without_desk(agent).rpartition("-")[0]

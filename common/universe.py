@@ -74,15 +74,47 @@ class Universe:
         return np.flatnonzero(self.underlying == self.underlying_index(symbol))
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A desk: the accounts whose positions are its own, and the legal entity it trades for."""
+
+    name: str
+    legal_entity: str
+    accounts: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Book:
-    """What the desk holds at the open: account per row, instrument (n,), signed quantity_lots (n,)."""
+    """What the desks hold at the open: account per row, instrument (n,), signed quantity_lots (n,).
+
+    ``desks`` divides the accounts among several desks that are hedged apart; fewer than two: the whole book is one desk.
+    """
 
     book_id: str
     account: tuple[str, ...]
     instrument: U32
     quantity_lots: I64
     average_price: F64 = field(default_factory=lambda: np.empty(0))
+    desks: tuple[Desk, ...] = ()
+
+    @cached_property
+    def desk_names(self) -> tuple[str, ...]:
+        """Desks in order; ``("",)``, the whole book under no name, where there are fewer than two."""
+        return tuple(d.name for d in self.desks) if len(self.desks) > 1 else ("",)
+
+    @cached_property
+    def desk_of_row(self) -> I64:
+        """Desk of each row, (n,). Raises ``KeyError`` on an account in no desk."""
+        if len(self.desk_names) == 1:
+            return np.zeros(len(self.instrument), np.int64)
+        of = {account: d for d, desk in enumerate(self.desks) for account in desk.accounts}
+        return np.array([of[account] for account in self.account], np.int64)
+
+    def desk_lots(self, instruments: int) -> I64:
+        """Signed lots of each desk per instrument, (desks, instruments); exact integers."""
+        out = np.zeros((len(self.desk_names), instruments), np.int64)
+        np.add.at(out, (self.desk_of_row, self.instrument.astype(np.intp)), self.quantity_lots)
+        return out
 
     def net_lots(self, instruments: int) -> I64:
         """Signed lots per instrument, shape (instruments,); exact integers."""

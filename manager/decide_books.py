@@ -1,0 +1,318 @@
+"""One decision where the book has several desks: what cancels between them is crossed at mid, the net goes to the market.
+
+Desks of one legal entity are decided together; each entity has a cycle of its own, since between entities nothing may
+cross. See ``decide.py`` for one desk and README.md for the maths.
+*Tested by* tests/unit/test_manager_desks.py, tests/simulation/test_closed_loop_desks.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from common.control_messages import Crossing, Cycle
+from common.factors import without_desk
+from common.messages import F64, I64, Proposal
+from common.universe import Book
+from manager.books_lots import round_books
+from manager.books_orders import (
+    PartOf,
+    crossed,
+    crossed_lots,
+    crossings_of,
+    drafts_of,
+    moved_by_desks,
+    part_by_price,
+    part_by_wish,
+    sides_of,
+)
+from manager.books_problem import StatedBooks, books_problem_of, fit_books, lots_may_pay
+from manager.books_qp import objective_books
+from manager.books_solve import solve_few_rows
+from manager.budgets_gate import admitted
+from manager.decide import live_proposals, unused
+from manager.events import Instruction, Publish, Submit
+from manager.exposures import limit_columns
+from manager.menu import Menu, menu_of
+from manager.netting import standing_price
+from manager.recording import record
+from manager.scopes import DESK, stopped_names
+from manager.state import ManagerState
+from manager.ticket import Draft, build_orders, inputs_hash
+from manager.view import View, view_of
+from manager.wishes import wish_columns
+
+Wishes = Mapping[tuple[str, str], F64]
+#: (desk, instrument).
+Pairs = frozenset[tuple[str, int]]
+#: Bound on what is decided anew because crossings were refused; beyond it they are left out.
+MAX_CLOSED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one legal entity decides on. ``desks``: positions among the book's; ``book`` (f,): desk of each row among them.
+
+    ``wishing``: the proposals whose wishes have not been used.
+    """
+
+    desks: tuple[int, ...]
+    names: tuple[str, ...]
+    view: View
+    whole: View
+    book: I64
+    proposals: tuple[Proposal, ...]
+    wishing: tuple[Proposal, ...]
+    now_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What to do: ``market`` (desks, m) goes out as ``drafts``, the rest is crossed; price (f,) on the view's rows.
+
+    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it.
+    """
+
+    method: str
+    menu: Menu
+    solution: F64
+    market: I64
+    price: F64
+    iterations: int
+    drafts: tuple[Draft, ...]
+    crossings: tuple[Crossing, ...]
+    refused: frozenset[tuple[str, int]]
+
+
+def entities(book: Book) -> tuple[tuple[int, ...], ...]:
+    """Desks of each legal entity, in the order of the book."""
+    of: dict[str, list[int]] = {}
+    for d, desk in enumerate(book.desks):
+        of.setdefault(desk.legal_entity, []).append(d)
+    return tuple(map(tuple, of.values()))
+
+
+def decide_books(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
+    """Every cycle that is due now, recorded and submitted, entity by entity; a later one sees the earlier one's orders."""
+    mode = state.setup.config.netting
+    out: list[Instruction] = []
+    if mode == "none":
+        return out
+    # An agent may wish for desks of two entities: its wishes are used up together, not by the first entity's cycle.
+    wishing = tuple(unused(state, live_proposals(state, view_of(state, now_ns))))
+    stopped = stopped_names(state.fold, DESK)
+    for entity in entities(state.setup.book):
+        # A stopped desk takes no part: it neither trades nor is crossed with.
+        desks = tuple(d for d in entity if state.setup.book.desk_names[d] not in stopped)
+        if not desks:
+            continue
+        it = replace(_round(state, desks, now_ns), wishing=wishing)
+        if mode == "alone":
+            out += _alone(state, it, wall_ns)
+            continue
+        if not len(it.view.rows):
+            continue
+        decided = _plain(state, it, "plain") if mode == "plain" else _joint(state, it)
+        if decided is not None:
+            out += _close(state, it, decided, wall_ns)
+    return out
+
+
+def _round(state: ManagerState, desks: tuple[int, ...], now_ns: int) -> _Round:
+    whole, table = view_of(state, now_ns), state.fold.table
+    view = whole.take(np.flatnonzero(np.isin(table.desk[whole.rows], desks)))
+    at = {desk: k for k, desk in enumerate(desks)}
+    book = np.array([at[int(d)] for d in table.desk[view.rows]], np.int64)
+    names = tuple(state.setup.book.desk_names[d] for d in desks)
+    return _Round(desks, names, view, whole, book, live_proposals(state, view), (), now_ns)
+
+
+def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Decided | None:
+    """The cheapest trade of all desks. ``closed``: what a desk may not trade, since a limit refused it the crossing."""
+    config, view = state.setup.config, it.view
+    if view.calm and _firm_calm(state, it.whole):
+        state.seen["no-trade: everybody inside"] += 1
+        return None
+    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True)
+    if not len(menu.index):
+        state.seen["no-trade: nothing usable"] += 1
+        return None
+    stated = books_problem_of(state, view, it.whole, menu, it.desks, it.now_ns, closed)
+    if not lots_may_pay(stated.problem):
+        state.seen["no-trade: no whole lot pays"] += 1
+        return None
+    if len(menu.index) > config.menu_max:
+        menu = menu.take(_choose(state, it, menu, stated))
+        stated = books_problem_of(state, view, it.whole, menu, it.desks, it.now_ns, closed)
+    found = solve_few_rows(stated.problem, config.iteration_limit)
+    if found.failure:
+        return _plain(state, it, f"fallback: {found.failure}", found.iterations)
+    lots = round_books(stated.problem, found.lots, config.min_gain_usd)
+    price, forced = stated.price(found.price)
+    part_of = part_by_price(state, view, menu, it.book, price, forced)
+    decided = _decided(state, it, "joint", menu, found.lots.sum(axis=0), lots, price, found.iterations, part_of)
+    more = closed | decided.refused
+    # What could not be crossed with one desk may go to another, or to the market: decided anew without it.
+    return _joint(state, it, more) if len(closed) < len(more) <= MAX_CLOSED else decided
+
+
+def _firm_calm(state: ManagerState, whole: View) -> bool:
+    """Nobody's sum over the desks is beyond the firm's soft limit."""
+    table = state.fold.table
+    per_desk = len(table.names) // len(state.fold.ledger.desks)
+    total = np.zeros(per_desk)
+    np.add.at(total, whole.rows % per_desk, whole.exposure)
+    soft, _ = limit_columns(state.fold.limits, tuple(without_desk(name) for name in table.names[:per_desk]))
+    return bool((np.abs(total) <= soft).all())
+
+
+def _choose(state: ManagerState, it: _Round, menu: Menu, stated: StatedBooks) -> I64:
+    """Columns of at most ``menu_max`` instruments by risk removed per cost for the desk that gains most, futures first."""
+    pull, _ = stated.price(standing_price(stated.problem.shared))
+    worth = np.zeros(len(menu.index))
+    for desk in range(len(it.desks)):
+        at = np.flatnonzero(it.book == desk)
+        worth = np.maximum(worth, np.abs(pull[at] @ menu.sensitivity[at]))
+    futures = state.setup.universe.kind[menu.index] == 0
+    best = np.lexsort((menu.index, -worth / menu.cost, ~futures))[: state.setup.config.menu_max]
+    return np.sort(best)
+
+
+def _wishes(it: _Round, menu: Menu) -> Wishes:
+    """Unused wishes by (agent, desk), lots (m,)."""
+    out: dict[tuple[str, str], F64] = {}
+    for p in it.wishing:
+        for desk, lots in zip(p.desk, p.desk_alone_lots, strict=True):
+            if desk in it.names:
+                out[p.agent, desk] = wish_columns((replace(p, alone_lots=lots),), menu.index)[p.agent]
+    return out
+
+
+def _plain(state: ManagerState, it: _Round, method: str, iterations: int | None = None) -> _Decided | None:
+    """The sum of each desk's wishes, scaled into the limits; of desks that wish for opposite sides the sum is left.
+
+    ``iterations`` where it stands in for a solve that failed: then only if it gains.
+    """
+    working = {} if method == "alone" else it.view.working
+    menu = menu_of(state, it.view.rows, working, it.now_ns, need_all=False)
+    if not len(menu.index):
+        return None
+    wishes = _wishes(it, menu)
+    total = np.zeros((len(it.names), len(menu.index)))
+    for (_, desk), wish in wishes.items():
+        total[it.names.index(desk)] += wish
+    stated = books_problem_of(state, it.view, it.whole, menu, it.desks, it.now_ns)
+    lots = fit_books(stated.problem, total)
+    if iterations is not None and not _improves(state, stated, lots):
+        lots = np.zeros_like(lots)
+    if iterations is None and not lots.any():
+        return None
+    price, _ = stated.price(standing_price(stated.problem.shared))
+    part_of = part_by_wish(state, it.view, menu, it.book, it.names, wishes)
+    return _decided(state, it, method, menu, total.sum(axis=0), lots, price, iterations or 0, part_of)
+
+
+def _improves(state: ManagerState, stated: StatedBooks, lots: I64) -> bool:
+    p, trade = stated.problem, lots.astype(np.float64)
+    return objective_books(p, np.zeros_like(trade)) - objective_books(p, trade) > state.setup.config.min_gain_usd
+
+
+def _alone(state: ManagerState, entity: _Round, wall_ns: int) -> list[Instruction]:
+    """Each agent's wish for each desk its own cycle and orders: nothing is netted, nothing crossed."""
+    out: list[Instruction] = []
+    for proposal in entity.wishing:
+        for desk, lots in zip(proposal.desk, proposal.desk_alone_lots, strict=True):
+            if desk not in entity.names:
+                continue
+            its = replace(proposal, desk=(desk,), desk_alone_lots=lots[None, :])
+            it = replace(_round(state, entity.desks, entity.now_ns), proposals=(proposal,), wishing=(its,))
+            decided = _plain(state, it, "alone")
+            if decided is not None:
+                out += _close(state, it, decided, wall_ns)
+    return out
+
+
+def _decided(
+    state: ManagerState,
+    it: _Round,
+    method: str,
+    menu: Menu,
+    solution: F64,
+    lots: I64,
+    price: F64,
+    iterations: int,
+    part_of: PartOf,
+) -> _Decided:
+    """Part what the desks trade (desks, m) into crossings and orders, and leave out what a scope's limit stands against.
+
+    A crossing stands or falls with both of its sides. Crossings come first: they are free.
+    """
+    market = lots - crossed(lots)
+    drafts = drafts_of(it.names, menu, market, part_of)
+    crossings = crossings_of(state, it.names, menu, lots - market, part_of, _cycle_id(state))
+    both = [sides_of(crossing) for crossing in crossings]
+    kept = {id(d) for d in admitted(state, (*(side for sides in both for side in sides), *drafts), it.now_ns)}
+    stand = [all(id(side) in kept for side in sides) for sides in both]
+    out = [(c, sides) for c, sides, stands in zip(crossings, both, stand, strict=True) if not stands]
+    if out:
+        state.seen["crossings left out: limit of a scope"] += len(out)
+    refused = {
+        (desk, c.instrument)
+        for c, sides in out
+        for desk, side in zip((c.buyer, c.seller), sides, strict=True)
+        if id(side) not in kept
+    }
+    kept_crossings = tuple(c for c, stands in zip(crossings, stand, strict=True) if stands)
+    kept_drafts = tuple(d for d in drafts if id(d) in kept)
+    return _Decided(method, menu, solution, market, price, iterations, kept_drafts, kept_crossings, frozenset(refused))
+
+
+def _cycle_id(state: ManagerState) -> str:
+    return f"{state.fold.epoch}-{state.fold.cycle_number + 1}"
+
+
+def _close(state: ManagerState, it: _Round, d: _Decided, wall_ns: int) -> list[Instruction]:
+    """Turn a decision into a recorded cycle, its orders and its crossings."""
+    fold, menu, view = state.fold, d.menu, it.view
+    cycle_id, seen = _cycle_id(state), state.market.seen()
+    digest = inputs_hash(state, cycle_id, it.proposals, seen)
+    orders, kept = build_orders(state, d.drafts, cycle_id, digest, it.now_ns)
+    ordered, lots = np.zeros(len(menu.index), np.int64), crossed_lots(it.names, menu, d.crossings)
+    for draft in kept:
+        ordered[draft.column] = draft.side.sign * draft.lots
+        lots[:, draft.column] += d.market[:, draft.column]
+    wishes = _wishes(it, menu)
+    wished = sum(wishes.values(), np.zeros(len(menu.index)))
+    wished_cents = sum(float(np.abs(x) @ menu.cost_cents) for x in wishes.values())
+    cycle = Cycle(
+        cycle_id=cycle_id,
+        market_seen=seen,
+        proposal_id=tuple(p.header.id for p in it.proposals),
+        method=d.method,
+        factor=tuple(fold.table.names[i] for i in view.rows),
+        exposure_before=view.exposure,
+        exposure_after=view.exposure + moved_by_desks(menu, it.book, lots),
+        lower=view.lower,
+        upper=view.upper,
+        price_of_risk=d.price,
+        menu=menu.index.astype(np.uint32),
+        solution_lots=d.solution,
+        ordered_lots=ordered,
+        wished_lots=wished,
+        iterations=d.iterations,
+        orders=orders,
+        inputs_hash=digest,
+        cost_cents=int(np.abs(ordered) @ menu.cost_cents),
+        wished_cost_cents=int(np.floor(wished_cents + 0.5)),
+        desk=it.names,
+        desk_lots=lots,
+        crossings=d.crossings,
+        emergency=tuple(o.client_order_id for o, draft in zip(orders, kept, strict=True) if draft.emergency),
+    )
+    entry = record(state, cycle, wall_ns)
+    out: list[Instruction] = [Submit(orders), entry] if orders else [entry]
+    if d.crossings:
+        out.append(Publish(fold.ledger.update(state.now_ns, wall_ns, cycle_id)))
+    return out
