@@ -1,9 +1,11 @@
 """Limits as people write them: one TOML file, read whole or refused whole, changed only into a new validated version.
 
-A factor pattern is a factor name or a prefix ending in ``*``; the most specific one holds. ``delta:*`` is the firm's
-limit for the delta of *each* underlying; ``delta:SPX`` may only be tighter. Flow budgets are per UTC day of market
-time. Amounts are US dollars in the factor's own unit (see ``common/factors.py``).
-*Tested by* tests/unit/test_limits.py.
+A factor pattern is a factor name or a prefix ending in ``*``, with ``@DESK`` for one desk alone; the most specific one
+holds. ``delta:*`` is the firm's limit for the delta of *each* underlying; ``delta:SPX`` may only be tighter. Flow budgets
+are per UTC day of market time. Amounts are US dollars in the factor's own unit (see ``common/factors.py``). Scopes are
+``firm``, ``desk:rates``, ``kind:gamma``, ``agent:gamma-0``, ``underlying:SPX``. What each part means:
+``common/limits_scopes.py``; what contradicts what: ``common/limits_checks.py``; who may widen: ``common/limits_changes.py``.
+*Tested by* tests/unit/test_limits.py, tests/unit/test_limits_scopes.py.
 """
 
 from __future__ import annotations
@@ -14,53 +16,39 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from common import factors
 from common.errors import InputError, Problem, Refused
+from common.limits_checks import contradictions
+from common.limits_scopes import (
+    FLOWS,
+    Approval,
+    Division,
+    DrawdownStop,
+    FactorLimit,
+    FlowBudget,
+    FlowShare,
+    Frozen,
+    MarginGrid,
+    MarginLimit,
+    OrderCaps,
+    OrderShare,
+    RiskLimit,
+    SumLimit,
+    covers,
+    specificity,
+)
 from common.toml_lines import Loc, line_of, line_of_error, lines_of
 
-_REMEDY = "correct the file and start again; examples/limits.toml shows every key"
-_FLOWS = ("cost_usd", "notional_usd", "orders")
+__all__ = ["FLOWS", "FactorLimit", "FlowBudget", "FlowShare", "Limits", "OrderCaps", "OrderShare", "load_limits"]
+
+_REMEDY = "correct the file and start again; examples/limits.toml and docs/budgets.md show every key"
+#: Tables whose entries may be added by a change: everything in them is optional or stands alone.
+_OPEN_TABLES = ("flow_by_", "order_by_", "drawdown", "margin")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
-
-
-class FactorLimit(_Frozen):
-    """Limit on |exposure| of each factor a pattern covers: agents stay inside soft, no order may go beyond hard."""
-
-    soft_usd: float = Field(ge=0.0)
-    hard_usd: float = Field(ge=0.0)
-    unit: str | None = None
-
-
-class OrderCaps(_Frozen):
-    """Largest single order."""
-
-    max_lots_future: int = Field(gt=0)
-    max_lots_option: int = Field(gt=0)
-    max_notional_usd: float = Field(gt=0.0)
-
-
-class FlowBudget(_Frozen):
-    """What may be spent and traded a day. Notional is lots × multiplier × price."""
-
-    cost_usd: float = Field(ge=0.0)
-    notional_usd: float = Field(ge=0.0)
-    orders: int = Field(ge=0)
-
-
-class FlowShare(_Frozen):
-    """A part of the firm's flow budget; what is absent is bounded by the firm's alone."""
-
-    cost_usd: float | None = Field(default=None, ge=0.0)
-    notional_usd: float | None = Field(default=None, ge=0.0)
-    orders: int | None = Field(default=None, ge=0)
-
-
-class Limits(_Frozen):
+class Limits(Frozen):
     """Everything the risk managers decide. Frozen; ``with_change`` makes the next version."""
 
     version: int = Field(ge=1)
@@ -74,6 +62,24 @@ class Limits(_Frozen):
     flow: FlowBudget
     flow_by_kind: dict[str, FlowShare] = Field(default_factory=dict)
     flow_by_underlying: dict[str, FlowShare] = Field(default_factory=dict)
+    flow_by_desk: dict[str, FlowShare] = Field(default_factory=dict)
+    flow_by_agent: dict[str, FlowShare] = Field(default_factory=dict)
+    order_by_kind: dict[str, OrderShare] = Field(default_factory=dict)
+    order_by_underlying: dict[str, OrderShare] = Field(default_factory=dict)
+    order_by_desk: dict[str, OrderShare] = Field(default_factory=dict)
+    sum: dict[str, SumLimit] = Field(default_factory=dict)
+    risk: RiskLimit | None = None
+    risk_by_kind: dict[str, RiskLimit] = Field(default_factory=dict)
+    risk_by_underlying: dict[str, RiskLimit] = Field(default_factory=dict)
+    risk_by_desk: dict[str, RiskLimit] = Field(default_factory=dict)
+    drawdown: DrawdownStop | None = None
+    drawdown_by_desk: dict[str, DrawdownStop] = Field(default_factory=dict)
+    margin: MarginLimit | None = None
+    margin_by_underlying: dict[str, MarginLimit] = Field(default_factory=dict)
+    margin_by_desk: dict[str, MarginLimit] = Field(default_factory=dict)
+    margin_grid: MarginGrid = MarginGrid()
+    division: Division = Division()
+    approval: Approval = Approval()
 
     @field_validator("base_currency")
     @classmethod
@@ -84,26 +90,43 @@ class Limits(_Frozen):
 
     def of_factor(self, name: str) -> FactorLimit | None:
         """Limit of one factor from the most specific pattern, or None where nobody set one."""
-        best = max((p for p in self.factor if _covers(p, name)), key=_specificity, default=None)
+        best = max((p for p in self.factor if covers(p, name)), key=specificity, default=None)
         return None if best is None else self.factor[best]
 
     def flow_share(self, scope: str) -> FlowShare:
-        """Flow budget of a scope: ``firm``, ``kind:gamma`` or ``underlying:SPX``; empty where nobody set one."""
+        """Flow budget of a scope (``firm``, ``kind:gamma``, ...); empty where nobody set one."""
         head, _, name = scope.partition(":")
         if head == "firm":
-            return FlowShare(**self.flow.model_dump())
-        table = self.flow_by_kind if head == "kind" else self.flow_by_underlying
+            return FlowShare(**self.flow.model_dump(include=set(FLOWS)))
+        table: dict[str, FlowShare] = getattr(self, f"flow_by_{head}", {})
         return table.get(name, FlowShare())
+
+    def scoped(self, what: str) -> dict[str, Any]:
+        """Every limit of one sort by scope: ``risk``, ``drawdown``, ``margin``, ``order``, ``flow``; the firm first."""
+        firm = getattr(self, what)
+        out = {} if firm is None else {"firm": firm}
+        for head in ("desk", "kind", "underlying", "agent"):
+            table: dict[str, Any] | None = self.__dict__.get(f"{what}_by_{head}")  # asked for at every decision
+            if table:
+                out |= {f"{head}:{name}": limit for name, limit in sorted(table.items())}
+        return out
 
     def unknown_underlyings(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Underlyings named by a limit that the universe does not have, sorted."""
         known = set(symbols) | {"*"}
-        named = set(self.flow_by_underlying)
-        for pattern in self.factor:
-            head, _, rest = pattern.partition(":")
+        named = {n for t in ("flow", "order", "risk", "margin") for n in getattr(self, f"{t}_by_underlying")}
+        for pattern in (*self.factor, *(p for s in self.sum.values() for p in s.factors)):
+            head, _, rest = factors.without_desk(pattern).partition(":")
             if head != "factor":
                 named.add(rest.partition("/")[0])
         return tuple(sorted(named - known))
+
+    def unknown_desks(self, desks: Iterable[str]) -> tuple[str, ...]:
+        """Desks named by a limit that the book does not have, sorted."""
+        tables = (getattr(self, f"{what}_by_desk") for what in ("flow", "order", "risk", "drawdown", "margin"))
+        named = {name for table in tables for name in table}
+        named |= {factors.desk_of(p) for p in (*self.factor, *(p for s in self.sum.values() for p in s.factors))}
+        return tuple(sorted(named - set(desks) - {""}))
 
     def with_change(self, path: str, value: float | int | str, who: str, why: str) -> Limits:
         """The next version with one number changed.
@@ -128,14 +151,17 @@ class Limits(_Frozen):
             if covering is None:
                 raise Refused(f"no limit covers {keys[1]!r}; write it into the limits file with soft_usd and hard_usd")
             data["factor"][keys[1]] = covering.model_dump()
+        if keys[0].startswith(_OPEN_TABLES) and keys[0] in data:
+            _open(data, keys)
         at: Any = data
         for key in keys[:-1]:
             if not isinstance(at, dict) or key not in at:
                 raise Refused(f"no limit {path!r}")
             at = at[key]
-        if not isinstance(at, dict) or keys[-1] not in at or isinstance(at[keys[-1]], dict):
+        if not isinstance(at, dict) or keys[-1] not in at or isinstance(at[keys[-1]], dict | list):
             raise Refused(f"no limit {path!r}")
-        at[keys[-1]] = _number(value, at[keys[-1]])
+        old = at[keys[-1]]
+        at[keys[-1]] = None if value == "none" and not isinstance(old, str) else _number(value, old)
 
 
 def split_path(path: str) -> tuple[str, ...]:
@@ -165,71 +191,33 @@ def load_limits(path: str | Path) -> Limits:
     return limits
 
 
+def _open(data: dict[str, Any], keys: tuple[str, ...]) -> None:
+    """Make the table that a path names, if it is not there yet; validation says what is missing in it."""
+    fields: dict[str, type[Frozen]] = {
+        "flow": FlowShare,
+        "order": OrderShare,
+        "drawdown": DrawdownStop,
+        "margin": MarginLimit,
+    }
+    names = list(fields[keys[0].partition("_")[0]].model_fields)
+    if keys[0] in ("drawdown", "margin"):
+        if data[keys[0]] is None:
+            data[keys[0]] = dict.fromkeys(names)
+    elif keys[0] != "margin_grid" and len(keys) == 3:
+        data[keys[0]].setdefault(keys[1], dict.fromkeys(names))
+
+
 def _validate(data: Mapping[str, Any]) -> tuple[Limits | None, list[tuple[Loc, str]]]:
     try:
         limits = Limits.model_validate(data)
     except ValidationError as error:
         return None, [(tuple(str(part) for part in e["loc"]), _reason(e["type"], e["msg"])) for e in error.errors()]
-    problems = [*_factor_problems(limits), *_flow_problems(limits)]
+    problems = contradictions(limits)
     return (None, problems) if problems else (limits, [])
 
 
 def _reason(kind: str, message: str) -> str:
     return "unknown key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
-
-
-def _factor_problems(limits: Limits) -> list[tuple[Loc, str]]:
-    out: list[tuple[Loc, str]] = []
-    for pattern, limit in limits.factor.items():
-        loc = ("factor", pattern)
-        if not _known(pattern):
-            out.append((loc, "unknown factor; see common/factors.py for the names"))
-            continue
-        if limit.unit is not None and limit.unit != factors.unit_of(pattern):
-            out.append(((*loc, "unit"), f"unknown unit {limit.unit!r}: it is {factors.unit_of(pattern)!r}"))
-        if limit.soft_usd > limit.hard_usd:
-            out.append(((*loc, "soft_usd"), f"soft {limit.soft_usd:g} is above hard {limit.hard_usd:g}"))
-        for wider, general in limits.factor.items():
-            if wider == pattern or not _covers(wider, pattern):
-                continue
-            for key in ("soft_usd", "hard_usd"):
-                mine, firms = getattr(limit, key), getattr(general, key)
-                if mine > firms:
-                    out.append(((*loc, key), f"{mine:g} contradicts {wider!r}, whose {key} is {firms:g}"))
-    return out
-
-
-def _flow_problems(limits: Limits) -> list[tuple[Loc, str]]:
-    out: list[tuple[Loc, str]] = []
-    for table, shares in (("flow_by_kind", limits.flow_by_kind), ("flow_by_underlying", limits.flow_by_underlying)):
-        for name, share in shares.items():
-            if table == "flow_by_kind" and name not in factors.KINDS:
-                out.append(((table, name), f"unknown agent kind; known: {', '.join(factors.KINDS)}"))
-            for key in _FLOWS:
-                part, whole = getattr(share, key), getattr(limits.flow, key)
-                if part is not None and part > whole:
-                    out.append(((table, name, key), f"{part:g} contradicts the firm's {key} of {whole:g}"))
-    return out
-
-
-def _known(pattern: str) -> bool:
-    head, colon, rest = pattern.partition(":")
-    if not colon or "*" in rest[:-1]:
-        return False
-    if head in ("delta", "gamma", "proxy"):
-        return bool(rest) and "/" not in rest
-    if head == "vega":
-        underlying, slash, bucket = rest.partition("/")
-        return rest == "*" or bool(underlying and slash and (bucket == "*" or bucket in factors.BUCKET_NAMES))
-    return pattern == factors.COMMON
-
-
-def _covers(pattern: str, name: str) -> bool:
-    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
-
-
-def _specificity(pattern: str) -> tuple[int, int]:
-    return (0 if pattern.endswith("*") else 1, len(pattern))
 
 
 def _number(value: float | int | str, old: object) -> object:

@@ -1,5 +1,8 @@
 """Flow budgets recounted from the journal alone: what was used plus what was set aside, per scope and day.
 
+Scopes: firm, desk, agent kind, agent, underlying; a kind is also held to its share of the last recorded division. An order
+that a cycle names as an emergency pays its cost from the emergency budget alone.
+
 An order sets aside its quantity at its limit price (notional), its worst cost against the arrival mid plus fees, and
 one order; fills turn that into what was realised, an end releases the rest, a refusal the count as well. A limit may be
 tightened below what already stands; then nothing may be added until it fits again (promise 4).
@@ -8,19 +11,21 @@ tightened below what already stands; then nothing may be added until it fits aga
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted
-from common.factors import kind_of
+from common import limits_changes
+from common.control_messages import BudgetRound, CommandTaken, Cycle, JournalEntry, LeaderStarted
+from common.factors import desk_of, kind_of, without_desk
 from common.limits import Limits
+from common.limits_changes import LimitsLog
 from common.messages import ExecutionReport, Order, OrdStatus
 from common.units import CENTS_PER_USD, NS_PER_DAY
 from common.universe import Universe
 from lab.fills import half_cents_per_tick
 
+_EMERGENCY = "emergency"
 _NAMES = ("cost in cents", "notional in cents", "orders")
 _Key = tuple[str, int]
 
@@ -33,6 +38,7 @@ class _Open:
     notional_per_lot: int
     arrival_twice_ticks: int
     leaves: dict[str, int] = field(default_factory=dict)
+    emergency: bool = False
 
 
 class _Recount:
@@ -40,7 +46,8 @@ class _Recount:
 
     def __init__(self, universe: Universe, limits: Limits) -> None:
         self.universe = universe
-        self.limits = limits
+        self.log = LimitsLog(limits)
+        self.share: dict[_Key, int] = {}
         self.per_tick = half_cents_per_tick(universe)
         self.level: dict[_Key, list[int]] = defaultdict(lambda: [0, 0, 0])
         self.open: dict[str, _Open] = {}
@@ -50,11 +57,12 @@ class _Recount:
         symbol = self.universe.symbols[int(self.universe.underlying[order.instrument])]
         out = {"firm": order.quantity_lots, f"underlying:{symbol}": order.quantity_lots}
         for agent, lots in order.allocation:
-            if lots and (kind := kind_of(agent)):
-                out[f"kind:{kind}"] = out.get(f"kind:{kind}", 0) + abs(lots)
+            named = (("kind", kind_of(agent)), ("agent", without_desk(agent)), ("desk", desk_of(agent)))
+            for scope in (f"{head}:{name}" for head, name in named if lots and name):
+                out[scope] = out.get(scope, 0) + abs(lots)
         return out
 
-    def reserve(self, order: Order, now_ns: int) -> Iterator[tuple[str, int, int, int]]:
+    def reserve(self, order: Order, now_ns: int, emergency: bool = False) -> Iterator[tuple[str, int, int, int]]:
         """Set an order aside; yields (scope, measure, level, limit) for each limit it went beyond."""
         per_tick = int(self.per_tick[order.instrument])
         arrival = order.arrival_bid_ticks + order.arrival_ask_ticks
@@ -63,19 +71,26 @@ class _Recount:
         notional = abs(order.limit_ticks) * per_tick // 2
         scopes = self.scopes(order)
         day = now_ns // NS_PER_DAY
-        self.open[order.client_order_id] = _Open(scopes, day, cost, notional, arrival, dict(scopes))
+        if emergency:
+            scopes[_EMERGENCY] = order.quantity_lots
+        held = _Open(scopes, day, cost, notional, arrival, dict(scopes), emergency)
+        self.open[order.client_order_id] = held
         for scope, lots in scopes.items():
-            level = self.level[scope, day]
-            for i, amount in enumerate((lots * cost, lots * notional, 1)):
+            level, (pays, counts) = self.level[scope, day], _bears(held, scope)
+            for i, amount in enumerate((lots * cost * pays, lots * notional * counts, counts)):
                 level[i] += amount
-                limit = self.limit(scope)[i]
+                limit = self.limit(scope, day)[i]
                 if amount and limit is not None and level[i] > limit:
                     yield scope, i, level[i], limit
 
-    def limit(self, scope: str) -> tuple[int | None, int | None, int | None]:
-        """Limit of a scope in cents, cents, orders; None where nobody set one."""
-        share = self.limits.flow_share(scope)
+    def limit(self, scope: str, day: int) -> tuple[int | None, int | None, int | None]:
+        """Limit of a scope on a day in cents, cents, orders; None where nobody set one."""
+        if scope == _EMERGENCY:
+            return int(self.log.limits.flow.emergency_cost_usd * CENTS_PER_USD), None, None
+        share, divided = self.log.limits.flow_share(scope), self.share.get((scope, day))
         cost = None if share.cost_usd is None else int(share.cost_usd * CENTS_PER_USD)
+        if divided is not None:
+            cost = divided if cost is None else min(cost, divided)
         notional = None if share.notional_usd is None else int(share.notional_usd * CENTS_PER_USD)
         return cost, notional, share.orders
 
@@ -90,21 +105,31 @@ class _Recount:
             paid = paid_ticks * int(self.per_tick[r.instrument]) / 4 + r.fee_cents
             for scope, lots in held.scopes.items():
                 share = lots / held.scopes["firm"]
-                self.level[scope, held.day][0] += round(paid * share) - round(r.last_lots * share) * held.cost_per_lot
+                cost = round(paid * share) - round(r.last_lots * share) * held.cost_per_lot
+                self.level[scope, held.day][0] += cost * _bears(held, scope)[0]
                 held.leaves[scope] -= round(r.last_lots * share)
         if r.ord_status.terminal:
             for scope, leaves in held.leaves.items():
-                level = self.level[scope, held.day]
-                level[0] -= leaves * held.cost_per_lot
-                level[1] -= leaves * held.notional_per_lot
-                level[2] -= int(r.ord_status is OrdStatus.REJECTED)
+                level, (pays, counts) = self.level[scope, held.day], _bears(held, scope)
+                level[0] -= leaves * held.cost_per_lot * pays
+                level[1] -= leaves * held.notional_per_lot * counts
+                level[2] -= int(r.ord_status is OrdStatus.REJECTED) * counts
             del self.open[r.client_order_id]
 
-    def command(self, taken: CommandTaken) -> None:
-        """A limit that people changed holds from here on."""
-        if taken.command.action == "limits.set" and taken.acknowledgement.accepted:
-            said = json.loads(taken.command.arguments_json)
-            self.limits = self.limits.with_change(said["path"], said["value"], taken.command.who, taken.command.why)
+    def command(self, taken: CommandTaken, entry: JournalEntry) -> None:
+        """A limit that people changed, or let widen, holds from here on."""
+        if taken.command.action in limits_changes.ACTIONS and taken.acknowledgement.accepted:
+            self.log = self.log.take(taken.command, entry.now_ns, entry.wall_ns)[0]
+
+    def round(self, held: BudgetRound) -> None:
+        """The division of a day's cost holds from here on; what stands already may stand above it."""
+        self.share = {(scope, held.day): int(c) for scope, c in zip(held.spender, held.cost_cents, strict=True)}
+
+
+def _bears(held: _Open, scope: str) -> tuple[int, int]:
+    """(1 if the scope pays the order's cost, 1 if its notional and count are the scope's)."""
+    urgent = scope == _EMERGENCY
+    return int(urgent == held.emergency), int(not urgent)
 
 
 def flow_violations(universe: Universe, entries: Sequence[JournalEntry], limits: Limits) -> Iterator[str]:
@@ -114,7 +139,8 @@ def flow_violations(universe: Universe, entries: Sequence[JournalEntry], limits:
         event = entry.event
         if isinstance(event, Cycle):
             for order in event.orders:
-                for scope, i, level, limit in count.reserve(order, entry.now_ns):
+                urgent = order.client_order_id in event.emergency
+                for scope, i, level, limit in count.reserve(order, entry.now_ns, urgent):
                     name = order.client_order_id
                     yield f"order {name} brings {_NAMES[i]} of {scope} to {level}, above the limit {limit}"
         elif isinstance(event, LeaderStarted):
@@ -125,4 +151,6 @@ def flow_violations(universe: Universe, entries: Sequence[JournalEntry], limits:
         elif isinstance(event, ExecutionReport):
             count.report(event)
         elif isinstance(event, CommandTaken):
-            count.command(event)
+            count.command(event, entry)
+        elif isinstance(event, BudgetRound):
+            count.round(event)

@@ -1,0 +1,203 @@
+"""The last look at an order before it exists: nothing leaves that could break a scope's limit, or worsen a broken one.
+
+Every subset of the orders, filled in any part beside any subset of what works already, stays inside:
+- *linear* (sums of exposures; P&L in each cell of the margin grid): what an order could do for the worse, alone, is taken
+  off the room; a limit that is broken has none.
+- *risk* (a quadratic r(x)² = x'Cx): with g = C x, r² grows over a subset of orders Δ_k by no more than Σ_k max(0, 2 g'Δ_k +
+  Δ_k'CΔ_k + Σ_l≠k max(0, Δ_k'CΔ_l)), which must fit between r² and the hard limit's square; a scope that may only reduce
+  has no room at all.
+Orders come worthiest first; one that does not fit is cut to the lots that do, where its parts may be cut, else left out.
+*Tested by* tests/unit/test_budgets_gate.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from common.factors import desk_of
+from common.messages import F64
+from manager.allocation import split
+from manager.budgets_scopes import covariance_of, held_lots, in_scope, in_sum, risk_of, watched, why_reduce_only
+from manager.exposures import Moved, Rows
+from manager.state import ManagerState
+from manager.view import View, view_of
+
+if TYPE_CHECKING:
+    from manager.ticket import Draft
+
+_SLACK = 1e-9
+
+
+class LinearGate:
+    """Rows (r,): ``per_lot`` (k, r) is what a lot of each order could do for the worse, ``room`` (r,) what is left."""
+
+    def __init__(self, per_lot: F64, room: F64) -> None:
+        self.per_lot, self.room = per_lot, np.maximum(room, 0.0)
+        self._slack = _SLACK * np.maximum(self.room, 1.0)
+
+    def fits(self, order: int, lots: int) -> bool:
+        """Whether so many lots fit beside what has been taken; an order whose effect is unknown never does."""
+        return bool((self.per_lot[order] * lots <= self.room + self._slack).all())
+
+    def take(self, order: int, lots: int) -> None:
+        """These lots are ordered."""
+        self.room = self.room - self.per_lot[order] * lots
+
+
+class RiskGate:
+    """One scope's risk: ``per_lot`` (k, f) of each order, ``working`` (w, f) whole orders, ``room`` USD² that r² may grow."""
+
+    def __init__(self, exposure: F64, covariance: F64, per_lot: F64, working: F64, room: float) -> None:
+        self._pull, self._c, self.per_lot = covariance @ exposure, covariance, per_lot
+        self._items: F64 = working
+        # What works already cannot be taken back: an order may not add to what it could do.
+        self._room = max(room, self._growth(self._items))
+        self._slack = _SLACK * max(float(exposure @ self._pull), 1.0)
+
+    def fits(self, order: int, lots: int) -> bool:
+        """Whether no subset of the orders could raise the risk above what is allowed."""
+        return self._growth(self._with(order, lots)) <= self._room + self._slack
+
+    def take(self, order: int, lots: int) -> None:
+        """These lots are ordered."""
+        self._items = self._with(order, lots)
+
+    def _with(self, order: int, lots: int) -> F64:
+        return np.vstack([self._items, lots * self.per_lot[order]])
+
+    def _growth(self, items: F64) -> float:
+        if not len(items):
+            return 0.0
+        between = items @ self._c @ items.T
+        apart = np.maximum(between, 0.0)
+        np.fill_diagonal(apart, 0.0)
+        grows = 2.0 * items @ self._pull + np.diag(between) + apart.sum(axis=1)
+        return float(np.maximum(grows, 0.0).sum())
+
+
+Gate = LinearGate | RiskGate
+
+
+def admitted(state: ManagerState, drafts: Sequence[Draft], now_ns: int) -> tuple[Draft, ...]:
+    """The orders, or parts of orders, that no limit of any scope stands against, in their order."""
+    limits = state.fold.limits
+    if not drafts or not (limits.sum or watched(state)):
+        return tuple(drafts)
+    view = view_of(state, now_ns)
+    gates = [*_sums(state, drafts, view), *_margins(state, drafts), *_risks(state, drafts, view)]
+    may_cut = len(state.fold.ledger.desks) == 1
+    kept = []
+    for k, d in enumerate(drafts):
+        lots = _most(gates, k, d.lots, may_cut)
+        if lots < d.lots:
+            state.seen["orders cut: limit of a scope" if lots else "orders left out: limit of a scope"] += 1
+        if lots:
+            for gate in gates:
+                gate.take(k, lots)
+            kept.append(cut(d, lots))
+    return tuple(kept)
+
+
+def cut(d: Draft, lots: int) -> Draft:
+    """The same order with fewer lots, dealt to its agents in their old proportion."""
+    if lots == d.lots:
+        return d
+    agents = split(lots, {agent: float(n) for agent, n in d.agents}, d.agents[0][0])
+    return replace(d, lots=lots, agents=agents, worth=d.worth * lots / d.lots)
+
+
+def _most(gates: Sequence[Gate], order: int, lots: int, may_cut: bool) -> int:
+    """Most lots that every gate lets through. What a gate lets through, it lets through in part."""
+
+    def fit(n: int) -> bool:
+        return all(gate.fits(order, n) for gate in gates)
+
+    if fit(lots):
+        return lots
+    low, high = 0, lots if may_cut else 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fit(middle) else (low, middle)
+    return low
+
+
+def _moved(state: ManagerState, agents: Sequence[tuple[str, int]], sign: int) -> Moved:
+    """Signed lots of an order by desk."""
+    desks = state.fold.ledger.desks
+    if len(desks) == 1:
+        return sign * sum(n for _, n in agents)
+    return sign * np.array([sum(n for a, n in agents if desk_of(a) == desk) for desk in desks], np.int64)
+
+
+def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> tuple[F64, F64]:
+    """What one lot of each draft (k, r), and each working order in whole (w, r), does to factors."""
+    table, orders = state.fold.table, state.fold.orders.open.values()
+    per_lot = [table.change(rows, d.instrument, _moved(state, d.agents, d.side.sign)) / d.lots for d in drafts]
+    working = [table.change(rows, x.order.instrument, x.open_lots(state.fold.ledger.desks)) for x in orders]
+    known = np.nan_to_num(np.array(per_lot).reshape(len(drafts), len(rows)))
+    return known, np.nan_to_num(np.array(working).reshape(len(working), len(rows)))
+
+
+def _sums(state: ManagerState, drafts: Sequence[Draft], view: View) -> list[Gate]:
+    per_lot, working = _factor_moves(state, drafts, view.rows)
+    now = view.exposure - working.sum(axis=0)
+    out: list[Gate] = []
+    for limit in state.fold.limits.sum.values():
+        mine = in_sum(state, limit.factors, view.rows)
+        step, moves, total = per_lot[:, mine].sum(axis=1), working[:, mine].sum(axis=1), float(now[mine].sum())
+        worst = np.array([total + np.maximum(moves, 0.0).sum(), -total + np.maximum(-moves, 0.0).sum()])
+        grows = np.maximum(np.stack([step, -step], axis=1), 0.0)
+        out.append(LinearGate(grows, limit.hard_usd - worst))
+    return out
+
+
+def _margins(state: ManagerState, drafts: Sequence[Draft]) -> list[Gate]:
+    cells, out = state.margin, []
+    found = state.fold.limits.scoped("margin")
+    if not found or cells is None:
+        return []
+    at = np.array([d.instrument for d in drafts], np.intp)
+    lost = -cells.per_lot(at) * np.array([d.side.sign for d in drafts])[:, None]
+    for scope, limit in found.items():
+        part = np.array([_part(state, scope, d.instrument, d.agents) / d.lots for d in drafts])[:, None]
+        worst = -cells.of(held_lots(state, scope).astype(np.float64))
+        for life in state.fold.orders.open.values():
+            order = life.order
+            mine = order.side.sign * _part(state, scope, order.instrument, tuple(life.open_by_agent().items()))
+            loss = -cells.per_lot(np.array([order.instrument], np.intp))[0] * mine
+            worst = worst + np.maximum(np.nan_to_num(loss), 0.0)
+        # A contract without cells could do anything; one that is not the scope's does nothing to it.
+        grows = np.where(part > 0.0, np.maximum(np.where(np.isnan(lost), np.inf, lost) * part, 0.0), 0.0)
+        out.append(LinearGate(grows, limit.worst_loss_usd - worst))
+    return list(out)
+
+
+def _part(state: ManagerState, scope: str, instrument: int, agents: Sequence[tuple[str, int]]) -> int:
+    """Lots of an order, unsigned, that are a scope's."""
+    head, _, name = scope.partition(":")
+    if head == "underlying" and state.setup.universe.symbols[int(state.setup.universe.underlying[instrument])] != name:
+        return 0
+    return sum(abs(n) for agent, n in agents if head != "desk" or desk_of(agent) == name)
+
+
+def _risks(state: ManagerState, drafts: Sequence[Draft], view: View) -> list[Gate]:
+    limits, rows = state.fold.limits.scoped("risk"), view.rows
+    per_lot, working = _factor_moves(state, drafts, rows)
+    now = view.exposure - working.sum(axis=0)
+    out: list[Gate] = []
+    for scope in watched(state):
+        risk = risk_of(state, scope, rows, now)
+        why = why_reduce_only(state, scope, risk)
+        if not why and scope not in limits:
+            continue
+        mine = np.flatnonzero(in_scope(state, scope, rows))
+        if not len(mine):
+            continue
+        room = 0.0 if why else limits[scope].hard_usd ** 2 - risk**2
+        c = covariance_of(state, rows[mine])
+        out.append(RiskGate(now[mine], c, per_lot[:, mine], working[:, mine], room))
+    return out

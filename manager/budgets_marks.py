@@ -1,0 +1,171 @@
+"""What each contract is worth, and would be worth elsewhere: marks for the drawdown stop, cells for the margin estimate.
+
+A contract quoted on both sides is marked at its mid; one that is not at Black's price with the volatility of the
+quoted contract nearest to it (in √time, then in log strike). American contracts are priced as
+European ones on their forward. Forwards follow from the future: F(T) = mid × exp(carry (T - T_future)).
+Nothing here is part of the journal: it is computed anew from the quotes that stand.
+*Tested by* tests/unit/test_budgets_marks.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.kernels import layout
+from common.kernels.implied_vol import implied_vol
+from common.limits_scopes import MarginGrid
+from common.messages import F64
+from common.risk.columns import Columns
+from common.risk.evaluate import evaluate
+from common.risk.holdings import Holdings
+from common.risk.scenarios import Rules, Shocks, pnl_by_row
+from common.snapshot import MarketSnapshot
+from common.units import NO_PRICE, NS_PER_YEAR
+from common.universe import OPTION, Universe
+from manager.exposures import Rows
+
+#: Time to expiry is never less: what expires now is worth its payoff.
+_SHORTEST_YEARS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class MarginCells:
+    """P&L of one lot of each known contract in each cell, USD (k, cells); ``index`` (k,) ascending."""
+
+    index: Rows
+    pnl_usd: F64
+
+    def of(self, lots: F64) -> F64:
+        """P&L (cells,) of positions lots (n,) over the universe; contracts not known count as nothing."""
+        return np.asarray(lots[self.index] @ self.pnl_usd)
+
+    def per_lot(self, instruments: Rows) -> F64:
+        """P&L (len(instruments), cells) of one lot of each; NaN where a contract is not known."""
+        out = np.full((len(instruments), self.pnl_usd.shape[1]), np.nan)
+        at = np.searchsorted(self.index, instruments)
+        known = (at < len(self.index)) & (self.index[np.minimum(at, len(self.index) - 1)] == instruments)
+        out[known] = self.pnl_usd[at[known]]
+        return out
+
+
+def marks(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
+    """Points (r,) that each row is worth; NaN where neither a quote nor a model says."""
+    mid = _mid(market, rows)
+    open_ = np.flatnonzero(np.isnan(mid))
+    if len(open_):
+        columns = _columns(market, rows[open_], now_ns)
+        mid[open_] = evaluate(columns)[layout.PRICE]
+    return np.asarray(mid)
+
+
+def margin_cells(market: MarketSnapshot, rows: Rows, grid: MarginGrid, now_ns: int) -> tuple[MarginCells, Rows]:
+    """Every row valued anew in every cell of the grid, and the rows that could not be valued (left out)."""
+    universe = market.universe
+    rows = np.unique(rows)
+    holdings = Holdings(
+        _columns(market, rows, now_ns),
+        np.array(universe.multiplier_usd[rows], np.float64),
+        universe.underlying[rows].astype(np.int64),
+        universe.symbols,
+    )
+    priced, missing = holdings.priced()
+    spot = np.repeat(np.array(grid.spot_moves), len(grid.vol_moves))[:, None] * np.ones(len(universe.symbols))
+    vol = np.tile(np.array(grid.vol_moves), len(grid.spot_moves))[:, None] * np.ones(len(universe.symbols))
+    pnl = pnl_by_row(priced, Shocks.of(spot, vol), Rules(vol="relative"))
+    return MarginCells(np.delete(rows, missing), pnl.T), rows[missing]
+
+
+def _mid(market: MarketSnapshot, rows: Rows) -> F64:
+    """Mid (r,) in points of these rows alone; NaN where the quote is one-sided or absent."""
+    bid, ask = market.bid_ticks[rows], market.ask_ticks[rows]
+    both = (bid > NO_PRICE) & (ask > NO_PRICE)
+    mid = 0.5 * (bid.astype(np.float64) + ask) * market.universe.tick_size[rows]
+    return np.where(both, mid, np.nan)
+
+
+def _columns(market: MarketSnapshot, rows: Rows, now_ns: int) -> Columns:
+    universe = market.universe
+    option = universe.kind[rows] == OPTION
+    return Columns(
+        model=np.where(option, layout.BLACK76, layout.FUTURE).astype(np.uint8),
+        base=forwards(market, rows),
+        strike=np.array(universe.strike[rows], np.float64),
+        tau_years=_years(universe, rows, now_ns),
+        vol=_vols(market, rows, now_ns),
+        rate_per_year=_rates(universe, rows),
+        yield_per_year=_rates(universe, rows),
+        right=universe.right[rows].astype(np.float64),
+    )
+
+
+def forwards(market: MarketSnapshot, rows: Rows) -> F64:
+    """Forward (r,) of each contract's expiry, points; NaN where its future has no mid. A future's own mid for futures."""
+    universe = market.universe
+    out = np.full(len(rows), np.nan)
+    for u, underlying in enumerate(universe.underlyings):
+        mine = universe.underlying[rows] == u
+        future = underlying.future_instrument
+        if future < 0:
+            continue
+        years = (universe.expiry_ns[rows[mine]] - universe.expiry_ns[future]) / NS_PER_YEAR
+        out[mine] = _mid(market, np.array([future], np.intp)) * np.exp(underlying.carry_per_year * years)
+    return out
+
+
+def _years(universe: Universe, rows: Rows, now_ns: int) -> F64:
+    return np.asarray(np.maximum((universe.expiry_ns[rows] - now_ns) / NS_PER_YEAR, _SHORTEST_YEARS))
+
+
+def _rates(universe: Universe, rows: Rows) -> F64:
+    rate = np.array([u.rate_per_year for u in universe.underlyings])
+    return np.asarray(rate[universe.underlying[rows]])
+
+
+def _vols(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
+    """Volatility (r,) per √year: implied by the own mid, else of the nearest contract that has one; NaN for futures."""
+    universe = market.universe
+    option = universe.kind[rows] == OPTION
+    out = np.full(len(rows), np.nan)
+    for u in np.unique(universe.underlying[rows[option]]):
+        mine = np.flatnonzero(option & (universe.underlying[rows] == u))
+        own = _implied(market, rows[mine], now_ns)
+        short = np.flatnonzero(np.isnan(own))
+        if len(short):
+            listed = np.flatnonzero((universe.kind == OPTION) & (universe.underlying == u) & market.usable())
+            known = _implied(market, listed, now_ns)
+            good = np.isfinite(known)
+            own[short] = _nearest(universe, rows[mine[short]], listed[good], known[good], now_ns)
+        out[mine] = own
+    return out
+
+
+def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
+    universe = market.universe
+    price, out = _mid(market, rows), np.full(len(rows), np.nan)
+    live = np.flatnonzero(np.isfinite(price) & (universe.expiry_ns[rows] > now_ns))
+    at = rows[live]
+    found = np.empty(len(at))
+    implied_vol(
+        np.ascontiguousarray(price[live]),
+        np.ascontiguousarray(forwards(market, at)),
+        np.array(universe.strike[at], np.float64),
+        _years(universe, at, now_ns),
+        np.ascontiguousarray(_rates(universe, at)),
+        universe.right[at].astype(np.float64),
+        found,
+    )
+    out[live] = np.where(found > 0.0, found, np.nan)
+    return out
+
+
+def _nearest(universe: Universe, wanted: Rows, known: Rows, vol: F64, now_ns: int) -> F64:
+    """Volatility of the contract nearest in √time, then in log strike; NaN where nothing is known."""
+    if not len(known):
+        return np.full(len(wanted), np.nan)
+    tau = np.sqrt(_years(universe, wanted, now_ns))[:, None] - np.sqrt(_years(universe, known, now_ns))[None, :]
+    gap = np.abs(tau)
+    strike = np.abs(np.log(universe.strike[wanted])[:, None] - np.log(universe.strike[known])[None, :])
+    same = gap <= gap.min(axis=1)[:, None] + 1e-12
+    return np.asarray(vol[np.argmin(np.where(same, strike, np.inf), axis=1)])

@@ -1,0 +1,134 @@
+"""How a scope stands: its residual risk, its worst loss, its P&L; whether it may only reduce. Read from the state, no trace.
+
+Scopes: ``firm``, ``desk:rates``, ``kind:gamma`` (what its agents own), ``underlying:SPX``. Risk is the standard deviation over
+one day of the P&L of the exposures left, by the manager's one covariance (``risk_price.py``), with the volatilities of the
+last round, so that it is a function of the journal alone.
+*Tested by* tests/unit/test_budgets_scopes.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from common.factors import DESK_MARK, desk_of, kind_of, underlying_of
+from common.limits_scopes import RiskLimit, covers
+from common.messages import F64, I64
+from common.units import CENTS_PER_USD
+from manager.budgets_marks import MarginCells, marks
+from manager.exposures import Bools, Rows
+from manager.flows import day_of
+from manager.state import ManagerState
+
+
+def sigma_of(state: ManagerState) -> F64:
+    """Volatility per √day of each underlying at the last round; before the first, as it runs now."""
+    last = state.fold.last_round
+    return state.volatility.sigma_daily() if last is None else last.sigma_daily
+
+
+def covariance_of(state: ManagerState, rows: Rows) -> F64:
+    """Covariance (r, r) over one day of the P&L of one unit of each factor, USD² per unit²."""
+    horizon = state.setup.config.horizon_days
+    return state.risk_price.matrix(rows, 1.0 / horizon, sigma_of(state), state.fold.table.sensitivity)
+
+
+def in_scope(state: ManagerState, scope: str, rows: Rows) -> Bools:
+    """Which of these rows of the factor table belong to a scope, (r,)."""
+    head, _, name = scope.partition(":")
+    table = state.fold.table
+    if head == "firm":
+        return np.ones(len(rows), np.bool_)
+    if head == "desk":
+        return np.array([desk_of(table.names[i]) == name for i in rows], np.bool_)
+    if head == "kind":
+        return np.array([kind_of(str(table.owner[i])) == name for i in rows], np.bool_)
+    return np.array([underlying_of(table.names[i]) == name for i in rows], np.bool_)
+
+
+def in_sum(state: ManagerState, patterns: list[str], rows: Rows) -> Bools:
+    """Which rows a sum limit counts: those that one of its patterns covers, of every desk where it names none."""
+    names = [state.fold.table.names[i] for i in rows]
+    return np.array([any(_counts(pattern, name) for pattern in patterns) for name in names], np.bool_)
+
+
+def _counts(pattern: str, name: str) -> bool:
+    return covers(pattern, name if DESK_MARK in pattern else name.partition(DESK_MARK)[0])
+
+
+def risk_of(state: ManagerState, scope: str, rows: Rows, exposure: F64) -> float:
+    """Residual risk of a scope in USD per √day; exposure (r,) of the rows."""
+    mine = np.flatnonzero(in_scope(state, scope, rows))
+    if not len(mine):
+        return 0.0
+    x = exposure[mine]
+    return math.sqrt(max(float(x @ covariance_of(state, rows[mine]) @ x), 0.0))
+
+
+def watched(state: ManagerState) -> tuple[str, ...]:
+    """Scopes with a limit on risk, drawdown or margin, the firm first."""
+    limits = state.fold.limits
+    found = {**limits.scoped("risk"), **limits.scoped("drawdown"), **limits.scoped("margin")}
+    return tuple(sorted(found, key=lambda scope: (scope != "firm", scope)))
+
+
+def held_lots(state: ManagerState, scope: str) -> I64:
+    """Signed lots (n,) of a scope: opening book and everything traded."""
+    n, ledger, book = len(state.setup.universe), state.fold.ledger, state.setup.book
+    head, _, name = scope.partition(":")
+    if head == "desk" and name in ledger.desks:
+        desk = ledger.desks.index(name)
+        return np.asarray(book.desk_lots(n)[desk] + ledger.net_desk_lots()[desk])
+    lots = book.net_lots(n) + ledger.net_lots()
+    if head == "underlying":
+        u = state.setup.universe.symbols.index(name)
+        return np.asarray(np.where(state.setup.universe.underlying == u, lots, 0))
+    return np.asarray(lots)
+
+
+def level_usd(state: ManagerState, scope: str, as_of_ns: int) -> float:
+    """Realised and marked value of what a scope holds and has paid, USD, up to a constant; NaN where a mark is missing.
+
+    What had expired at ``as_of_ns`` is left out. The firm's is after fees, a desk's before them.
+    """
+    universe, ledger = state.setup.universe, state.fold.ledger
+    lots = held_lots(state, scope)
+    rows = np.flatnonzero((lots != 0) & (universe.expiry_ns > as_of_ns))
+    value = float(lots[rows] @ (marks(state.market, rows, state.now_ns) * universe.multiplier_usd[rows]))
+    head, _, name = scope.partition(":")
+    cash = sum(cents for agent, cents in ledger.cash_cents.items() if head == "firm" or desk_of(agent) == name)
+    fees = ledger.fee_cents if head == "firm" else 0
+    return value + (cash - fees) / CENTS_PER_USD
+
+
+def worst_loss_usd(cells: MarginCells, lots: I64) -> float:
+    """Largest loss over the grid, at least 0, USD."""
+    return max(-float(cells.of(lots.astype(np.float64)).min(initial=0.0)), 0.0)
+
+
+def drawdown_of(state: ManagerState, scope: str) -> float:
+    """USD below the day's high, at least 0; NaN where ``below_high`` is."""
+    below = below_high(state, scope)
+    return below if math.isnan(below) else max(below, 0.0)
+
+
+def below_high(state: ManagerState, scope: str) -> float:
+    """USD below the day's high as far as the rounds have seen it, negative above it; NaN before the first or unmarked."""
+    last = state.fold.last_round
+    if last is None or scope not in last.scope or last.day != day_of(state.now_ns):
+        return math.nan
+    k = last.scope.index(scope)
+    if math.isnan(last.open_usd[k]):
+        return math.nan
+    pnl = level_usd(state, scope, state.fold.round_ns[-1]) - float(last.open_usd[k])
+    return float(last.high_usd[k]) - pnl
+
+
+def why_reduce_only(state: ManagerState, scope: str, risk_usd: float) -> str:
+    """Why a scope may only reduce its risk now; empty where it may do more."""
+    limit: RiskLimit | None = state.fold.limits.scoped("risk").get(scope)
+    if limit is not None and risk_usd > limit.hard_usd:
+        return f"risk {risk_usd:,.0f} USD is above the hard limit of {limit.hard_usd:,.0f}"
+    last = state.fold.last_round
+    return "" if last is None or last.day != day_of(state.now_ns) else last.why_reduce_only(scope)
