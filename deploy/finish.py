@@ -17,8 +17,7 @@ from common.market.recorded import RecordedMarket
 from common.messages import I64, ExecutionReport, OrderState
 from common.ports import MarketSource
 from common.universe import Book
-from common.wire import codec
-from common.wire.delimited import read_messages
+from deploy.recorder import read_record
 from deploy.run_folder import RunFolder
 from deploy.setup import Prepared
 from execution.config import ExecutionConfig
@@ -31,8 +30,8 @@ _ALL = 2**31 - 1
 
 
 def read_journal(path: Path) -> tuple[JournalEntry, ...]:
-    """Every entry of an exported journal. Raises ``InputError`` if the file is broken."""
-    return tuple(codec.decode_journal_entry(data) for data in read_messages(path))
+    """Every entry of an exported journal: the segments beside it, then itself. Raises ``InputError`` if one is broken."""
+    return read_record(path.parent)
 
 
 def recording(path: Path) -> tuple[MarketSource, Book]:
@@ -65,13 +64,14 @@ def _source(prepared: Prepared) -> tuple[MarketSource, Book]:
 def report_run(prepared: Prepared, folder: RunFolder, summary: dict[str, Any], console: Console) -> dict[str, Any]:
     """Write the report of a finished run and print its result. Returns what ``report.json`` holds."""
     console.print("running the same path in process: joint, plain netting, agents alone, delta only", highlight=False)
-    orders, reports = _store(folder / "store")
+    orders, reports = stored(folder / "store")
     status = summary["status"]
     live = Live(
         entries=read_journal(folder / "journal.bin"),
         store_orders=orders,
         store_reports=reports,
-        positions_lots=_positions(status, prepared) if status else None,
+        positions_lots=positions_of(status, prepared) if status else None,
+        desk_lots=_desk_lots(status, prepared) if status.get("desks") else None,
         memory_bytes=summary["memory"],
         tick_to_order_p50_ns=status.get("execution", {}).get("tick_to_order_p50_ns") or None,
         tick_to_order_p99_ns=status.get("execution", {}).get("tick_to_order_p99_ns") or None,
@@ -96,7 +96,8 @@ def report_run(prepared: Prepared, folder: RunFolder, summary: dict[str, Any], c
     return found
 
 
-def _store(folder: Path) -> tuple[tuple[OrderState, ...], tuple[ExecutionReport, ...]]:
+def stored(folder: Path) -> tuple[tuple[OrderState, ...], tuple[ExecutionReport, ...]]:
+    """Every order and report of execution's store. Raises ``Conflict`` while the service runs."""
     store = SqliteStore(folder)
     try:
         orders = store.orders(open_only=False, after_row=0, limit=_ALL)
@@ -105,11 +106,23 @@ def _store(folder: Path) -> tuple[tuple[OrderState, ...], tuple[ExecutionReport,
         store.close()
 
 
-def _positions(status: dict[str, Any], prepared: Prepared) -> I64:
+def positions_of(status: dict[str, Any], prepared: Prepared) -> I64:
+    """(n,) lots that a status states: opening book plus what it says was traded and imported."""
     universe = prepared.source.universe
     lots = prepared.book.net_lots(len(universe))
-    for name, traded in status["positions"]["traded"].items():
-        lots[universe.index[name]] += traded
+    for sort in ("traded", "imported"):
+        for name, moved in status["positions"][sort].items():
+            lots[universe.index[name]] += moved
+    return lots
+
+
+def _desk_lots(status: dict[str, Any], prepared: Prepared) -> I64:
+    universe = prepared.source.universe
+    lots = prepared.book.desk_lots(len(universe))
+    for d, desk in enumerate(status["desks"]):
+        for sort in ("traded", "imported"):
+            for name, moved in desk[sort].items():
+                lots[d, universe.index[name]] += moved
     return lots
 
 
@@ -120,6 +133,11 @@ def result_lines(found: dict[str, Any]) -> list[str]:
     lines += [
         f"  {name:<10} cost {run['external_cost_usd']:>12,.0f} USD   30-min P&L std {run['std_30min_usd'] or 0:>10,.0f} USD"
         for name, run in runs.items()
+    ]
+    lines += [
+        f"  desk {desk['desk']}: {desk['market_lots']:,} lots in the market for {desk['external_cost_usd']:,.0f} USD, "
+        f"{desk['crossed_lots']:,} crossed, which saved {desk['crossing_saved_usd']:,.0f} USD"
+        for desk in found["desks"]
     ]
     ratio = effect.get("unhedged_over_hedged_30min")
     if ratio:

@@ -41,6 +41,13 @@ def unpack(data: bytes) -> tuple[int, list[bytes]]:
     return first, entries
 
 
+def first_number(data: bytes) -> int:
+    """Number of the first entry of a message, from its head alone. Raises ``errors.Refused`` if it is too short."""
+    if len(data) < _HEAD.size:
+        raise Refused(f"journal message of {len(data)} bytes: too short for one")
+    return int(_HEAD.unpack_from(data)[0])
+
+
 def next_number(data: bytes) -> int:
     """Number of the entry that follows a message. Raises ``errors.Refused`` as ``unpack`` does."""
     first, entries = unpack(data)

@@ -17,7 +17,7 @@ from common import subjects
 from common.bus.delivery import MAX_REQUESTS, answer_of, call
 from common.bus.streams import LEASE_TTL_S
 from common.errors import Refused, Unavailable
-from common.ports import Clock, Handler, Responder, Subscription
+from common.ports import Clock, FoldSnapshot, Handler, Responder, Subscription
 from common.units import NS_PER_S
 
 _RETRY_S = 0.01
@@ -175,6 +175,7 @@ class MemoryLog:
     token: int = 0
     holder: str = ""
     followers: list[_Follower] = field(default_factory=list)
+    snapshot: FoldSnapshot | None = None
 
 
 class _Follower:
@@ -227,6 +228,27 @@ class MemoryJournal:
         """See ``ports.Journal``."""
         self._check()
         self._store()
+
+    @property
+    def behind(self) -> str:
+        """See ``ports.Journal``; nothing is ever purged here."""
+        return ""
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """See ``ports.Journal``."""
+        entries = len(self._log.entries) + len(self._waiting)
+        return entries, entries + 1
+
+    async def snapshot(self) -> FoldSnapshot | None:
+        """See ``ports.Journal``."""
+        return self._log.snapshot
+
+    async def store_snapshot(self, snapshot: FoldSnapshot) -> None:
+        """See ``ports.Journal``."""
+        self._check()
+        self._store()
+        self._log.snapshot = snapshot
 
     async def read(self, first: int = 1) -> AsyncIterator[bytes]:
         """See ``ports.Journal``."""

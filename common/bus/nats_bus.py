@@ -287,6 +287,13 @@ class NatsBus(RecordPlane):
         except (TimeoutError, nats.errors.Error) as error:
             raise Unavailable(f"stream {stream} at NATS {self.where} cannot be read: {error}") from None
 
+    async def purge(self, stream: str, subject: str, before: int) -> None:
+        """Take a subject's messages below sequence ``before`` off the server. Raises ``errors.Unavailable``."""
+        try:
+            await self._js.purge_stream(stream, seq=before, subject=subject)
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Unavailable(f"stream {stream} at NATS {self.where} cannot be purged: {error}") from None
+
     async def close(self) -> None:
         """Flush (for at most a second) and disconnect."""
         self._news.closing = True

@@ -1,7 +1,8 @@
 """The manager's record on a JetStream stream: appended beside the path, in order, once, by one leader at a time.
 
-The stream holds two subjects: entries, and the epoch. Taking over stores an epoch message, whose stream sequence is
-the fencing token E. Every later message of that leader carries two conditions that the server checks atomically:
+The stream holds entries, the epoch, and snapshots of the fold (``bus.snapshots``). Taking over stores an epoch message,
+whose stream sequence is the fencing token E. Every later message of that leader carries two conditions that the server
+checks atomically:
 - the last epoch message still has sequence E (the fence: a deposed leader's append fails, however late it comes);
 - the last message of the stream has the sequence just before the one this message will get (the order: E+1, E+2, ...
   without a hole, so a message sent again is stored once and none overtakes another).
@@ -20,17 +21,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from common import subjects
+from common.bus import snapshots
 from common.bus.delivery import WrongSequence
 from common.bus.framing import next_number, pack, unpack
 from common.bus.nats_bus import NatsBus
-from common.bus.tail import JournalTail
+from common.bus.tail import JournalTail, purged
 from common.errors import Refused, Unavailable
-from common.ports import Subscription
+from common.ports import FoldSnapshot, Subscription
+from common.tasks import end
 
 log = logging.getLogger("hedgerow.journal")
 
 #: Stored messages whose answer is awaited at the same time.
 WINDOW: Final = 16
+#: While entries wait, one piece of a snapshot goes after this many messages of them.
+PIECE_EVERY: Final = 8
 #: Entries are put together into one message up to this size; one larger entry goes alone.
 MESSAGE_BYTES: Final = 256 * 1024
 ENTRY_BYTES_MAX: Final = 4 * 2**20
@@ -44,6 +49,7 @@ _TAKE_OVER_TRIES: Final = 20
 _EXPECTED_SEQUENCE = "Nats-Expected-Last-Sequence"
 _EXPECTED_SUBJECT_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 _OF_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
+_ROLLUP = "Nats-Rollup"
 
 
 @dataclass(slots=True)
@@ -53,6 +59,10 @@ class _Sent:
     sequence: int
     next_number: int
     data: bytes
+    subject: str = subjects.JOURNAL_ENTRY
+    #: The first piece of a snapshot empties its slot; the last one is waited for.
+    rollup: bool = False
+    whole: asyncio.Future[None] | None = None
     answer: asyncio.Task[int] | None = None
 
     @property
@@ -74,6 +84,11 @@ class NatsJournal:
         self._next_number = 1
         self._next_sequence = 0
         self._stored_number = 0
+        self._pieces: deque[tuple[bytes, str, bool, asyncio.Future[None] | None]] = deque()
+        self._since_piece = 0
+        #: (number, sequence): no entry from that number on stands before that sequence of the stream.
+        self._known = (1, 1)
+        self._tail: JournalTail | None = None
         self._news = asyncio.Event()
         self._flushers: list[tuple[int, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -82,6 +97,16 @@ class NatsJournal:
     def unstored(self) -> int:
         """Entries appended and not known to be stored."""
         return self._next_number + len(self._waiting) - 1 - self._stored_number
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(entries appended, stream sequence before which none stands that is appended from now on). For a leader."""
+        return self._next_number + len(self._waiting) - 1, self._next_sequence
+
+    @property
+    def behind(self) -> str:
+        """Why ``follow`` cannot go on; empty while it can."""
+        return "" if self._tail is None else self._tail.behind
 
     async def take_over(self, holder: str) -> int:
         """See ``ports.Journal``. Raises ``errors.Unavailable`` if NATS does not let it in time."""
@@ -137,12 +162,17 @@ class NatsJournal:
     async def read(self, first: int = 1) -> AsyncIterator[bytes]:
         """See ``ports.Journal``."""
         end = await self._bus.last(subjects.STREAM_JOURNAL, subjects.JOURNAL_ENTRY)
-        sequence = 1
+        if self._tail is not None:
+            self._known = max(self._known, self._tail.position)
+        sequence, wanted = self._known[1] if self._known[0] <= first else 1, first
         deadline = asyncio.get_running_loop().time() + READ_TIMEOUT_S
         while end is not None and sequence <= end.sequence:
             found = await self._bus.fetch(subjects.STREAM_JOURNAL, subjects.JOURNAL_ENTRY, sequence)
             for kept in found:
                 number, entries = unpack(kept.data)
+                if number > wanted:
+                    raise Unavailable(purged(wanted, number))
+                wanted = max(wanted, number + len(entries))
                 if kept.sequence <= end.sequence:
                     for entry in entries[max(first - number, 0) :]:
                         yield entry
@@ -156,13 +186,38 @@ class NatsJournal:
 
     async def follow(self, first: int, handler: Callable[[bytes], None]) -> Subscription:
         """See ``ports.Journal``. What is stored now has been handed over when this returns."""
-        return await self._bus.follow(JournalTail(self._bus, first, handler))
+        sequence = self._known[1] if self._known[0] <= first else 1
+        self._tail = JournalTail(self._bus, first, handler, sequence)
+        return await self._bus.follow(self._tail)
+
+    async def snapshot(self) -> FoldSnapshot | None:
+        """See ``ports.Journal``; ``follow`` and ``read`` after it begin at its tail. Raises ``errors.Unavailable``."""
+        found = await snapshots.newest(self._bus)
+        if found is not None:
+            self._known = max(self._known, (found.number + 1, found.tail_from))
+        return found
+
+    async def store_snapshot(self, snapshot: FoldSnapshot) -> None:
+        """See ``ports.Journal``. One at a time; its pieces fly among the entries and hold none of them up."""
+        if self._deposed is not None:
+            raise self._deposed
+        if self._pieces:
+            raise Refused("journal: another snapshot is being stored")
+        pieces = await asyncio.to_thread(snapshots.split, snapshot)
+        numbers = await snapshots.newest_number(self._bus)
+        slot = min(numbers, key=numbers.__getitem__)
+        if self._deposed is not None:
+            raise self._deposed
+        whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        last = len(pieces) - 1
+        self._pieces.extend((data, slot, i == 0, whole if i == last else None) for i, data in enumerate(pieces))
+        self._news.set()
+        await whole
 
     async def close(self) -> None:
         """Stop writing; entries not yet stored are forgotten (``flush`` first) and appending fails."""
         if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            await end([self._writer])
             self._writer = None
         self._depose(Refused("journal: closed, or another take-over is under way"))
 
@@ -184,7 +239,11 @@ class NatsJournal:
             self._depose(Refused(f"journal: the writer failed: {error!r}"))
 
     def _send(self) -> None:
-        while self._waiting and len(self._in_flight) < WINDOW:
+        while (self._waiting or self._pieces) and len(self._in_flight) < WINDOW:
+            if self._pieces and (not self._waiting or self._since_piece >= PIECE_EVERY):
+                self._send_piece()
+                continue
+            self._since_piece += 1
             entries = [self._waiting.popleft()]
             size = len(entries[0])
             while self._waiting and size + len(self._waiting[0]) <= MESSAGE_BYTES:
@@ -193,10 +252,17 @@ class NatsJournal:
             self._waiting_bytes -= size
             data = pack(self._next_number, entries)
             self._next_number += len(entries)
-            sent = _Sent(self._next_sequence, self._next_number, data)
-            self._next_sequence += 1
-            self._in_flight.append(sent)
-            self._send_one(sent)
+            self._fly(_Sent(self._next_sequence, self._next_number, data))
+
+    def _send_piece(self) -> None:
+        self._since_piece = 0
+        data, slot, first, whole = self._pieces.popleft()
+        self._fly(_Sent(self._next_sequence, self._next_number, data, slot, first, whole))
+
+    def _fly(self, sent: _Sent) -> None:
+        self._next_sequence += 1
+        self._in_flight.append(sent)
+        self._send_one(sent)
 
     def _send_one(self, sent: _Sent) -> None:
         conditions = {
@@ -204,11 +270,19 @@ class NatsJournal:
             _EXPECTED_SUBJECT_SEQUENCE: str(self._token),
             _OF_SUBJECT: subjects.JOURNAL_EPOCH,
         }
+        if sent.rollup:
+            conditions[_ROLLUP] = "sub"
         # A task, not nats-py's publish_async: that one (2.16) loses the server's refusals.
         sent.answer = asyncio.create_task(
-            self._bus.store(subjects.JOURNAL_ENTRY, sent.data, headers=conditions, timeout_s=ANSWER_TIMEOUT_S)
+            self._bus.store(sent.subject, sent.data, headers=conditions, timeout_s=ANSWER_TIMEOUT_S)
         )
-        sent.answer.add_done_callback(lambda _: self._news.set())
+        sent.answer.add_done_callback(self._heard)
+
+    def _heard(self, answer: asyncio.Task[int]) -> None:
+        # Looked at here, so that asyncio does not report an answer nobody waits for any more.
+        if not answer.cancelled():
+            answer.exception()
+        self._news.set()
 
     def _settle(self) -> bool:
         """Take note of what is stored. False if the oldest message failed or its answer is late."""
@@ -226,6 +300,8 @@ class NatsJournal:
     def _stored(self, oldest: _Sent) -> None:
         self._in_flight.popleft()
         self._stored_number = oldest.next_number - 1
+        if oldest.whole is not None and not oldest.whole.done():
+            oldest.whole.set_result(None)
         for number, future in self._flushers:
             if number <= self._stored_number and not future.done():
                 future.set_result(None)
@@ -237,7 +313,9 @@ class NatsJournal:
         while True:
             try:
                 # The tail first: if the epoch is still this leader's after that, the tail was this leader's too.
-                tail = await self._bus.last(subjects.STREAM_JOURNAL, subjects.JOURNAL_ENTRY)
+                flown = {sent.subject for sent in self._in_flight}
+                tails = [await self._bus.last(subjects.STREAM_JOURNAL, of) for of in sorted(flown)]
+                end = max((tail.sequence for tail in tails if tail is not None), default=0)
                 epoch = await self._bus.last(subjects.STREAM_JOURNAL, subjects.JOURNAL_EPOCH)
                 break
             except Unavailable as error:
@@ -246,7 +324,7 @@ class NatsJournal:
         if epoch is None or epoch.sequence != self._token:
             by = epoch.data.decode() if epoch else "nobody: the stream is empty"
             raise Refused(f"journal: token {self._token} is no longer valid, deposed by {by}")
-        while self._in_flight and tail is not None and self._in_flight[0].sequence <= tail.sequence:
+        while self._in_flight and self._in_flight[0].sequence <= end:
             self._stored(self._in_flight[0])
         for sent in self._in_flight:
             self._send_one(sent)
@@ -254,13 +332,17 @@ class NatsJournal:
 
     def _forget_answers(self) -> None:
         for sent in self._in_flight:
-            if sent.answer is not None and not sent.answer.cancel() and not sent.answer.cancelled():
-                sent.answer.exception()  # looked at, so that asyncio does not report it
+            if sent.answer is not None:
+                sent.answer.cancel()
 
     def _depose(self, error: Refused) -> None:
         self._deposed = error
         self._forget_answers()
+        for whole in (*(sent.whole for sent in self._in_flight), *(piece[3] for piece in self._pieces)):
+            if whole is not None and not whole.done():
+                whole.set_exception(error)
         self._in_flight.clear()
+        self._pieces.clear()
         self._waiting.clear()
         self._waiting_bytes = 0
         for _, future in self._flushers:

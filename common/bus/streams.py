@@ -29,12 +29,14 @@ def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
     journal = {
         **common,
         "name": subjects.STREAM_JOURNAL,
-        "subjects": [subjects.JOURNAL_ENTRY, subjects.JOURNAL_EPOCH],
+        "subjects": [subjects.JOURNAL_ENTRY, subjects.JOURNAL_EPOCH, *subjects.JOURNAL_SNAPSHOTS],
         "deny_delete": True,
+        # The first piece of a snapshot empties its slot.
+        "allow_rollup_hdrs": True,
         "storage": "file",
         "republish": _TELL,
     }
-    # In memory: it is renewed several times a second and worth nothing after a restart of the server.
+    # In a file: a server that restarts alone forgets a stream in memory altogether, and then nobody could ever lead again.
     lease = {
         **common,
         "name": subjects.STREAM_LEASE,
@@ -42,6 +44,6 @@ def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
         "max_msgs_per_subject": 1,
         "max_age": lease_ttl_s,
         "duplicate_window": min(lease_ttl_s, 120.0),
-        "storage": "memory",
+        "storage": "file",
     }
     return [*kept, journal, lease]

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from common import subjects
 from common.bus.delivery import CountsErrors, Stored, call
-from common.bus.framing import unpack
+from common.bus.framing import first_number, unpack
+from common.errors import Unavailable
 from common.ports import Handler
 
 _FIRST_SEQUENCE = 1
@@ -71,15 +72,32 @@ class ValueTail:
             self.take(kept)
 
 
+def purged(wanted: int, first: int) -> str:
+    """Why a reader cannot go on, in words."""
+    return (
+        f"journal: entries {wanted} to {first - 1} are no longer on the server; they stand in the segments of the run "
+        "folder, and a manager begins at the newest snapshot"
+    )
+
+
 class JournalTail:
     """Journal entries from the ``first``-th on, each once and in order."""
 
-    def __init__(self, bus: ReadsStreams, first: int, handler: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, bus: ReadsStreams, first: int, handler: Callable[[bytes], None], first_sequence: int = _FIRST_SEQUENCE
+    ) -> None:
         self.subject = subjects.JOURNAL_ENTRY
+        #: Why it cannot go on: what it has not read is no longer on the server.
+        self.behind = ""
         self._bus = bus
         self._handler = handler
         self._next_number = first
-        self._next_sequence = _FIRST_SEQUENCE
+        self._next_sequence = first_sequence
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(number of the next entry, stream sequence at which it stands or after which it will)."""
+        return self._next_number, self._next_sequence
 
     def take(self, kept: Stored) -> None:
         """Hand over the new entries of a message; one that begins after a gap waits until the gap has been read."""
@@ -93,9 +111,12 @@ class JournalTail:
             call(self._bus, lambda _, data: self._handler(data), self.subject, entry)
 
     async def refresh(self) -> None:
-        """Read on from where it stands to the end. Raises ``errors.Unavailable``."""
+        """Read on from where it stands to the end. Raises ``errors.Unavailable``, also when that has been purged."""
         while True:
             found = await self._bus.fetch(subjects.STREAM_JOURNAL, self.subject, self._next_sequence)
+            if found and (first := first_number(found[0].data)) > self._next_number:
+                self.behind = purged(self._next_number, first)
+                raise Unavailable(self.behind)
             for kept in found:
                 self.take(kept)
             if not found:

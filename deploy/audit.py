@@ -1,0 +1,179 @@
+"""``hedgerow audit``: every promise of a finished run checked again, from what it left in its folder alone.
+
+The rules of ``lab/audit.py`` on journal, execution's store, opening book and limits; then the journal is folded from its
+first entry, and the state after the entry at which the leader took its own fingerprint must have that fingerprint.
+Exit 0 where nothing is wrong, 1 with every violation in words. *Tested by* tests/unit/test_deploy_audit.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.control_messages import JournalEntry
+from common.errors import HedgerowError, InputError, Problem
+from common.limits import Limits
+from common.messages import I64, ExecutionReport
+from common.universe import Book, Universe
+from deploy.config import RunConfig
+from deploy.finish import recording, stored
+from deploy.recorder import STATE, read_record
+from deploy.run_folder import JOURNAL, REFERENCE
+from lab.audit import Run, audit, orders_of
+from manager.fold import apply
+from manager.hash import order_hash, state_hash
+from manager.state import ManagerSetup, ManagerState, start
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a run was about, as ``reference.json`` has it."""
+
+    settings: RunConfig
+    limits: Limits
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What the audit found. ``state_hash``: of the fold of every entry; ``recorded``: the leader's own word, if any."""
+
+    violations: tuple[str, ...]
+    entries: int
+    orders: int
+    fills: int
+    order_hash: str
+    state_hash: str
+    recorded: dict[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "clean": not self.violations,
+            "violations": list(self.violations),
+            "entries": self.entries,
+            "orders": self.orders,
+            "fills": self.fills,
+            "order_hash": self.order_hash,
+            "state_hash": self.state_hash,
+            "leaders_state_hash": None if self.recorded is None else self.recorded["state_hash"],
+            "leaders_state_hash_at_entry": None if self.recorded is None else self.recorded["entries"],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"{self.entries:,} entries, {self.orders:,} orders, {self.fills:,} fills"
+        yield f"order hash {self.order_hash}"
+        yield f"state hash {self.state_hash} (the fold of every entry)"
+        if self.recorded is None:
+            yield "the leader left no fingerprint of its state: nothing to compare the fold with"
+        else:
+            yield f"the leader's own after entry {self.recorded['entries']:,}: {self.recorded['state_hash']}"
+        yield from self.violations
+        yield f"{len(self.violations)} violations" if self.violations else "clean: every promise kept"
+
+
+def run_audit(folder: Path, as_json: bool) -> int:
+    """Print the audit of a run folder; 0 if clean, else 1. Raises ``InputError`` where the folder holds no finished run."""
+    found = audit_folder(folder)
+    print(json.dumps(found.as_json()) if as_json else "\n".join(found.lines()))
+    return 1 if found.violations else 0
+
+
+def audit_folder(folder: Path) -> Audited:
+    """Audit a finished run. Raises ``InputError`` for what cannot be read, ``Conflict`` while its store is in use."""
+    if not (folder / JOURNAL).is_file():
+        raise InputError(
+            str(folder), [Problem(0, "no finished run: it has no journal.bin")], "name a run that has ended"
+        )
+    reference, recorded = reference_of(folder), leaders_word(folder)
+    market, book = recording(folder / "market.bin")
+    universe, entries = market.universe, read_record(folder)
+    orders, reports = stored(folder / "store") if any((folder / "store").glob("*")) else (None, None)
+    positions, desks = _stated(folder, universe, book)
+    broken = audit(Run(universe, book, entries, orders, reports, positions, reference.limits, desks))
+    setup = ManagerSetup(universe, book, reference.settings.manager, reference.limits, reference.run_id)
+    state, wrong = fold_and_compare(setup, entries, recorded)
+    return Audited(
+        violations=(*broken, *wrong),
+        entries=len(entries),
+        orders=len(unique := {o.client_order_id: o for _, o in orders_of(entries)}),
+        fills=sum(isinstance(e.event, ExecutionReport) and e.event.last_lots > 0 for e in entries),
+        order_hash=order_hash(unique.values()),
+        state_hash=state_hash(state),
+        recorded=recorded,
+    )
+
+
+def fold_and_compare(
+    setup: ManagerSetup, entries: Sequence[JournalEntry], recorded: dict[str, Any] | None
+) -> tuple[ManagerState, list[str]]:
+    """The fold of every entry, and what is wrong: an entry that does not follow, sums that do not add up, another hash."""
+    state, wrong = start(setup), []
+    at = 0 if recorded is None else int(recorded["entries"])
+    for entry in entries:
+        try:
+            apply(state, entry)
+        except HedgerowError as error:
+            return state, [f"fold: {error}"]
+        if entry.sequence == at and recorded is not None and (mine := state_hash(state)) != recorded["state_hash"]:
+            wrong.append(f"state: after entry {at} the fold has {mine}, the leader had {recorded['state_hash']}")
+    if at > len(entries):
+        wrong.append(f"state: the leader had folded {at} entries, the record holds {len(entries)}")
+    try:
+        state.check()
+    except HedgerowError as error:
+        wrong.append(f"state: {error}")
+    return state, wrong
+
+
+def reference_of(folder: Path) -> Reference:
+    """Settings and limits a run started with. Raises ``InputError``."""
+    found = _json(folder / REFERENCE)
+    try:
+        settings = RunConfig.model_validate(found["settings"])
+        return Reference(settings, Limits.model_validate(found["limits"]), str(found["run_id"]))
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            str(folder / REFERENCE), [Problem(0, f"is not of a run: {error}")], "give a run folder as it was left"
+        ) from None
+
+
+def leaders_word(folder: Path) -> dict[str, Any] | None:
+    """The leader's fingerprint of its state and after how many entries; None where it could not be asked."""
+    if not (folder / STATE).exists():
+        return None
+    found = _json(folder / STATE)
+    if not isinstance(found.get("entries"), int) or not isinstance(found.get("state_hash"), str):
+        raise InputError(str(folder / STATE), [Problem(0, "holds no state hash")], "give a run folder as it was left")
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(
+            str(path), [Problem(0, f"cannot be read: {error}")], "give a run folder as it was left"
+        ) from None
+    return found
+
+
+def _stated(folder: Path, universe: Universe, book: Book) -> tuple[I64 | None, I64 | None]:
+    """Final positions as the leader's status said them, (n,) and by desk (desks, n); None where there is no status."""
+    if not (folder / "status.json").exists():
+        return None, None
+    view = _json(folder / "status.json")
+    lots = book.net_lots(len(universe))
+    for name, traded in view["positions"]["traded"].items():
+        lots[universe.index[name]] += traded
+    if not view.get("desks"):
+        return lots, None
+    by_desk = book.desk_lots(len(universe))
+    for d, desk in enumerate(view["desks"]):
+        for name, traded in desk["traded"].items():
+            by_desk[d, universe.index[name]] += traded
+    return lots, by_desk

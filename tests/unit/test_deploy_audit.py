@@ -1,0 +1,162 @@
+"""``hedgerow audit`` on a run folder: clean as it was left, and each planted wrong is told in words with exit 1."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from common.control_messages import Cycle, JournalEntry, ProposalTaken
+from common.errors import InputError
+from common.market.recorded import Recorder
+from common.messages import ExecutionReport
+from common.wire import codec
+from common.wire.delimited import write_messages
+from deploy.audit import audit_folder, run_audit
+from deploy.config import RunConfig
+from deploy.recorder import read_record, recorded, segments
+from deploy.replay import run_replay
+from manager.fold import apply
+from manager.hash import order_hash, state_hash
+from manager.state import ManagerSetup, start
+from tests.golden.test_replay_identical import BOOK, LIMITS, MANAGER, MARKET, plain_run
+
+CUT = 40
+
+
+def entries() -> list[JournalEntry]:
+    return list(plain_run())
+
+
+def write_journal(folder: Path, found: list[JournalEntry], cut: int = CUT) -> None:
+    """As the recorder leaves it: two segments and the tail."""
+    data = [codec.encode_journal_entry(e) for e in found]
+    write_messages(folder / "journal-0001.bin", data[: cut // 2])
+    write_messages(folder / "journal-0002.bin", data[cut // 2 : cut])
+    write_messages(folder / "journal.bin", data[cut:])
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run's folder, without a store: the closed loop has none."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = RunConfig().model_copy(update={"manager": MANAGER})
+    reference = {"run_id": "r", "settings": settings.model_dump(mode="json"), "limits": LIMITS.model_dump(mode="json")}
+    (folder / "reference.json").write_text(json.dumps(reference))
+    with Recorder(folder / "market.bin", MARKET, BOOK) as recording:
+        for batch in MARKET.batches():
+            recording.append(batch)
+    write_journal(folder, entries())
+    state = start(ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"))
+    for entry in entries()[:-3]:  # the leader was asked before the last entries
+        apply(state, entry)
+    word = {"entries": len(entries()) - 3, "state_hash": state_hash(state), "holder": "manager-a", "epoch": 1}
+    (folder / "state.json").write_text(json.dumps(word))
+    return folder
+
+
+@pytest.fixture
+def copy(left: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(left, tmp_path / "run"))
+
+
+def test_the_record_is_read_from_segments_and_tail_in_order(left: Path) -> None:
+    assert [path.name for path in segments(left)] == ["journal-0001.bin", "journal-0002.bin"]
+    assert [e.sequence for e in read_record(left)] == list(range(1, len(entries()) + 1))
+    (left / "journal-10000.bin").write_bytes(b"")
+    assert segments(left)[-1].name == "journal-10000.bin"  # by number, not by text
+    (left / "journal-10000.bin").unlink()
+    assert len(list(recorded(left))) == len(entries())
+
+
+def test_a_run_as_it_was_left_is_clean(left: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_audit(left, True) == 0
+    found = json.loads(capsys.readouterr().out)
+    orders = [o for e in entries() if isinstance(e.event, Cycle) for o in e.event.orders]
+    assert found["clean"] and found["violations"] == [] and found["entries"] == len(entries())
+    assert found["orders"] == len(orders) > 0 and found["order_hash"] == order_hash(orders)
+    assert found["leaders_state_hash_at_entry"] == len(entries()) - 3
+    assert run_audit(left, False) == 0
+    assert "clean: every promise kept" in capsys.readouterr().out
+
+
+def first(found: list[JournalEntry], wanted: Callable[[JournalEntry], bool]) -> int:
+    return next(i for i, e in enumerate(found) if wanted(e))
+
+
+def is_fill(entry: JournalEntry) -> bool:
+    return isinstance(entry.event, ExecutionReport) and entry.event.last_lots > 0
+
+
+def doubled_fill(found: list[JournalEntry]) -> None:
+    report = found[i := first(found, is_fill)].event
+    found[i] = replace(found[i], event=replace(report, last_lots=report.last_lots + 1))
+
+
+def lost_entry(found: list[JournalEntry]) -> None:
+    del found[10]
+
+
+def lost_tail(found: list[JournalEntry]) -> None:
+    del found[-4:]
+
+
+def another_price_in_a_proposal(found: list[JournalEntry]) -> None:
+    """Breaks no rule of its own: only the leader's fingerprint tells."""
+    i = max(i for i, e in enumerate(found[:-3]) if isinstance(e.event, ProposalTaken) and not e.event.refusal)
+    proposal = found[i].event.proposal
+    found[i] = replace(found[i], event=replace(found[i].event, proposal=replace(proposal, upper=proposal.upper + 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (doubled_fill, "fills of"),
+        (lost_entry, "fold: journal entry 12 after 10"),
+        (lost_tail, "the record holds"),
+        (another_price_in_a_proposal, "the leader had"),
+    ],
+)
+def test_what_was_tampered_with_is_told(
+    copy: Path, capsys: pytest.CaptureFixture[str], plant: Callable[[list[JournalEntry]], None], words: str
+) -> None:
+    found = entries()
+    plant(found)
+    write_journal(copy, found)
+    assert run_audit(copy, True) == 1
+    assert any(words in text for text in json.loads(capsys.readouterr().out)["violations"])
+
+
+def test_a_run_whose_leader_could_not_be_asked_is_audited_all_the_same(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "state.json").unlink()
+    assert audit_folder(copy).recorded is None
+    assert run_audit(copy, False) == 0
+    assert "no fingerprint" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_finished_run_is_an_input_error(tmp_path: Path, copy: Path) -> None:
+    with pytest.raises(InputError, match="no finished run"):
+        audit_folder(tmp_path)
+    (copy / "state.json").write_text("{}")
+    with pytest.raises(InputError, match="no state hash"):
+        audit_folder(copy)
+    (copy / "state.json").unlink()
+    (copy / "reference.json").write_text("[")
+    with pytest.raises(InputError, match="cannot be read"):
+        audit_folder(copy)
+
+
+def test_replay_compares_the_state_too(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_replay(copy, RunConfig(), None, True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["identical"] and found["state_hash"] == found["recorded_state_hash"]
+    word = json.loads((copy / "state.json").read_text())
+    (copy / "state.json").write_text(json.dumps({**word, "state_hash": "0" * 64}))
+    assert run_replay(copy, RunConfig(), None, True) == 1
+    assert "the leader had 000" in json.loads(capsys.readouterr().out)["first_difference"]
