@@ -21,6 +21,7 @@ import hashlib
 import heapq
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +38,7 @@ from execution.venues.port import VenueEvent, VenueKind
 #: Finished orders whose events are kept for ``ask`` and against a second submission.
 _FINISHED_KEPT = 10_000
 _ORDER, _CANCEL, _CLOSE = 0, 1, 2
+_ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED)
 
 
 @dataclass(slots=True)
@@ -85,6 +87,16 @@ class PaperVenue:
         while self._due and self._void(self._due[0]):
             heapq.heappop(self._due)
         return self._due[0][0] if self._due else None
+
+    @property
+    def now_ns(self) -> int:
+        """Market time it has seen; 0 before the first."""
+        return self._now_ns
+
+    def gapped(self, source: str) -> bool:
+        """True while a source has a gap: its instruments do not trade."""
+        seen = self._sources.get(source)
+        return seen is not None and seen.gapped
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
         """Put an order on its way. Raises ``errors.Refused`` for an id seen before: the caller's promise is broken."""
@@ -219,6 +231,25 @@ class PaperVenue:
                 self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of an IOC order", out)
             else:
                 self._rest(ticket, min((t for t in (close_ns, expiry_ns) if t > 0), default=0))
+
+    def restore(self, order: Order, taken_ns: int, told: Sequence[VenueEvent]) -> None:
+        """Put back an order that an earlier process took at ``taken_ns``, with what it told of it; what was due is due."""
+        name, now_ns = order.client_order_id, max([taken_ns, *(e.event_time_ns for e in told)])
+        self._now_ns = max(self._now_ns, now_ns)
+        self._tie += 1
+        leaves = order.quantity_lots - sum(e.lots for e in told if e.kind is VenueKind.FILL)
+        ticket = _Ticket(order, taken_ns + self._latency_ns(name), self._tie, leaves, events=list(told))
+        self._tickets[name] = ticket
+        if leaves == 0 or any(e.kind in _ENDS for e in told):
+            self._close(ticket)
+        elif not told:
+            heapq.heappush(self._due, (ticket.due_ns, self._tie, _ORDER, name))
+        elif order.time_in_force is TimeInForce.IOC:
+            heapq.heappush(self._due, (now_ns, self._tie, _CANCEL, name))
+        else:
+            expiry_ns = self._universe.expiry_ns.item(order.instrument)
+            close_ns = self._close_after(now_ns) or 0
+            self._rest(ticket, min((t for t in (close_ns, expiry_ns) if t > 0), default=0))
 
     def _rest(self, ticket: _Ticket, until_ns: int) -> None:
         queue = self._resting.setdefault(ticket.order.instrument, [])

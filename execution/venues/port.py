@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from common.messages import Order, QuoteBatch
 from common.units import NO_PRICE
@@ -27,6 +28,8 @@ class VenueKind(IntEnum):
     NOT_FOUND = 7
     #: Said by the adapter, not the venue: whether the order arrived is not known.
     UNCERTAIN = 8
+    #: A second order under a known id was refused: the sender's promise is broken.
+    DUPLICATE = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +87,21 @@ class Venue(Protocol):
 
     def on_time(self, now_ns: int) -> list[VenueEvent]:
         """Let everything due up to and including ``now_ns`` happen."""
+        ...
+
+
+@runtime_checkable
+class LinkedVenue(Venue, Protocol):
+    """A venue behind a line that may break. What it says comes by itself, never as what a call returns.
+
+    ``submit`` raises ``errors.Unavailable`` while the line is down; ``cancel`` and ``ask`` are kept until it stands again.
+    When it breaks, every order sent and not known to have arrived becomes UNCERTAIN, and is asked about first of all.
+    """
+
+    async def open(self, hear: Callable[[Sequence[VenueEvent]], None]) -> None:
+        """Begin to connect, for ever; ``hear`` gets what the venue says."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the line."""
         ...

@@ -6,18 +6,55 @@ from collections.abc import Callable
 
 import pytest
 
-from common.messages import Side, TimeInForce
+from common.messages import Order, QuoteBatch, Side, TimeInForce
 from common.units import NS_PER_S
 from execution.config import PaperConfig
+from execution.venues.lasting import LastingVenue
 from execution.venues.paper import PaperVenue
 from execution.venues.port import Venue, VenueEvent, VenueKind
+from execution.venues.record import VenueRecord
 from tests.execution_world import T0_NS, make_order, make_universe, standing
 
 Make = Callable[[], Venue]
 NOW_NS = T0_NS + NS_PER_S
 
 
-@pytest.fixture(params=[lambda: PaperVenue(make_universe(), PaperConfig())], ids=["paper"])
+class Lasting:
+    """The venue that remembers, spoken to as its process speaks to it."""
+
+    name = "lasting"
+
+    def __init__(self) -> None:
+        self._venue = LastingVenue(PaperVenue(make_universe(), PaperConfig()))
+
+    @property
+    def next_due_ns(self) -> int | None:
+        return self._venue.next_due_ns
+
+    def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
+        return events_of(self._venue.submit(order, now_ns))
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        return events_of(self._venue.cancel(client_order_id, now_ns))
+
+    def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        records = self._venue.ask(client_order_id)
+        if records is None:
+            return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns)]
+        return events_of(records)
+
+    def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
+        return events_of(self._venue.on_quotes(batch))
+
+    def on_time(self, now_ns: int) -> list[VenueEvent]:
+        return events_of(self._venue.on_time(now_ns))
+
+
+def events_of(records: list[VenueRecord]) -> list[VenueEvent]:
+    return [event for record in records if (event := record.event) is not None]
+
+
+@pytest.fixture(params=[lambda: PaperVenue(make_universe(), PaperConfig()), Lasting], ids=["paper", "lasting"])
 def make(request: pytest.FixtureRequest) -> Make:
     return request.param
 

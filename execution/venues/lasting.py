@@ -1,0 +1,138 @@
+"""The paper venue with a memory: every act becomes a numbered record, and from the records it comes back as it was.
+
+Pure: the caller writes the records before it answers. What a restart forgets is only the market: quotes come anew, sizes
+taken from a quote count as there again, and an order that comes due before there are quotes finds none.
+*Tested by* tests/unit/test_venue_lasting.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from common.messages import Order, QuoteBatch, Side, TimeInForce
+from execution.venues.paper import PaperVenue
+from execution.venues.port import VenueEvent, VenueKind
+from execution.venues.record import RecordKind, VenueRecord, of_event, of_order
+
+#: Records a venue holds in its life (about 300 bytes each); beyond, new orders are rejected.
+MAX_RECORDS: Final = 2_000_000
+
+
+class LastingVenue:
+    """``paper`` must be fresh; ``records`` are those of earlier processes, in order."""
+
+    def __init__(self, paper: PaperVenue, records: Sequence[VenueRecord] = (), max_records: int = MAX_RECORDS) -> None:
+        self._paper = paper
+        self._max_records = max_records
+        self.records: list[VenueRecord] = []
+        self._of_order: dict[str, list[VenueRecord]] = {}
+        for record in records:
+            self._keep(record)
+        self._restore()
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """Market time at which something happens by itself, or None."""
+        return self._paper.next_due_ns
+
+    @property
+    def now_ns(self) -> int:
+        """Market time it has seen."""
+        return self._paper.now_ns
+
+    def gapped(self, source: str) -> bool:
+        """True while a source has a gap: its instruments do not trade."""
+        return self._paper.gapped(source)
+
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the newest record; 0 before the first."""
+        return len(self.records)
+
+    def submit(self, order: Order, now_ns: int) -> list[VenueRecord]:
+        """Take an order; a second one under the same id is refused and the attempt kept."""
+        taken_ns = max(now_ns, self._paper.now_ns)
+        if order.client_order_id in self._of_order:
+            return [self._keep(of_order(self.last_sequence + 1, order, taken_ns, RecordKind.DUPLICATE))]
+        out = [self._keep(of_order(self.last_sequence + 1, order, taken_ns))]
+        if self.last_sequence >= self._max_records:
+            text = f"the venue's file is full: {self._max_records} records"
+            name = order.client_order_id
+            return out + self._told([VenueEvent(VenueKind.REJECTED, name, taken_ns, f"F-{name}", text=text)])
+        return out + self._told(self._paper.submit(order, now_ns))
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[VenueRecord]:
+        """Note the wish and put it on its way; a repeated one changes nothing."""
+        known = self._of_order.get(client_order_id, ())
+        if any(r.kind is RecordKind.CANCEL for r in known) and not _ended(known):
+            return []
+        at_ns = max(now_ns, self._paper.now_ns)
+        asked = VenueRecord(self.last_sequence + 1, RecordKind.CANCEL, client_order_id, at_ns)
+        return [self._keep(asked), *self._told(self._paper.cancel(client_order_id, now_ns))]
+
+    def ask(self, client_order_id: str) -> list[VenueRecord] | None:
+        """Everything that happened to an order; None if it was never taken."""
+        known = self._of_order.get(client_order_id)
+        return list(known) if known and any(r.kind is RecordKind.ORDER for r in known) else None
+
+    def on_quotes(self, batch: QuoteBatch) -> list[VenueRecord]:
+        """Take new quotes; what they cause."""
+        return self._told(self._paper.on_quotes(batch))
+
+    def on_time(self, now_ns: int) -> list[VenueRecord]:
+        """Let everything due happen."""
+        return self._told(self._paper.on_time(now_ns))
+
+    def _told(self, events: Sequence[VenueEvent]) -> list[VenueRecord]:
+        return [self._keep(of_event(self.last_sequence + 1, event)) for event in events]
+
+    def _keep(self, record: VenueRecord) -> VenueRecord:
+        self.records.append(record)
+        self._of_order.setdefault(record.client_order_id, []).append(record)
+        return record
+
+    def _restore(self) -> None:
+        for name, records in self._of_order.items():
+            taken = next((r for r in records if r.kind is RecordKind.ORDER), None)
+            if taken is None:
+                continue
+            told = [e for r in records if r.kind in _OF_TICKET and (e := r.event) is not None]
+            self._paper.restore(_order_of(taken), taken.event_time_ns, told)
+            if not _ended(records):
+                for asked in (r for r in records if r.kind is RecordKind.CANCEL):
+                    self._paper.cancel(name, asked.event_time_ns)
+
+
+_ENDS = (RecordKind.CANCELED, RecordKind.REJECTED, RecordKind.EXPIRED)
+_OF_TICKET = (*_ENDS, RecordKind.ACCEPTED, RecordKind.FILL)
+
+
+def _ended(records: Sequence[VenueRecord]) -> bool:
+    filled = sum(r.lots for r in records if r.kind is RecordKind.FILL)
+    whole = any(r.kind is RecordKind.ORDER and r.lots == filled for r in records)
+    return whole or any(r.kind in _ENDS for r in records)
+
+
+def _order_of(taken: VenueRecord) -> Order:
+    """The part of an order that a venue needs; who it serves is the sender's business and not kept."""
+    return Order(
+        client_order_id=taken.client_order_id,
+        epoch=0,
+        instrument_id=taken.instrument_id,
+        instrument=taken.instrument,
+        side=Side(taken.side),
+        quantity_lots=taken.lots,
+        limit_ticks=taken.ticks,
+        time_in_force=TimeInForce(taken.time_in_force),
+        book_id="",
+        cycle_id="",
+        inputs_hash="",
+        cause_id="",
+        order_sequence=0,
+        receive_time_ns=0,
+        event_time_ns=taken.event_time_ns,
+        allocation=(),
+        arrival_bid_ticks=0,
+        arrival_ask_ticks=0,
+    )

@@ -1,0 +1,224 @@
+"""Execution's side of a venue that is a process of its own: one line that is kept up, and never a blind second sending.
+
+While the line is down ``submit`` raises and nothing leaves; cancels and questions are kept (at most one an open order) and go
+out first when it stands again. When it breaks, or an answer is later than ``answer_timeout_s``, every order sent and not heard
+of becomes UNCERTAIN. The next session hears all records after the last one heard and then asks about exactly those orders;
+the venue takes nothing more from an older session, so its answer is final.
+*Tested by* tests/integration/test_venue_process.py, tests/integration/test_venue_kill.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hedgerow.venue.v1 import venue_pb2 as pb
+
+from common.errors import Refused, Unavailable
+from common.messages import Order, QuoteBatch
+from common.wire.execution_codec import order_to_pb
+from execution.venues.port import VenueEvent, VenueKind
+from execution.venues.record import RecordKind, VenueRecord, framed, from_pb, read_frame, response_of
+
+#: Bytes sent and not taken by the venue, beyond which nothing more is sent.
+UNSENT_MAX: Final = 4 * 2**20
+RETRY_S: Final = 0.05
+LOOK_S: Final = 0.1
+_ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED, VenueKind.NOT_FOUND, VenueKind.CANCEL_REJECTED)
+
+_log = logging.getLogger(__name__)
+Hear = Callable[[Sequence[VenueEvent]], None]
+
+
+class RemoteVenue:
+    """``port.LinkedVenue`` at host:port. Its own quotes and clock move the venue, so ours are not passed on."""
+
+    def __init__(self, address: str, *, answer_timeout_s: float = 3.0) -> None:
+        self.address = address
+        self._answer_timeout_s = answer_timeout_s
+        self._hear: Hear = lambda _: None
+        self._job: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._heard: int | None = None
+        self._now_ns = 0
+        #: Orders sent and not heard of, and questions not answered: name to wall second of the sending, 0 if not sent.
+        self._unanswered: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
+        self._cancels: dict[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """For status and messages."""
+        return f"paper-process at {self.address}{'' if self._writer else ', not reached'}"
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """Nothing is due here: the venue has its own clock."""
+        return None
+
+    async def open(self, hear: Hear) -> None:
+        """See ``LinkedVenue``."""
+        self._hear = hear
+        self._job = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """See ``LinkedVenue``."""
+        if self._job is not None:
+            self._job.cancel()
+            await asyncio.gather(self._job, return_exceptions=True)
+
+    # -- the port ------------------------------------------------------------------------------------------------------
+
+    def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
+        """Send once. Raises ``Unavailable``, having sent nothing, while the line is down or full."""
+        self._now_ns = max(self._now_ns, now_ns)
+        if self._writer is None:
+            raise Unavailable(f"the venue at {self.address} cannot be reached")
+        if self._writer.transport.get_write_buffer_size() > UNSENT_MAX:
+            raise Unavailable(f"the venue at {self.address} does not read")
+        self._unanswered[order.client_order_id] = asyncio.get_running_loop().time()
+        self._send(pb.VenueRequest(submit=pb.SubmitOrder(order=order_to_pb(order), now_ns=now_ns)))
+        return []
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        """Ask for a cancel, now or as soon as the line stands."""
+        self._now_ns = max(self._now_ns, now_ns)
+        self._cancels[client_order_id] = now_ns
+        self._send_cancel(client_order_id, now_ns)
+        return []
+
+    def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        """Ask what became of an order, now or as soon as the line stands; a question on its way is not repeated."""
+        self._now_ns = max(self._now_ns, now_ns)
+        if not self._asked.get(client_order_id):
+            self._ask([client_order_id])
+        return []
+
+    def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
+        """The venue has its own subscription."""
+        self._now_ns = max(self._now_ns, batch.header.event_time_ns)
+        return []
+
+    def on_time(self, now_ns: int) -> list[VenueEvent]:
+        """The venue has its own clock."""
+        self._now_ns = max(self._now_ns, now_ns)
+        return []
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    def _send(self, request: pb.VenueRequest) -> None:
+        if self._writer is not None:
+            self._writer.write(framed(request))
+
+    def _send_cancel(self, name: str, now_ns: int) -> None:
+        self._send(pb.VenueRequest(cancel=pb.CancelOrder(client_order_id=name, now_ns=now_ns)))
+
+    def _ask(self, names: list[str]) -> None:
+        sent_s = asyncio.get_running_loop().time() if self._writer is not None else 0.0
+        self._asked |= dict.fromkeys(names, sent_s)
+        if names:
+            self._send(pb.VenueRequest(ask=pb.AskOrders(client_order_id=names)))
+
+    # -- the line ------------------------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        said = ""
+        try:
+            while True:
+                try:
+                    await self._session()
+                except (OSError, EOFError, Refused, TimeoutError) as error:
+                    why = str(error) or type(error).__name__
+                    if self._writer is not None or why != said:
+                        _log.warning("the line to the venue at %s is down: %s", self.address, why)
+                    said = why
+                self._lost()
+                await asyncio.sleep(RETRY_S)
+        finally:
+            self._lost()
+
+    async def _session(self) -> None:
+        host, _, port = self.address.rpartition(":")
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), self._answer_timeout_s)
+        try:
+            resume = self._heard is not None
+            opening = pb.OpenSession(resume=resume, after_sequence=self._heard or 0)
+            writer.write(framed(pb.VenueRequest(open=opening)))
+            opened = response_of(await asyncio.wait_for(read_frame(reader), self._answer_timeout_s))
+            if opened.WhichOneof("response") != "opened":
+                raise Refused(f"the venue refuses the session: {opened.refused.text}")
+            if self._heard is None:
+                self._heard = opened.opened.last_sequence
+            self._writer = writer
+            _log.info("the line to the venue at %s stands, %d orders in doubt", self.address, len(self._asked))
+            self._ask(list(self._asked))
+            for name, now_ns in self._cancels.items():
+                self._send_cancel(name, now_ns)
+            watching = asyncio.create_task(self._watch(writer))
+            try:
+                while True:
+                    self._take(response_of(await read_frame(reader)))
+            finally:
+                watching.cancel()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        """Cut a line whose answers do not come: a venue that hangs looks like this, and so does a lost connection."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            oldest_s = min((s for s in (*self._unanswered.values(), *self._asked.values()) if s), default=None)
+            if oldest_s is not None and asyncio.get_running_loop().time() - oldest_s > self._answer_timeout_s:
+                _log.warning("the venue at %s has not answered for %g s", self.address, self._answer_timeout_s)
+                writer.transport.abort()
+                return
+
+    def _lost(self) -> None:
+        """Whatever was sent and not heard of is in doubt from here on."""
+        self._writer = None
+        names = list(self._unanswered)
+        self._unanswered.clear()
+        self._asked = dict.fromkeys([*self._asked, *names], 0.0)
+        if names:
+            text = "the line to the venue broke while it was sent; the venue is asked"
+            self._hear([VenueEvent(VenueKind.UNCERTAIN, name, self._now_ns, text=text) for name in names])
+
+    # -- hearing -------------------------------------------------------------------------------------------------------
+
+    def _take(self, response: pb.VenueResponse) -> None:
+        which = response.WhichOneof("response")
+        if which == "records":
+            records = [from_pb(m) for m in response.records.records]
+            self._news([r for r in records if r.sequence > (self._heard or 0)])
+            self._heard = max(self._heard or 0, records[-1].sequence if records else 0)
+        elif which == "told":
+            name = response.told.client_order_id
+            self._asked.pop(name, None)
+            self._unanswered.pop(name, None)
+            if response.told.known:
+                self._news([from_pb(m) for m in response.told.records])
+            else:
+                self._cancels.pop(name, None)
+                text = "the venue has no such order"
+                self._hear([VenueEvent(VenueKind.NOT_FOUND, name, self._now_ns, text=text)])
+        elif which == "refused":
+            raise Refused(response.refused.text)
+
+    def _news(self, records: Sequence[VenueRecord]) -> None:
+        told: list[VenueEvent] = []
+        for record in records:
+            name = record.client_order_id
+            self._now_ns = max(self._now_ns, record.event_time_ns)
+            if record.kind in (RecordKind.ORDER, RecordKind.DUPLICATE):
+                self._unanswered.pop(name, None)
+            if (event := record.event) is not None:
+                told.append(event)
+                if event.kind in _ENDS:
+                    self._cancels.pop(name, None)
+        if told:
+            self._hear(told)

@@ -1,0 +1,141 @@
+"""The auditor that reads only the venue's file: a clean run is clean, and each planted mistake is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.control_messages import LeaderStarted
+from common.errors import InputError
+from common.messages import OrderState, OrdStatus
+from lab.audit_venue import Evidence, audit_venue, read_venue_book
+from tests.execution_world import make_limits
+from tests.unit.test_lab_audit import BOOK, LIMITS, UNIVERSE, cycle, journal, order, report
+
+Lines = list[dict[str, Any]]
+FULL, PART = order("full", 3), order("part", -5)
+
+
+def clean_lines() -> Lines:
+    lines: Lines = []
+    for o in (FULL, PART):
+        lines.append(
+            {"kind": "ORDER", "client_order_id": o.client_order_id, "instrument": o.instrument, "side": int(o.side),
+             "lots": o.quantity_lots, "ticks": o.limit_ticks}
+        )  # fmt: skip
+        lines.append({"kind": "ACCEPTED", "client_order_id": o.client_order_id, "exec_id": f"A-{o.client_order_id}"})
+    fill = {"kind": "FILL", "lots": 3, "fee_cents": 390}
+    lines.append({**fill, "client_order_id": "full", "exec_id": "x2", "ticks": 402})
+    lines.append({**fill, "client_order_id": "part", "exec_id": "x4", "ticks": 400})
+    lines.append({"kind": "CANCELED", "client_order_id": "part", "exec_id": "C-part"})
+    return lines
+
+
+def evidence(folder: Path, lines: Lines, **changes: Any) -> Evidence:
+    path = folder / "venue.jsonl"
+    numbered = [{"sequence": k, "event_time_ns": k, **line} for k, line in enumerate(lines, start=1)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in numbered))
+    reports = [
+        report(1, FULL, 0, OrdStatus.NEW, 0),
+        report(2, FULL, 3, OrdStatus.FILLED, 3),
+        report(3, PART, 0, OrdStatus.NEW, 0),
+        report(4, PART, 3, OrdStatus.PARTIALLY_FILLED, 3),
+        report(5, PART, 0, OrdStatus.CANCELED, 3),
+    ]
+    values: dict[str, Any] = {
+        "venue": read_venue_book(path),
+        "universe": UNIVERSE,
+        "book": BOOK,
+        "store_orders": [OrderState(FULL, OrdStatus.FILLED, 3, 0), OrderState(PART, OrdStatus.CANCELED, 3, 0)],
+        "store_reports": reports,
+        "entries": journal(LeaderStarted("a", 0, ()), cycle(FULL), cycle(PART), *reports),
+        "positions_lots": BOOK.net_lots(len(UNIVERSE)),
+        "execution_limits": make_limits(),
+        "limits": LIMITS,
+    }
+    return Evidence(**{**values, **changes})
+
+
+def test_a_clean_run_is_clean(tmp_path: Path) -> None:
+    assert audit_venue(evidence(tmp_path, clean_lines())) == []
+
+
+def without(at: int) -> Callable[[Lines], Lines]:
+    return lambda lines: lines[:at] + lines[at + 1 :]
+
+
+def doubled(at: int) -> Callable[[Lines], Lines]:
+    return lambda lines: [*lines[: at + 1], *lines[at:]]
+
+
+def changed(at: int, **values: Any) -> Callable[[Lines], Lines]:
+    return lambda lines: [*lines[:at], {**lines[at], **values}, *lines[at + 1 :]]
+
+
+MISTAKES: dict[str, tuple[Callable[[Lines], Lines], str]] = {
+    "an order's line doubled": (doubled(0), "reached the venue again"),
+    "a second submission refused": (lambda ls: [*ls, {**ls[0], "kind": "DUPLICATE"}], "reached the venue again"),
+    "a fill's line doubled": (doubled(4), "stands 2 times"),
+    "a fill missing": (without(4), "in the store is none of the venue's"),
+    "a fill more": (lambda ls: [*ls, {**ls[5], "exec_id": "x9", "lots": 1}], "is missing in the journal"),
+    "a fill of another size": (changed(4, lots=2), "is missing in the store"),
+    "a fill of another fee": (changed(4, fee_cents=1), "is missing in the store"),
+    "a fill beyond the limit": (changed(4, ticks=403), "beyond the limit 402"),
+    "an order nobody decided": (lambda ls: [*ls, {**ls[0], "client_order_id": "ghost"}], "not in the journal"),
+    "an order changed on the way": (changed(0, ticks=401), "differs between the venue and"),
+    "an order lost at the venue": (lambda ls: ls[:2] + ls[4:5], "never reached the venue"),
+    "an order that never ended": (without(6), "ended 0 times"),
+    "an order that ended twice": (doubled(6), "ended 2 times"),
+    "an order above the size limit": (changed(0, lots=501), "limit 500"),
+    "a fill of an order never taken": (without(2), "was filled and never taken"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_each_planted_mistake_is_found(tmp_path: Path, name: str) -> None:
+    plant, said = MISTAKES[name]
+    found = audit_venue(evidence(tmp_path, plant(clean_lines())))
+    assert any(said in line for line in found), found
+
+
+def test_a_position_that_does_not_add_up_is_found(tmp_path: Path) -> None:
+    stated = BOOK.net_lots(len(UNIVERSE))
+    stated[0] += 1
+    found = audit_venue(evidence(tmp_path, clean_lines(), positions_lots=stated))
+    assert any("1 lots stated" in line for line in found), found
+
+
+def test_a_position_limit_broken_for_a_moment_is_found(tmp_path: Path) -> None:
+    limits = make_limits()
+    tight = limits.model_copy(
+        update={k: getattr(limits, k).model_copy(update={"max_position_lots": 2}) for k in ("future", "option")}
+    )
+    found = audit_venue(evidence(tmp_path, clean_lines(), execution_limits=tight))
+    assert any("limit 2" in line for line in found), found
+
+
+def test_an_order_still_open_in_the_store_is_found(tmp_path: Path) -> None:
+    open_ = [OrderState(FULL, OrdStatus.FILLED, 3, 0), OrderState(PART, OrdStatus.UNKNOWN, 3, 2)]
+    found = audit_venue(evidence(tmp_path, clean_lines(), store_orders=open_))
+    assert any("still UNKNOWN" in line for line in found), found
+
+
+def test_a_torn_end_is_left_out_and_damage_is_refused(tmp_path: Path) -> None:
+    whole = evidence(tmp_path, clean_lines())
+    path = tmp_path / "venue.jsonl"
+    path.write_text(path.read_text() + '{"sequence": 8, "kin')
+    assert audit_venue(replace(whole, venue=read_venue_book(path))) == []
+    path.write_text("broken\n")
+    with pytest.raises(InputError, match=r"venue\.jsonl:1"):
+        read_venue_book(path)
+
+
+def test_the_file_says_how_each_order_ended(tmp_path: Path) -> None:
+    book = evidence(tmp_path, clean_lines()).venue
+    assert book.lines == 7 and book.filled() == {"full": 3, "part": 3}
+    assert book.status("full") is OrdStatus.FILLED and book.status("part") is OrdStatus.CANCELED
