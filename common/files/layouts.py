@@ -45,7 +45,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "chain": (),
     "quotes": (),
     "book": ("account",),
-    "trades": ("trade_id", "account", "side"),
+    "trades": ("trade_id", "account", "side", "corrects", "cancels"),
     "surface": ("underlying",),
 }
 NEEDED: dict[str, tuple[str, ...]] = {

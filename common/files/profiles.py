@@ -52,7 +52,8 @@ _OWN: dict[str, tuple[dict[str, Column], tuple[str, ...]]] = {
     ),
     "trades": (
         {name: _need(name) for name in ("trade_id", "quantity", "price")}
-        | {"trade_time": _need("ts"), "account": _may("account"), "side": _may("side")},
+        | {"trade_time": _need("ts")}
+        | {name: _may(name) for name in ("account", "side", "corrects", "cancels")},
         ("trade_id",),
     ),
 }

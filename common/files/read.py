@@ -131,6 +131,8 @@ def read_trades(
         _lots(found.number("quantity") * sides),
         found.number("price"),
         found.time("trade_time"),
+        found.text("corrects"),
+        found.text("cancels"),
     )
 
 

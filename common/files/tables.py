@@ -296,7 +296,10 @@ class BookTable:
 
 @dataclass(frozen=True)
 class TradeTable:
-    """Trades to import, r rows: signed whole ``quantity_lots`` (+ bought), ``price`` > 0, each ``trade_id`` once."""
+    """Trades to import, r rows: signed whole ``quantity_lots`` (+ bought), ``price`` > 0, each ``trade_id`` once.
+
+    ``corrects``, ``cancels``: the trade_id that a row replaces or takes back; empty where it is new.
+    """
 
     source: Source
     listing: Listing
@@ -307,6 +310,8 @@ class TradeTable:
     quantity_lots: I64
     price: F64
     trade_time_ns: I64
+    corrects: tuple[str, ...]
+    cancels: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.instrument)

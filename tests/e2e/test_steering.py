@@ -1,0 +1,162 @@
+"""People steer a running system: stops of a part, manual hedges, live parameters, client trades; then the audit and replay.
+
+One run, ended by hand; every command is a process of its own, as at a second terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.harness import ROOT, LiveRun, hedgerow
+from benchmarks.live_runs import fills_beyond
+from common.books import load_book
+from common.market.recorded import RecordedMarket
+from common.universe import FUTURE, Book, Universe
+from deploy import control
+from deploy.finish import read_journal
+from execution.sqlite_store import SqliteStore
+from lab.audit import Run, audit
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+READY_S = 180.0
+#: Two sessions; the test ends the run before they do.
+ENV = {"HEDGEROW_MARKET__DEMO__END": "2018-01-30"}
+SPEED = ("--speed", "500")
+HEADER = "trade_id,account,instrument,quantity,price,ts,corrects,cancels\n"
+
+
+@pytest.fixture(scope="module")
+def steered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("steered") / "run"
+    with LiveRun(folder, *SPEED, "--no-report", env=ENV) as run:
+        run.until("first fills", fills_beyond(0), READY_S)
+        universe, book = control.ask(control.nats_url(folder, None), control.reference_book)
+        _stops(run)
+        _by_hand(run, universe)
+        _parameters(run)
+        _client_trades(run, universe, book)
+        fills = run.ask("status")["orders"]["fills"]
+        run.until("fills after all that", fills_beyond(fills), READY_S)
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130, run.output()[-3000:]
+    return folder
+
+
+def _stopped(run: LiveRun) -> dict[str, str]:
+    return {s["scope"]: s["state"] for s in run.ask("status")["trading"]["stopped"]}
+
+
+def _stops(run: LiveRun) -> None:
+    assert "underlying:SPX paused" in run.ask("pause", "--underlying", "SPX", "--why", "news")["text"]
+    assert run.ask("pause", "--agent", "gamma-1", "--why", "news")["accepted"]
+    view = run.ask("status")
+    assert view["trading"]["state"] == "ACTIVE" and _stopped(run) == {
+        "agent:gamma-1": "PAUSED",
+        "underlying:SPX": "PAUSED",
+    }
+    assert {s["scope"]: s["state"] for s in view["execution"]["stopped"]} == {"underlying:SPX": "PAUSED"}
+    assert "underlying:SPX PAUSED" in run.call("limits", "show").stdout
+    assert run.call("pause", "--underlying", "DAX", "--why", "x").returncode == 1
+    assert run.call("pause", "--desk", "rates", "--why", "x").returncode == 1
+    for part in (("--underlying", "SPX"), ("--agent", "gamma-1")):
+        assert run.ask("resume", *part, "--why", "over")["accepted"]
+    assert run.ask("kill", "--direct", "--underlying", "IXIC", "--why", "drill")["accepted"]
+    assert run.ask("status")["execution"]["stopped"][0]["state"] == "KILLED"
+    assert run.ask("resume", "--underlying", "IXIC", "--why", "over")["accepted"]
+    assert _stopped(run) == {}
+
+
+def _by_hand(run: LiveRun, universe: Universe) -> None:
+    at = next(i for i in range(len(universe)) if universe.kind[i] == FUTURE and universe.listed[i])
+    name = universe.instrument_id[at]
+    words = ("hedge", "BUY", "1", name, "--why", "view", "--command-id", "my-own-1")
+    done = run.ask(*words)
+    order = done["text"].split()[1].rstrip(":")
+    assert run.ask(*words) == done, "the same id again: the same answer"
+    told = run.ask("story", order)
+    assert any(c.get("manual") and c["why"] == "view" for c in told["chapters"])
+    too_big = run.call("hedge", "SELL", "100000", name, "--why", "view")
+    assert (
+        too_big.returncode == 1 and "size: 100000 lots, limit" in too_big.stderr and "Traceback" not in too_big.stderr
+    )
+
+
+def _parameters(run: LiveRun) -> None:
+    assert "version 1" in run.ask("agents", "set", "gamma.interval_scale", "1.5", "--why", "wider")["text"]
+    wrong = run.call("agents", "set", "trigger.time_s", "5000", "--why", "x")
+    assert wrong.returncode == 1 and "contradicts proposal_life_s" in wrong.stderr
+    run.until("an agent that uses it", _uses_parameters, 30.0)
+    assert "takes back version 1" in run.ask("agents", "undo", "1", "--why", "back")["text"]
+    shown = run.ask("agents", "show")
+    assert shown["version"] == 2 and all(v["now"] == v["settings"] for v in shown["values"])
+
+
+def _uses_parameters(status: dict[str, Any]) -> bool | None:
+    return True if any(a.get("trigger") == "parameters" for a in status["agents"]) else None
+
+
+def _client_trades(run: LiveRun, universe: Universe, book: Book) -> None:
+    at = int(book.instrument[0])
+    name, account = universe.instrument_id[at], book.account[0]
+    file = run.folder / "trades.csv"
+    stamp = "2018-01-29T15:00:00-05:00"
+
+    def bring(*lines: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        file.write_text(HEADER + "".join(f"{line}\n" for line in lines))
+        return run.call("book", "import", str(file), *flags)
+
+    first = f"T1,{account},{name},-3,10.5,{stamp},,"
+    dry = bring(first, flags=("--dry-run",))
+    assert dry.returncode == 0 and dry.stdout.startswith("dry run"), dry.stderr
+    assert bring(first).stdout.startswith("1 new")
+    assert "known already and ignored: T1" in bring(first).stdout
+    other = bring(first.replace("-3", "-4"))
+    assert other.returncode == 1 and "line 2 (trade 'T1')" in other.stderr
+    assert bring(f"T1b,{account},{name},-5,10.5,{stamp},T1,").stdout.startswith("0 new, 1 corrected")
+    bad = bring(f"T2,{account},{name},1,10,{stamp},,", f"T3,{account},{name},half,10,{stamp},,")
+    assert bad.returncode == 4 and ":3: " in bad.stderr and "Traceback" not in bad.stderr
+    assert run.ask("status")["positions"]["imported"] == {name: -5}
+    held = run.folder / "book.csv"
+    held.write_text(f"account,instrument,quantity\n{account},{name},{_lots(book, at, account) - 5 + 2}\n")
+    assert len(load_book(held)) == 1
+    (line,) = [d for d in run.ask("book", "diff", str(held)) if (d["account"], d["instrument"]) == (account, name)]
+    assert line["change"] == 2
+
+
+def _lots(book: Book, at: int, account: str) -> int:
+    rows = zip(book.account, book.instrument, book.quantity_lots, strict=True)
+    return sum(int(n) for a, j, n in rows if a == account and int(j) == at)
+
+
+def test_the_audit_finds_nothing_and_sees_what_was_steered(steered: Path) -> None:
+    recorded = RecordedMarket(steered / "market.bin")
+    entries = read_journal(steered / "journal.bin")
+    store = SqliteStore(steered / "store")
+    try:
+        orders = tuple(state for _, state in store.orders(open_only=False, after_row=0, limit=10**6))
+        reports = tuple(store.reports(1, 10**6))
+    finally:
+        store.close()
+    universe, book = recorded.universe, recorded.book
+    lots = book.net_lots(len(universe))
+    status = json.loads((steered / "status.json").read_text())
+    status = status.get("status", status)
+    for sort in ("traded", "imported"):
+        for name, moved in status["positions"][sort].items():
+            lots[universe.index[name]] += moved
+    assert audit(Run(universe, book, entries, orders, reports, lots)) == []
+    manual = [e.event for e in entries if getattr(e.event, "method", "") == "manual"]
+    assert len(manual) == 1
+    assert {"TradesImported", "AgentParameters"} <= {type(e.event).__name__ for e in entries}
+
+
+def test_it_replays_to_the_identical_orders_and_proposals(steered: Path) -> None:
+    done = subprocess.run([*hedgerow("replay", str(steered), "--json")], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["identical"]

@@ -1,0 +1,142 @@
+"""Client trades told while hedging runs: each once by its id, a whole file or nothing, corrected and cancelled exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from common.messages import PositionUpdate
+from common.units import NS_PER_S
+from common.universe import Book
+from common.universe import Desk as DeskOf
+from manager import events as ev
+from manager.book_import import ROWS_MAX
+from manager.fold import apply
+from manager.hash import state_hash
+from manager.snapshot import decode, encode
+from manager.status import status
+from manager.step import start
+from tests.manager_world import Desk
+from tests.steering_world import bring, by_hand, row
+
+
+def name(desk: Desk, at: int) -> str:
+    return desk.world.instrument_id[at]
+
+
+def positions(desk: Desk) -> dict[int, int]:
+    """What the agents were told last."""
+    told = [i.update for i in desk.out if isinstance(i, ev.Publish) and isinstance(i.update, PositionUpdate)][-1]
+    return {int(j): int(n) for j, n in zip(told.instrument, told.traded_lots, strict=True) if n}
+
+
+def test_new_trades_move_the_positions_the_agents_see_and_nothing_we_traded() -> None:
+    desk = Desk()
+    version = desk.state.fold.ledger.version
+    ack = bring(desk, "i1", row(2, "T1", name(desk, 5), -40), row(3, "T2", name(desk, 6), 7))
+    assert ack.accepted and "2 new" in ack.text
+    assert positions(desk) == {5: -40, 6: 7} and not desk.state.fold.ledger.traded.any()
+    assert desk.state.fold.ledger.version == version + 2
+    by_hand(desk, "h1", "BUY", 3, 5)
+    assert len(desk.orders) == 0 or desk.orders[0].instrument == 5
+    said = status(desk.state, 0)
+    assert said["positions"]["imported"] == {name(desk, 5): -40, name(desk, 6): 7}
+    assert said["imports"]["live"] == 2
+
+
+def test_the_same_file_again_is_ignored_and_said_so() -> None:
+    desk = Desk()
+    bring(desk, "i1", row(2, "T1", name(desk, 5), -40))
+    entries, told = len(desk.journal), positions(desk)
+    ack = bring(desk, "i2", row(2, "T1", name(desk, 5), -40), row(3, "T2", name(desk, 5), 1))
+    assert ack.accepted and "1 new" in ack.text and "1 known already and ignored: T1" in ack.text
+    assert positions(desk) == {5: -39} != told
+    assert bring(desk, "i3", row(2, "T1", name(desk, 5), -40)).accepted
+    assert len(desk.journal) == entries + 3, "a file that brings nothing new leaves its command and nothing else"
+
+
+def test_a_correction_and_a_cancellation_take_back_exactly_what_there_was() -> None:
+    desk = Desk()
+    bring(desk, "i1", row(2, "T1", name(desk, 5), -40), row(3, "T2", name(desk, 6), 7))
+    assert bring(desk, "i2", row(2, "T1b", name(desk, 8), -41, corrects="T1")).accepted
+    assert positions(desk) == {6: 7, 8: -41}
+    assert bring(desk, "i3", row(2, "T2c", name(desk, 6), 7, cancels="T2")).accepted
+    assert positions(desk) == {8: -41}
+    assert desk.state.fold.ledger.cash_cents["client"] == round(41 * 10.0 * 100 * 100), "only what stands has been paid"
+    for k, wrong in enumerate(
+        [
+            row(9, "T1c", name(desk, 5), -40, corrects="T1"),
+            row(9, "T2d", name(desk, 6), 7, cancels="T2"),
+            row(9, "T9", name(desk, 6), 7, cancels="T8"),
+            row(9, "T9", name(desk, 6), 8, cancels="T1b"),
+            row(9, "T9", name(desk, 6), 8, corrects="T9"),
+            row(9, "T9", name(desk, 8), -41, corrects="T1b", cancels="T1b"),
+            row(9, "T9", name(desk, 6), 7, cancels="T2c"),
+        ]
+    ):
+        ack = bring(desk, f"w{k}", wrong)
+        assert not ack.accepted and "line 9" in ack.text, wrong
+    assert positions(desk) == {8: -41}
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ({"name": "SPX-unlisted"}, "not among the instruments of this run"),
+        ({"lots": 0}, "quantity 0"),
+        ({"price": -1.0}, "price -1.0"),
+        ({"trade_id": "T1", "lots": 3}, "known with other content"),
+        ({"trade_id": ""}, "no trade_id"),
+    ],
+)
+def test_one_bad_line_refuses_the_whole_file(bad: dict[str, object], why: str) -> None:
+    desk = Desk()
+    bring(desk, "i1", row(2, "T1", name(desk, 5), -40))
+    line = {"line": 3, "trade_id": "T3", "name": name(desk, 6), "lots": 2, "price": 1.0, **bad}
+    ack = bring(desk, "i2", row(2, "T2", name(desk, 6), 5), row(**line))
+    assert not ack.accepted and "line 3" in ack.text and why in ack.text
+    assert positions(desk) == {5: -40}
+
+
+def test_shapes_that_are_no_import_are_refused_and_a_long_file_too() -> None:
+    desk = Desk()
+    for k, rows in enumerate(([], [["x"]], [row(2, "T", name(desk, 5), True)])):
+        assert not bring(desk, f"i{k}", *rows).accepted
+    ack = bring(desk, "long", *[row(k, f"T{k}", name(desk, 5), 1) for k in range(ROWS_MAX + 1)])
+    assert not ack.accepted and f"limit {ROWS_MAX}" in ack.text
+
+
+def test_a_dry_run_takes_nothing() -> None:
+    desk = Desk()
+    ack = bring(desk, "i1", row(2, "T1", name(desk, 5), -40), dry_run=True)
+    assert ack.accepted and ack.text.startswith("dry run") and not desk.state.fold.imports.trades
+
+
+def test_an_expired_contract_is_refused() -> None:
+    desk = Desk()
+    from tests.manager_world import quotes
+
+    late = int(desk.world.expiry_ns[5]) + NS_PER_S
+    desk.send(ev.MarketNews(quotes(desk.world, "SPX", desk.sequence["SPX"] + 1, late)))
+    assert "expired" in bring(desk, "i1", row(2, "T1", name(desk, 5), -40)).text
+
+
+def test_the_trade_goes_to_the_desk_of_its_account() -> None:
+    desks = (DeskOf("one", "E", ("a",)), DeskOf("two", "E", ("b",)))
+    book = Book("book", ("a", "b"), np.array([5, 6], np.uint32), np.array([1, 1], np.int64), np.empty(0), desks)
+    desk = Desk(book=book, owner={"gamma/SPX@one": "gamma-0", "gamma/SPX@two": "gamma-0"})
+    assert bring(desk, "i1", row(2, "T1", name(desk, 5), -4), row(3, "T2", name(desk, 5), 9, account="b")).accepted
+    assert desk.state.fold.ledger.net_desk_lots()[:, 5].tolist() == [-4, 9]
+    assert "belongs to no desk" in bring(desk, "i2", row(2, "T3", name(desk, 5), 9, account="c")).text
+
+
+def test_the_journal_and_a_snapshot_give_it_back() -> None:
+    desk = Desk()
+    bring(desk, "i1", row(2, "T1", name(desk, 5), -40), row(3, "T2", name(desk, 6), 7))
+    bring(desk, "i2", row(2, "T1b", name(desk, 8), -41, corrects="T1"))
+    other = start(desk.setup)
+    for entry in desk.journal:
+        apply(other, entry)
+    assert state_hash(other) == state_hash(desk.state)
+    other.fold = decode(encode(desk.state.fold, desk.run_id), desk.setup)
+    assert state_hash(other) == state_hash(desk.state)

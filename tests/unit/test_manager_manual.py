@@ -1,0 +1,158 @@
+"""A trader's own order: the same checks and record; refused with rule, value and limit; a second same id does nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from common import factors
+from common.limits import FactorLimit, FlowBudget, OrderCaps
+from common.messages import OrderState, OrdStatus, Side
+from console.story import story
+from manager.fold import apply
+from manager.hash import state_hash
+from manager.step import start
+from tests.manager_world import TICK, Desk, all_agents, limits
+from tests.steering_world import by_hand, send
+
+SPX = factors.delta("SPX")
+
+
+def test_it_is_recorded_reserved_sent_and_filled_like_any_other() -> None:
+    desk = Desk()
+    ack = by_hand(desk, "h1", "SELL", 5, 0)
+    (order,) = desk.orders
+    assert ack.accepted and order.client_order_id in ack.text
+    assert (order.side, order.quantity_lots, order.instrument) == (Side.SELL, 5, 0)
+    assert order.limit_ticks == desk.state.market.bid_ticks[0] and order.cause_id == "command:h1"
+    cycle = desk.state.fold.last_cycle
+    assert cycle is not None and cycle.method == "manual" and cycle.orders == (order,)
+    assert desk.state.fold.flows.meters
+    desk.fill(order)
+    assert desk.state.fold.ledger.traded[0] == -5
+    assert desk.state.fold.ledger.by_agent["manual"] == {0: -5}
+    told = story("last", desk.journal, desk.world).text()
+    assert "by hand" in told and "ann" in told and "manual" in told
+
+
+def test_the_same_id_again_does_nothing() -> None:
+    desk = Desk()
+    first = by_hand(desk, "h1", "BUY", 5, 0)
+    entries = len(desk.journal)
+    assert by_hand(desk, "h1", "BUY", 5, 0) == first
+    assert len(desk.orders) == 1 and len(desk.journal) == entries
+
+
+def test_the_same_id_again_does_nothing_where_a_takeover_lost_the_record_of_it() -> None:
+    """The order had left when its leader died with the entries; who asked for it was not answered and asks again."""
+    old, new = Desk(), Desk()
+    by_hand(old, "h1", "SELL", 5, 0)
+    (order,) = old.orders
+    new.take_over(2, [OrderState(order, OrdStatus.NEW, 0, 5)], [])
+    ack = by_hand(new, "h1", "SELL", 5, 0)
+    assert ack.accepted and order.client_order_id in ack.text
+    assert new.orders == [] and list(new.state.fold.orders.open) == [order.client_order_id]
+    by_hand(new, "h2", "SELL", 1, 0)
+    assert len(new.orders) == 1, "another command is another order"
+
+
+def test_it_does_not_take_the_cause_of_the_agents_next_cycle() -> None:
+    desk = Desk()
+    all_agents(desk)
+    fresh = desk.state.fold.fresh
+    by_hand(desk, "h1", "BUY", 1, 0)
+    assert desk.state.fold.fresh is fresh is not None
+    assert {o.cause_id for o in desk.decide()} == {fresh.header.id}
+
+
+def test_a_limit_price_is_taken_and_must_be_a_tick() -> None:
+    desk = Desk()
+    price = float(desk.state.market.bid_ticks[0]) * TICK
+    assert by_hand(desk, "h1", "BUY", 1, 0, limit=price).accepted
+    assert desk.orders[0].limit_ticks == desk.state.market.bid_ticks[0]
+    assert not by_hand(desk, "h2", "BUY", 1, 0, limit=price + TICK / 3).accepted
+
+
+def test_a_hard_limit_refuses_it_with_value_and_limit_and_lets_the_way_back_through() -> None:
+    tight = limits(factor={"delta:*": FactorLimit(soft_usd=1e6, hard_usd=1.5e6)})
+    desk = Desk(limits=tight, owner={"gamma/SPX": "gamma-0"})
+    desk.propose("gamma-0", {SPX: 1.3e6}, 1e6, menu=[0])
+    refused = by_hand(desk, "h1", "BUY", 2, 0)
+    assert not refused.accepted and "delta:SPX 1570000" in refused.text and "limit 1500000" in refused.text
+    assert desk.orders == []
+    assert by_hand(desk, "h2", "SELL", 2, 0).accepted
+    desk.propose("gamma-0", {SPX: 2e6}, 1e6, menu=[0])
+    assert not by_hand(desk, "h3", "BUY", 1, 0).accepted, "a broken limit may not be made worse"
+
+
+def test_the_unknown_is_refused() -> None:
+    desk = Desk(owner={"gamma/SPX": "gamma-0"})
+    desk.propose("gamma-0", {SPX: 0.0}, 1e6, menu=[0])
+    refused = by_hand(desk, "h1", "BUY", 1, 5)
+    assert not refused.accepted and "is not known now" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "lots", "rule"),
+    [
+        ({"order": OrderCaps(max_lots_future=4, max_lots_option=4, max_notional_usd=1e9)}, 5, "size: 5 lots, limit 4"),
+        ({"order": OrderCaps(max_lots_future=50, max_lots_option=4, max_notional_usd=2e5)}, 5, "notional: "),
+        ({"flow": FlowBudget(cost_usd=10.0, notional_usd=1e12, orders=10)}, 50, "flow budget of firm: "),
+        ({"flow": FlowBudget(cost_usd=1e6, notional_usd=1e5, orders=10)}, 5, "notional cents"),
+    ],
+)
+def test_caps_and_budgets_refuse_it(changes: dict[str, object], lots: int, rule: str) -> None:
+    desk = Desk(limits=limits(**changes))
+    refused = by_hand(desk, "h1", "BUY", lots, 0)
+    assert not refused.accepted and rule in refused.text and "limit" in refused.text and desk.orders == []
+
+
+def test_it_does_not_trade_against_our_own_orders() -> None:
+    desk = Desk()
+    by_hand(desk, "h1", "BUY", 3, 0)
+    refused = by_hand(desk, "h2", "SELL", 1, 0)
+    assert not refused.accepted and "3 lots work on the other side" in refused.text
+
+
+def test_pause_and_stops_hold_for_it_too() -> None:
+    desk = Desk()
+    send(desk, "pause", "p1", scope="underlying:SPX")
+    assert "underlying:SPX PAUSED by ann" in by_hand(desk, "h1", "BUY", 1, 0).text
+    assert by_hand(desk, "h2", "BUY", 1, 1).accepted
+    send(desk, "kill", "p2")
+    assert "KILLED" in by_hand(desk, "h3", "BUY", 1, 1).text and len(desk.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"side": "LONG"},
+        {"lots": 0},
+        {"lots": 1.5},
+        {"lots": True},
+        {"instrument": "X"},
+        {"limit": "1"},
+        {"desk": "rates"},
+    ],
+)
+def test_what_makes_no_order_is_refused(wrong: dict[str, object]) -> None:
+    desk = Desk()
+    good = {"side": "BUY", "lots": 1, "instrument": desk.world.instrument_id[0], "limit": None, "desk": ""}
+    ack = send(desk, "hedge", "h1", **{**good, **wrong})
+    assert ack is not None and not ack.accepted and desk.orders == []
+
+
+def test_stale_quotes_refuse_it_and_the_journal_gives_the_state_back() -> None:
+    desk = Desk()
+    by_hand(desk, "h0", "BUY", 1, 0)
+    desk.fill(desk.orders[0])
+    from common.units import NS_PER_S
+    from manager import events as ev
+    from tests.manager_world import quotes
+
+    late = desk.now_ns + 10_000 * NS_PER_S
+    desk.send(ev.MarketNews(quotes(desk.world, "NDX", desk.sequence["NDX"] + 1, late)))
+    assert "stale" in by_hand(desk, "h1", "BUY", 1, 0).text
+    other = start(desk.setup)
+    for entry in desk.journal:
+        apply(other, entry)
+    assert state_hash(other) == state_hash(desk.state)
