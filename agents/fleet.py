@@ -40,6 +40,8 @@ from agents.fleet_plan import (
     shards_in,
     unsettled,
 )
+from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
+from agents.fleet_scale import Load, Scaler
 from agents.sharding import all_keys
 from common import subjects
 from common.bus.nats_bus import NatsBus
@@ -144,6 +146,7 @@ class Fleet:
         self._scaling = asyncio.Lock()
         self._opens_ns = 0
         self._refused = ""
+        self._scaler: Scaler | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``. Raises ``errors.Unavailable`` if no agent answers and replacing them did not help."""
@@ -159,7 +162,9 @@ class Fleet:
             )
             # The assignment that holds tells how far people had scaled before this process began.
             self.known.desired = dict(config.shards) | shards_in(self.known.owner)
+            self._scaler = Scaler(config.scaling)
             running.append(await self._bus.serve(subjects.control("scale"), self._on_scale))
+            running.append(await self._bus.serve(subjects.control("restart.agents"), self._on_restart))
             await self._control(universe, book, stop)
         finally:
             for subscription in running:
@@ -195,8 +200,17 @@ class Fleet:
         name = beat.header.source
         self.known.hear_anybody(self._clock.wall_ns(), self._rules)
         if name.rpartition("-")[0] in KINDS:
-            now_ns, wall_ns = beat.header.event_time_ns, self._clock.wall_ns()
-            self.known.hear(name, Beat(beat.incarnation, wall_ns, now_ns, beat.assignment_version, beat.pid))
+            heard = Beat(
+                beat.incarnation,
+                self._clock.wall_ns(),
+                beat.header.event_time_ns,
+                beat.assignment_version,
+                beat.pid,
+                ready=not beat.state.startswith("starting"),
+                busy_share=beat.busy_share,
+                lag_s=beat.lag_us / 1e6,
+            )
+            self.known.hear(name, heard, self._rules)
 
     async def _market_now_ns(self, universe: Universe) -> int:
         """Market time from the agents, else from the feed, else the first open of the run; 0 if nobody knows it yet."""
@@ -217,10 +231,20 @@ class Fleet:
             if not self.known.keys and (now_ns := await self._market_now_ns(universe)):
                 # Once: a key that the passing of time has emptied stays where it is, so that nothing else moves.
                 self.known.keys = tuple(sorted({*all_keys(universe, book, now_ns), *self.known.owner}))
+            self._follow_load()
             if self._opens_market and ready(self.known, self._rules, self._clock.wall_ns()):
                 await self._open_market()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), STEP_S)
+
+    def _follow_load(self) -> None:
+        """Change the desired shards where the load asks for it, unless people are changing something right now."""
+        if self._scaler is None or self._scaling.locked():
+            return
+        wall_ns = self._clock.wall_ns()
+        for kind, n in self._scaler.wish(loads(self.known, self._rules, wall_ns), wall_ns).items():
+            log.info("the load of %s asks for %d shards instead of %d", kind, n, self.known.desired[kind])
+            self.known.desired[kind] = min(n, self._rules.max_shards)
 
     async def _open_market(self) -> None:
         """Once a run: a fleet that comes back finds it open. Tried again at the next step if NATS is away."""
@@ -311,3 +335,38 @@ class Fleet:
             await asyncio.sleep(STEP_S / 4)
         owned = {name: [k for k, a in self.known.owner.items() if a == name] for name in self.known.agents(kind)}
         return True, "; ".join(f"{name} owns {', '.join(sorted(keys)) or 'nothing'}" for name, keys in owned.items())
+
+    # -- restart ---------------------------------------------------------------------------------------------------
+
+    async def _on_restart(self, _subject: str, data: bytes) -> bytes:
+        command = codec.decode_command(data)
+        async with self._scaling:
+            accepted, text = await self._restart(command)
+        return codec.encode_acknowledgement(Acknowledgement(command.command_id, accepted, text))
+
+    async def _restart(self, command: Command) -> tuple[bool, str]:
+        try:
+            part = json.loads(command.arguments_json)["part"]
+        except (ValueError, KeyError, TypeError):
+            return False, 'a restart of agents needs {"part": AGENT, KIND or "agents"}'
+        names = agents_of(self.known, part)
+        if not names:
+            return False, f"no agent {part!r}; there are {', '.join(agents_of(self.known, ALL))}"
+        log.info("%s asks for a restart of %s: %s", command.who, part, command.why)
+        restarter = Restarter(self.known, self._rules, self._clock, self._do)
+        for done, name in enumerate(names):
+            if why := await restarter.restart(name):
+                return False, f"{name} was not restarted within {AGENT_TIMEOUT_S:g} s: {why}; {done} before it were"
+        return True, f"restarted one at a time, each with its keys back: {', '.join(names)}"
+
+
+def loads(known: Known, rules: Rules, wall_ns: int) -> dict[str, Load]:
+    """Load of each kind whose shards have settled: while keys move, heartbeats say little about the load to come."""
+    out: dict[str, Load] = {}
+    for kind in known.desired:
+        beats = [known.beats[name] for name in known.agents(kind) if name in known.beats]
+        if beats and not unsettled(known, kind, rules, wall_ns):
+            keys = sum(key.partition("/")[0] == kind for key in known.keys)
+            busy = sum(beat.busy_share for beat in beats) / len(beats)
+            out[kind] = Load(len(beats), keys, busy, max(beat.lag_s for beat in beats))
+    return out

@@ -9,7 +9,7 @@ was.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents.sharding import assign
 from common.factors import KINDS, agent_name, kind_of
@@ -21,26 +21,42 @@ class Rules:
     """Wall times in ns. A killed actor is back in about 2 s by Ray's own means, so a hung one is one silent for longer.
 
     ``fresh_ns``: heard within it, an agent lives. ``hung_ns``: silent for longer, it is replaced; ``start_ns``:
-    unless it is still starting. ``takeover_ns``: silent for longer, its keys go to the other shards of its kind.
+    unless it is still starting. ``cover_ns``: silent for longer (two heartbeats missed), its keys go to the other
+    shards of its kind; ``takeover_ns``: instead, while it has never spoken. ``return_ns``: heard and ready for as
+    long, it gets its keys back; doubled for each further break within ``flap_ns``, at most ``flaps_max`` times.
     """
 
     fresh_ns: int = 1_000 * NS_PER_MS
     hung_ns: int = 4 * NS_PER_S
     start_ns: int = 30 * NS_PER_S
     takeover_ns: int = 10 * NS_PER_S
+    cover_ns: int = 600 * NS_PER_MS
+    return_ns: int = 500 * NS_PER_MS
+    flap_ns: int = 60 * NS_PER_S
+    flaps_max: int = 5
     max_replacements: int = 3
     max_shards: int = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Last heartbeat of an agent. ``wall_ns`` when it came here, ``now_ns`` its market time."""
+    """Last heartbeat of an agent. ``wall_ns`` when it came here, ``now_ns`` its market time.
+
+    ``ready``: it has what it needs to hedge a key. ``busy_share``, ``lag_s``: see `agents.fleet_scale.Load`.
+    ``since_ns``: since when it has been heard without a break, ``breaks``: how many there were of late; both are
+    `Known.hear`'s.
+    """
 
     incarnation: int
     wall_ns: int
     now_ns: int
     assignment_version: int
     pid: int
+    ready: bool = True
+    busy_share: float = 0.0
+    lag_s: float = 0.0
+    since_ns: int = 0
+    breaks: int = 0
 
 
 @dataclass(slots=True)
@@ -50,6 +66,7 @@ class Known:
     ``started``: agent to wall time of its start; ``replaced``: number and wall time of replacements since its last
     heartbeat. ``keys`` is empty until the market's time is known. ``heard_ns``: last heartbeat of anybody, managers
     included; ``resumed_ns``: when one came after a silence of all, which was the bus's and says nothing of an agent.
+    ``draining``: agents whose keys others are to take, because they are about to be restarted.
     """
 
     desired: dict[str, int]
@@ -61,6 +78,7 @@ class Known:
     beats: dict[str, Beat] = field(default_factory=dict)
     heard_ns: int = 0
     resumed_ns: int = 0
+    draining: set[str] = field(default_factory=set)
 
     def hear_anybody(self, wall_ns: int, rules: Rules) -> None:
         """Somebody beats, so the bus works."""
@@ -68,12 +86,26 @@ class Known:
             self.resumed_ns = wall_ns
         self.heard_ns = wall_ns
 
-    def hear(self, name: str, beat: Beat) -> None:
-        """Take a heartbeat in, unless it is of an older incarnation: a replaced process that is still alive."""
-        last = self.beats.get(name)
-        if last is None or beat.incarnation >= last.incarnation:
-            self.beats[name] = beat
-            self.replaced.pop(name, None)
+    def hear(self, name: str, beat: Beat, rules: Rules | None = None) -> None:
+        """Take a heartbeat in, unless it is of an older incarnation: a replaced process that is still alive.
+
+        A silence longer than ``cover_ns``, or a new process, is a break while keys are assigned: how long it has been
+        heard counts again from here.
+        """
+        rules, last = rules or Rules(), self.beats.get(name)
+        if last is not None and beat.incarnation < last.incarnation:
+            return
+        since_ns, breaks = beat.wall_ns, 0
+        if last is not None:
+            since_ns, breaks = last.since_ns, last.breaks
+            if beat.wall_ns - last.wall_ns > rules.cover_ns or beat.incarnation != last.incarnation:
+                forgiven = last.wall_ns - last.since_ns > rules.flap_ns
+                counts = int(bool(self.owner))  # before the first assignment everybody may take its time
+                since_ns, breaks = beat.wall_ns, counts if forgiven else breaks + counts
+            elif not beat.ready and breaks:
+                since_ns = beat.wall_ns
+        self.beats[name] = replace(beat, since_ns=since_ns, breaks=min(breaks, rules.flaps_max))
+        self.replaced.pop(name, None)
 
     def agents(self, kind: str) -> tuple[str, ...]:
         """Agents of a kind that should run."""
@@ -147,8 +179,9 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
     """Owner of every key, as it should be now; empty while the keys, or the first agents, are not there yet.
 
     The keys of a kind are dealt anew only when all its shards are there, so that none falls to an agent that cannot
-    hedge it. An agent that fails later keeps its keys while it restarts, for ``takeover_ns``; then those who live
-    share them.
+    hedge it. Those who live share at once the keys of one that is silent for ``cover_ns``, or drained; nothing else
+    moves. One that comes back gets its keys again after ``return_ns``; until then it keeps what it has and is given
+    nothing. Where nobody else of the kind lives, keys wait for their owner.
     """
     out: dict[str, str] = {}
     for kind in KINDS:
@@ -156,11 +189,11 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
         agents = known.agents(kind)
         if not keys or not agents:
             continue
-        living = tuple(a for a in agents if is_fresh(known, a, rules, wall_ns))
+        lost = {a for a in agents if a in known.draining or is_lost(known, a, rules, wall_ns)}
+        living = tuple(a for a in agents if a not in lost and is_settled(known, a, rules, wall_ns))
         if living == agents:
             out |= assign(keys, {kind: len(agents)})
             continue
-        lost = {a for a in agents if a not in living and _silent_ns(known, a, wall_ns) > rules.takeover_ns}
         given = {k: known.owner[k] for k in keys if k in known.owner}
         if not given and not lost:
             return {}
@@ -180,6 +213,23 @@ def is_fresh(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
     """True if the agent has been heard lately."""
     beat = known.beats.get(name)
     return name in known.started and beat is not None and wall_ns - beat.wall_ns <= rules.fresh_ns
+
+
+def is_lost(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
+    """True if others should take its keys. While nobody at all is heard the bus is to blame, and nobody is lost."""
+    if wall_ns - known.heard_ns > rules.fresh_ns and name in known.beats:
+        return _silent_ns(known, name, wall_ns) > rules.takeover_ns
+    allowed_ns = rules.cover_ns if _has_spoken(known, name) else rules.takeover_ns
+    return _silent_ns(known, name, wall_ns) > allowed_ns
+
+
+def is_settled(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
+    """True if the agent is heard and, after a break, has been ready for long enough to be given keys."""
+    if not is_fresh(known, name, rules, wall_ns):
+        return False
+    beat = known.beats[name]
+    wait_ns = rules.return_ns << (beat.breaks - 1) if beat.breaks else 0
+    return wall_ns - beat.since_ns >= wait_ns
 
 
 def unsettled(known: Known, kind: str, rules: Rules, wall_ns: int) -> str:

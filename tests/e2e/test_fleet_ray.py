@@ -134,24 +134,57 @@ async def _life(url: str, folder: Path) -> None:
         assert len({b.pid for b in world.manager.beats.values()}) == 4
         await _kill_an_actor(world)
         await _hang_an_actor(world)
+        await _restart_agents(world)
         await _scale_down_and_up(world)
         await _kill_the_fleet(world)
 
 
 async def _kill_an_actor(world: World) -> None:
     took_s = []
+    keys_of_gamma_0 = {k for k, a in world.manager.owner.items() if a == "gamma-0"}
     for name in ("gamma-0", "cross_asset-0", "vega-0"):
         old = world.manager.beats[name]
         os.kill(old.pid, signal.SIGKILL)
         began = time.monotonic()
+        if name == "gamma-0":
+            await _covered(world, name, keys_of_gamma_0, began)
         await until(lambda n=name, o=old: world.manager.beats[n].incarnation > o.incarnation, 20.0, f"{name} back")
         back_s = time.monotonic() - began
         await until(lambda n=name: world.hedging(n), 20.0, f"{name} hedging again")
         took_s.append(time.monotonic() - began)
         print(f"{name} back {back_s:.2f} s, hedging {took_s[-1]:.2f} s after kill -9")
-    assert world.manager.version == 1, "a restart moves no key"
+    assert keys_of_gamma_0 <= set(world.manager.owner), "every key has an owner all the while"
+    await until(lambda: "gamma-0" in world.manager.owner.values(), 20.0, "gamma-0 has its keys again")
     # The bar is 3 s on a quiet machine; the benchmark holds it to that, a test beside others must not.
     assert min(took_s) < 3.0 and max(took_s) < 8.0
+
+
+async def _covered(world: World, name: str, keys: set[str], began: float) -> None:
+    """Those who live take over the keys of a lost shard, and hedge them, long before it is back."""
+    await until(lambda: name not in world.manager.owner.values(), 10.0, f"{name} covered")
+    moved_s = time.monotonic() - began
+    owners = {world.manager.owner[k] for k in keys}
+    version = world.manager.version
+    await until(
+        lambda: world.hedging(*owners) and all(world.manager.beats[o].assignment_version == version for o in owners),
+        10.0,
+        "the cover hedging",
+    )
+    print(f"{name}'s keys owned by {', '.join(owners)} after {moved_s:.2f} s, hedged {time.monotonic() - began:.2f} s")
+    assert moved_s < 4.0, "the bar is 1 s on a quiet machine"
+
+
+async def _restart_agents(world: World) -> None:
+    before, pids = dict(world.manager.owner), {n: b.pid for n, b in world.manager.beats.items() if n in AGENTS}
+    command = Command("restart-all", "restart.agents", "me", "test", json.dumps({"part": "agents"}))
+    began = time.monotonic()
+    subject = subjects.control(command.action)
+    data = await world.bus.request(subject, codec.encode_command(command), timeout_s=180.0)
+    answer = codec.decode_acknowledgement(data)
+    assert answer.accepted, answer.text
+    print(f"every agent restarted in {time.monotonic() - began:.1f} s")
+    assert world.manager.owner == before
+    assert all(world.manager.beats[name].pid != pid for name, pid in pids.items())
 
 
 async def _hang_an_actor(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.intake import QUOTES, Durations, Gate, Inbox
+from agents.intake import QUOTES, Durations, Gate, Inbox, LoadMeter
 from common.messages import Header, QuoteBatch
 
 
@@ -130,3 +130,15 @@ def test_durations_are_those_of_the_last_ones() -> None:
         durations.add(us * 1000)
     assert durations.percentile_us(50.0) == pytest.approx(949.5)
     assert durations.percentile_us(100.0) == 999.0
+
+
+def test_load_is_what_was_worked_and_waited_since_the_last_look() -> None:
+    meter = LoadMeter()
+    meter.worked(500)
+    assert meter.read(1_000) == (0.0, 0.0), "there was no look before"
+    meter.worked(150)
+    meter.worked(100)
+    meter.waited(3_000)
+    meter.waited(2_000)
+    assert meter.read(2_000) == (0.25, 3.0)
+    assert meter.read(3_000) == (0.0, 0.0)

@@ -26,6 +26,8 @@ RULES = Rules(
     hung_ns=500 * NS_PER_MS,
     start_ns=600 * NS_PER_MS,
     takeover_ns=1_000 * NS_PER_MS,
+    cover_ns=300 * NS_PER_MS,
+    return_ns=100 * NS_PER_MS,
     max_replacements=2,
     max_shards=4,
 )
@@ -42,6 +44,7 @@ class BeatingHost:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.incarnation = 0
         self.hung: set[str] = set()
+        self.busy_share = 0.0
         self.dead = False
         self.log: list[str] = []
 
@@ -51,6 +54,11 @@ class BeatingHost:
 
     def _start(self, name: str) -> None:
         self.tasks[name] = self.loop.create_task(self._beat(name))
+
+    def begin_anew(self, name: str) -> None:
+        """The process has ended and another one has taken its place."""
+        self.tasks[name].cancel()
+        self._start(name)
 
     def replace(self, name: str, pid: int) -> None:
         self.log.append(f"replace {name}")
@@ -67,7 +75,13 @@ class BeatingHost:
             data = await self.bus.get(subjects.ASSIGNMENT)
             version = codec.decode_assignment_update(data).version if data and name not in self.slow else 0
             sequence += 1
-            beat = Heartbeat(Header(name, sequence, NOW_NS), mine, "hedging", assignment_version=version)
+            beat = Heartbeat(
+                Header(name, sequence, NOW_NS),
+                mine,
+                "hedging",
+                assignment_version=version,
+                busy_share=self.busy_share,
+            )
             if name not in self.hung and not self.dead:
                 await self.bus.publish(subjects.heartbeat(name), codec.encode_heartbeat(beat))
             await asyncio.sleep(0.03)

@@ -35,6 +35,7 @@ def known(**desired: int) -> Known:
 
 def started(state: Known, at_ns: int = T0, *, beating: bool = True) -> Known:
     """Everything desired has been started at ``at_ns`` and, if ``beating``, was heard then."""
+    state.heard_ns = at_ns
     for kind in state.desired:
         for name in state.agents(kind):
             state.started[name] = at_ns
@@ -77,10 +78,81 @@ def test_is_quiet_when_all_is_well() -> None:
     assert plan(state, RULES, T0 + RULES.fresh_ns) == []
 
 
-def test_a_restarting_agent_keeps_its_keys() -> None:
-    state = given(started(known(gamma=2)))
-    state.hear("gamma-1", Beat(1, T0 + 3 * NS_PER_S, T0, 1, 42))
+def test_a_restarting_agent_keeps_its_keys_where_nobody_else_can_take_them() -> None:
+    state = given(started(known(gamma=1)))
+    bus_works(state, T0 + 3 * NS_PER_S)
     assert plan(state, RULES, T0 + 3 * NS_PER_S) == []
+
+
+def beats(state: Known, until_ns: int, **incarnation: int) -> int:
+    """Each named agent (``gamma_0=2``: incarnation 2) beats four times a second from its last beat to ``until_ns``."""
+    for name, number in incarnation.items():
+        agent = name.replace("_", "-")
+        last = state.beats[agent]
+        fresh = last.incarnation != number
+        at = until_ns if fresh else last.wall_ns + NS_PER_S // 4
+        while at <= until_ns:
+            state.hear_anybody(at, RULES)
+            state.hear(agent, Beat(number, at, at, state.version, 42), RULES)
+            at += NS_PER_S // 4
+    return until_ns
+
+
+def adopt(state: Known, steps: list[object]) -> None:
+    """The manager acknowledges the assignment asked for."""
+    (step,) = [s for s in steps if isinstance(s, Assign)]
+    state.owner, state.version = step.owner, state.version + 1
+
+
+def test_a_lost_agent_is_covered_within_a_second_and_gets_its_keys_back_when_it_is_ready() -> None:
+    state = given(started(known(gamma=2)))
+    before = dict(state.owner)
+    now = beats(state, T0 + NS_PER_S // 2, gamma_1=1)
+    assert plan(state, RULES, now) == [], "one missed heartbeat moves nothing"
+    now = beats(state, T0 + 3 * NS_PER_S // 4, gamma_1=1)
+    steps = plan(state, RULES, now)
+    adopt(state, steps)
+    assert set(state.owner.values()) == {"gamma-1"} and set(state.owner) == set(before)
+    now = beats(state, T0 + 2 * NS_PER_S, gamma_1=1)
+    now = beats(state, now, gamma_0=2)
+    assert plan(state, RULES, now) == [], "it has just come back"
+    now = beats(state, now + RULES.return_ns, gamma_0=2, gamma_1=1)
+    assert plan(state, RULES, now) == [Assign(before)]
+
+
+def test_one_that_is_not_ready_gets_nothing_back() -> None:
+    state = given(started(known(gamma=2)))
+    now = beats(state, T0 + NS_PER_S, gamma_1=1)
+    adopt(state, plan(state, RULES, now))
+    for i in range(1, 9):
+        now = beats(state, T0 + NS_PER_S + i * NS_PER_S // 4, gamma_1=1)
+        state.hear("gamma-0", Beat(2, now, 0, 0, 43, ready=False), RULES)
+        assert plan(state, RULES, now) == []
+
+
+def test_one_that_comes_and_goes_waits_longer_each_time() -> None:
+    state = given(started(known(gamma=2)))
+    now, waits = T0, []
+    for turn in range(2, 6):
+        now = beats(state, now + NS_PER_S, gamma_1=1)
+        adopt(state, plan(state, RULES, now))
+        now = back = beats(state, now, gamma_0=turn)
+        while not (steps := plan(state, RULES, now)):
+            now = beats(state, now + NS_PER_S // 4, gamma_0=turn, gamma_1=1)
+        waits.append((now - back) / NS_PER_S)
+        adopt(state, steps)
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_a_drained_agent_hands_its_keys_over_and_keeps_running() -> None:
+    state = given(started(known(gamma=2)))
+    before = dict(state.owner)
+    state.draining.add("gamma-1")
+    adopt(state, plan(state, RULES, T0))
+    assert set(state.owner.values()) == {"gamma-0"}
+    assert plan(state, RULES, T0) == []
+    state.draining.clear()
+    assert plan(state, RULES, T0) == [Assign(before)]
 
 
 def test_a_hung_agent_is_replaced_once_per_wait() -> None:
@@ -97,16 +169,15 @@ def test_a_hung_agent_is_replaced_once_per_wait() -> None:
 def test_keys_of_a_lost_agent_go_to_those_that_live_and_come_back() -> None:
     state = given(started(known(vega=3)))
     before = dict(state.owner)
-    now = T0 + RULES.takeover_ns + 1
+    now = beats(state, T0 + RULES.takeover_ns, vega_0=1, vega_2=1)
     state.replaced["vega-1"] = (1, now)
-    for name in ("vega-0", "vega-2"):
-        state.hear(name, Beat(1, now, T0, 1, 42))
     (step,) = plan(state, RULES, now)
     assert isinstance(step, Assign)
     assert set(step.owner) == set(before) and set(step.owner.values()) == {"vega-0", "vega-2"}
     assert all(step.owner[k] == a for k, a in before.items() if a != "vega-1"), "nothing else moves"
     state.owner, state.version = step.owner, 2
-    state.hear("vega-1", Beat(2, now, T0, 0, 42))
+    now = beats(state, now, vega_1=2)
+    now = beats(state, now + RULES.return_ns, vega_0=1, vega_1=2, vega_2=1)
     assert plan(state, RULES, now) == [Assign(before)]
 
 
