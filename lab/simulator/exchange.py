@@ -1,0 +1,261 @@
+"""The venue as a place of its own: it outlives execution, keeps its own list, and can be slow or lie.
+
+``Exchange.lines`` is append-only and the truth that the promises are measured against. An order is accepted after a
+latency, matched after another one at the quotes of that moment, and what is left of it is cancelled (every order here is
+immediate or cancel). ``VenueLink`` is the adapter inside execution: it dies with its process, and what it had not handed
+over is gone unless execution asks.
+*Tested by* tests/simulation/test_simulator_world.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from common.errors import Unavailable
+from common.messages import Order, QuoteBatch, Side
+from common.units import NO_PRICE, NS_PER_MS
+from common.universe import Universe
+from execution.venues.port import VenueEvent, VenueKind
+from lab.simulator.world import Process, World
+
+#: Market time between two looks of the adapter for news while an order is open.
+_POLL_NS = 100 * NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True)
+class VenueLine:
+    """One line of the venue's own list: ``sent``, ``cancel`` or what it told (``event``)."""
+
+    at_ns: int
+    what: str
+    name: str
+    order: Order | None = None
+    event: VenueEvent | None = None
+
+
+@dataclass(slots=True)
+class Mood:
+    """How the venue behaves now. Times in wall nanoseconds, shares of the orders or reports concerned."""
+
+    latency_ns: int = 4 * NS_PER_MS
+    matching_ns: int = 2 * NS_PER_MS
+    late_ns: int = 0
+    doubled: float = 0.05
+    rejected: float = 0.0
+    thin: float = 0.2
+    fills_after_end: float = 0.0
+
+
+@dataclass(slots=True)
+class Ticket:
+    """An order at the venue."""
+
+    order: Order
+    leaves_lots: int
+    working: bool = False
+    done: bool = False
+    cancels: int = 0
+    events: list[VenueEvent] = field(default_factory=list)
+
+
+class Exchange:
+    """See the module. ``on_send(order)`` and ``on_event(event)`` hear of everything as it happens."""
+
+    def __init__(self, world: World, universe: Universe, market_ns: Callable[[], int]) -> None:
+        self.world = world
+        self.universe = universe
+        self.mood = Mood()
+        self.lines: list[VenueLine] = []
+        self.tickets: dict[str, Ticket] = {}
+        self.fills: dict[str, VenueEvent] = {}
+        self.down_until_ns = 0
+        self.on_send: list[Callable[[Order], None]] = []
+        self._market_ns = market_ns
+        self._link: VenueLink | None = None
+        self._quotes: dict[int, tuple[int, int, int, int]] = {}
+        self._lies: list[VenueEvent] = []
+
+    @property
+    def down(self) -> bool:
+        """True while nobody gets through."""
+        return self.world.now_ns < self.down_until_ns
+
+    def quote(self, batch: QuoteBatch) -> None:
+        """The market moves here first."""
+        columns = (batch.bid_ticks, batch.ask_ticks, batch.bid_size_lots, batch.ask_size_lots)
+        for at, *quote in zip(batch.instrument.tolist(), *(c.tolist() for c in columns), strict=True):
+            self._quotes[at] = (quote[0], quote[1], quote[2], quote[3])
+
+    def login(self, link: VenueLink) -> None:
+        """A new adapter. What was told of orders that had ended is told again: nobody would ask about those."""
+        self._link = link
+        for event in self._lies:
+            self._deliver(event)
+
+    def submit(self, order: Order) -> None:
+        """Take an order."""
+        name = order.client_order_id
+        self.lines.append(VenueLine(self.world.now_ns, "sent", name, order))
+        for told in self.on_send:
+            told(order)
+        if name not in self.tickets:
+            self.tickets[name] = Ticket(order, order.quantity_lots)
+        self.world.after(self._span(self.mood.latency_ns), lambda: self._arrive(name))
+
+    def cancel(self, name: str) -> None:
+        """Take a cancel; it never overtakes its order."""
+        self.lines.append(VenueLine(self.world.now_ns, "cancel", name))
+        if name in self.tickets:
+            self.tickets[name].cancels += 1
+        self.world.after(self._span(self.mood.latency_ns), lambda: self._cancel(name))
+
+    def _span(self, ns: int) -> int:
+        return self.world.between(ns // 2, ns + ns // 2)
+
+    def _arrive(self, name: str) -> None:
+        ticket = self.tickets[name]
+        if ticket.working or ticket.done:
+            return
+        if self.world.chance(self.mood.rejected):
+            self._finish(ticket, VenueKind.REJECTED, "rejected by the venue")
+            return
+        ticket.working = True
+        self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket))
+        self.world.after(self._span(self.mood.matching_ns), lambda: self._match(ticket))
+
+    def _match(self, ticket: Ticket) -> None:
+        """Fill what the quote allows, in one or two pieces; the rest is cancelled."""
+        if ticket.done:
+            return
+        order, world = ticket.order, self.world
+        bid, ask, bid_lots, ask_lots = self._quotes.get(order.instrument, (NO_PRICE, NO_PRICE, 0, 0))
+        price, size = (ask, ask_lots) if order.side is Side.BUY else (bid, bid_lots)
+        if price != NO_PRICE and order.side.sign * (order.limit_ticks - price) >= 0:
+            if world.chance(self.mood.thin):
+                size = world.rng.randint(0, max(order.quantity_lots, 1))
+            lots = min(ticket.leaves_lots, size)
+            first = world.rng.randint(1, lots) if lots > 1 and world.chance(0.3) else lots
+            for part in (first, lots - first):
+                if part:
+                    self._fill(ticket, part, price)
+        if not ticket.done:
+            left = ticket.leaves_lots
+            self._finish(ticket, VenueKind.CANCELED, "the rest of an IOC order")
+            if left and world.chance(self.mood.fills_after_end):
+                world.after(self._span(20 * NS_PER_MS), lambda: self._lie(ticket, order.limit_ticks))
+
+    def _lie(self, ticket: Ticket, price: int) -> None:
+        lots = self.world.rng.randint(1, ticket.leaves_lots)
+        self._lies.append(self._fill(ticket, lots, price))
+
+    def _fill(self, ticket: Ticket, lots: int, price: int) -> VenueEvent:
+        ticket.leaves_lots -= lots
+        if ticket.leaves_lots == 0:
+            ticket.done = True
+        fee_cents = lots * int(self.universe.fee_cents[ticket.order.instrument])
+        event = replace(self._event(VenueKind.FILL, ticket), lots=lots, ticks=price, fee_cents=fee_cents)
+        self.fills[event.exec_id] = event
+        self._tell(ticket, event)
+        return event
+
+    def _cancel(self, name: str) -> None:
+        ticket = self.tickets.get(name)
+        if ticket is not None and not ticket.working and not ticket.done:
+            self.world.after(self._span(self.mood.latency_ns), lambda: self._cancel(name))
+        elif ticket is None or ticket.done:
+            self._deliver(VenueEvent(VenueKind.CANCEL_REJECTED, name, self._market_ns(), text="no such working order"))
+        else:
+            self._finish(ticket, VenueKind.CANCELED, "cancelled as asked")
+
+    def _finish(self, ticket: Ticket, kind: VenueKind, text: str) -> None:
+        ticket.done = True
+        self._tell(ticket, replace(self._event(kind, ticket), text=text))
+
+    def _event(self, kind: VenueKind, ticket: Ticket) -> VenueEvent:
+        name = ticket.order.client_order_id
+        bid, ask, _, _ = self._quotes.get(ticket.order.instrument, (NO_PRICE, NO_PRICE, 0, 0))
+        exec_id = f"X-{name}-{len(ticket.events)}"
+        return VenueEvent(kind, name, self._market_ns(), exec_id, bid_ticks=bid, ask_ticks=ask)
+
+    def _tell(self, ticket: Ticket, event: VenueEvent) -> None:
+        ticket.events.append(event)
+        self.lines.append(VenueLine(self.world.now_ns, "event", event.client_order_id, None, event))
+        lots = f" {event.lots} at {event.ticks} ({event.exec_id})" if event.lots else ""
+        self.world.say("venue", f"{event.client_order_id[:6]} {event.kind.name}{lots}")
+        self._deliver(event)
+        if self.world.chance(self.mood.doubled):
+            self._deliver(event)
+
+    def _deliver(self, event: VenueEvent) -> None:
+        """On its way to the adapter of now; if that dies first, it is lost."""
+        link, world = self._link, self.world
+        if link is not None:
+            at_ns = max(world.now_ns, self.down_until_ns) + world.between(NS_PER_MS // 5, NS_PER_MS)
+            at_ns = max(at_ns + int(world.rng.random() * self.mood.late_ns), link.last_ns)
+            link.last_ns = at_ns
+            world.at(at_ns, lambda: link.inbox.append(event))
+
+
+class VenueLink:
+    """``execution.venues.port.Venue`` inside the execution process."""
+
+    name = "simulated"
+
+    def __init__(self, exchange: Exchange, process: Process) -> None:
+        self._exchange = exchange
+        self._process = process
+        self._now_ns = 0
+        self.inbox: list[VenueEvent] = []
+        self.last_ns = 0
+        exchange.login(self)
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """A look for news while an order is open; the adapter has no other way to wake execution."""
+        waits = bool(self.inbox) or any(not t.done for t in self._exchange.tickets.values())
+        return self._now_ns + _POLL_NS if waits else None
+
+    def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
+        """See the port. A line that is down swallows the order or lets it through; the sender cannot know."""
+        self._now_ns = max(self._now_ns, now_ns)
+        exchange, world = self._exchange, self._process.world
+        if exchange.down:
+            if world.chance(0.5):
+                self._process.act("send", lambda: exchange.submit(order))
+            raise Unavailable("the line to the venue is down")
+        self._process.act("send", lambda: exchange.submit(order))
+        return []
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        """See the port."""
+        self._now_ns = max(self._now_ns, now_ns)
+        if self._exchange.down:
+            raise Unavailable("the line to the venue is down")
+        self._process.act("cancel", lambda: self._exchange.cancel(client_order_id))
+        return []
+
+    def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+        """See the port."""
+        self._process.act("ask")
+        if self._exchange.down:
+            raise Unavailable("the line to the venue is down")
+        ticket = self._exchange.tickets.get(client_order_id)
+        if ticket is None:
+            return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns, text="the venue never had it")]
+        return list(ticket.events)
+
+    def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
+        """The quotes only tell the time here; what has come from the venue."""
+        self._now_ns = max(self._now_ns, batch.header.event_time_ns)
+        return self._take()
+
+    def on_time(self, now_ns: int) -> list[VenueEvent]:  # noqa: ARG002
+        """What has come from the venue."""
+        return self._take()
+
+    def _take(self) -> list[VenueEvent]:
+        taken, self.inbox = self.inbox, []
+        if taken:
+            self._now_ns = max(self._now_ns, max(e.event_time_ns for e in taken))
+        return taken

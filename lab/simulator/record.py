@@ -1,0 +1,170 @@
+"""The journal as it is stored, entry by entry: one hand, nothing twice, nothing beyond a budget, everything adds up.
+
+*Tested by* tests/simulation/test_simulator_mistakes.py.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from common.bus.framing import unpack
+from common.control_messages import (
+    CommandTaken,
+    Cycle,
+    ImportedTrade,
+    JournalEntry,
+    LeaderStarted,
+    ProposalTaken,
+    TradesImported,
+)
+from common.messages import AssignmentUpdate, ExecutionReport, Order, OrdStatus
+from common.wire import codec
+from lab.simulator.count import FlowCount
+from manager.orders import command_of
+
+if TYPE_CHECKING:
+    from lab.simulator.run import Simulation
+
+
+class JournalWatch:
+    """Follows the stream. ``orders`` with their last known status; ``fills`` by exec id."""
+
+    def __init__(self, run: Simulation) -> None:
+        self._run = run
+        self._world = run.world
+        self.token = 0
+        self.number = 0
+        self.epoch_now = 0
+        self.orders: dict[str, Order] = {}
+        self.status: dict[str, OrdStatus] = {}
+        self.fills: dict[str, ExecutionReport] = {}
+        self.report_sequence = 0
+        self.cycles = 0
+        self.limits = FlowCount(run.plan.setting.universe, run.plan.setting.limits)
+        self._reconcile_to = 0
+        #: Scopes that the journal holds as stopped: "" is everything.
+        self._stopped: set[str] = set()
+        self._accepted: set[str] = set()
+        #: (instrument, signed lots) of each fill and each imported trade, in the order of the entries.
+        self.moves: list[tuple[int, int]] = []
+        self.trades: dict[str, ImportedTrade] = {}
+
+    def acknowledged(self, command_id: str) -> None:
+        """Somebody was told that a command holds: then it stands in the record, whoever leads next."""
+        if command_id not in self._accepted:
+            self._fail(f"promise 2: command {command_id} was acknowledged and is not in the journal")
+
+    def _fail(self, what: str) -> None:
+        self._world.fail(what)
+
+    def epoch(self, sequence: int, holder: str) -> None:
+        """Somebody fenced the journal."""
+        self._world.say("journal", f"is fenced by {holder} with epoch {sequence}")
+        self.token = sequence
+
+    def entries(self, data: bytes) -> None:
+        """A stored message."""
+        first, found = unpack(data)
+        if first != self.number + 1:
+            self._fail(f"promise 2: the journal goes from entry {self.number} to {first}")
+        for one in found:
+            self.number += 1
+            self._entry(codec.decode_journal_entry(one))
+
+    def _entry(self, entry: JournalEntry) -> None:
+        if entry.sequence != self.number:
+            self._fail(f"promise 2: journal entry {self.number} calls itself {entry.sequence}")
+        if entry.epoch != self.token:
+            self._fail(f"promise 3: entry {entry.sequence} of epoch {entry.epoch} is stored under epoch {self.token}")
+        event = entry.event
+        if entry.epoch != self.epoch_now and not isinstance(event, LeaderStarted):
+            self._fail(f"promise 3: epoch {entry.epoch} begins with {type(event).__name__}")
+        self.epoch_now = entry.epoch
+        if broken := self.limits.take(event):
+            self._fail(f"promise 4: {broken}")
+        match event:
+            case LeaderStarted():
+                self._leader(event, entry.epoch)
+            case Cycle():
+                self._cycle(event, entry)
+            case ExecutionReport():
+                self._report(event)
+            case CommandTaken():
+                self._command(event)
+            case TradesImported():
+                self._imported(event)
+            case AssignmentUpdate(_, version, _):
+                self._world.say("journal", f"{entry.sequence}: assignment {version}")
+            case ProposalTaken(proposal, refusal) if refusal:
+                self._world.say("journal", f"{entry.sequence}: {proposal.header.id} refused: {refusal}")
+
+    def _leader(self, event: LeaderStarted, epoch: int) -> None:
+        lost = ", ".join(f"{s.order.client_order_id[:6]} {s.ord_status.name}" for s in event.recovered)
+        self._world.say(
+            "journal", f"{event.holder} leads under {epoch}; reports to {event.last_report_sequence}; {lost}"
+        )
+        self._reconcile_to = event.last_report_sequence
+        for state in event.recovered:
+            name = state.order.client_order_id
+            self._accepted.add(command_of(state.order))
+            if name in self.orders and state.ord_status.terminal:
+                self.status[name] = state.ord_status
+            elif name not in self.orders:
+                self.orders[name], self.status[name] = state.order, OrdStatus.PENDING_NEW
+
+    def _cycle(self, cycle: Cycle, entry: JournalEntry) -> None:
+        self.cycles += 1
+        if cycle.orders and self.report_sequence < self._reconcile_to:
+            self._fail(f"promise 3: cycle {cycle.cycle_id} orders before reports to {self._reconcile_to} are in")
+        for order in cycle.orders:
+            name = order.client_order_id
+            if held := self._stopped & self._scopes(order):
+                self._fail(f"promise 7: order {name} is decided while the journal holds {min(held) or 'all'} stopped")
+            self._world.say("journal", f"{entry.sequence}: cycle {cycle.cycle_id} orders {name[:6]}")
+            if name in self.orders:
+                self._fail(f"promise 1: order {name} is decided twice")
+            if sum(lots for _, lots in order.allocation) != order.signed_lots:
+                self._fail(f"promise 5: the allocation of order {name} does not add up to {order.signed_lots}")
+            self.orders[name], self.status[name] = order, OrdStatus.PENDING_NEW
+
+    def _scopes(self, order: Order) -> set[str]:
+        universe = self._run.plan.setting.universe
+        symbol = universe.symbols[int(universe.underlying[order.instrument])]
+        return {"", f"underlying:{symbol}", *(f"agent:{agent}" for agent, lots in order.allocation if lots)}
+
+    def _imported(self, event: TradesImported) -> None:
+        """Each trade once, whatever file and whichever leader brings it."""
+        for trade in event.trades:
+            if trade.trade_id in self.trades:
+                self._fail(f"promise 5: trade {trade.trade_id} is imported twice")
+            self.trades[trade.trade_id] = trade
+            if former := self.trades.get(trade.corrects or trade.cancels):
+                self.moves.append((former.instrument, -former.lots))
+            if not trade.cancels:
+                self.moves.append((trade.instrument, trade.lots))
+            self._world.say("journal", f"imports {trade.trade_id}: {trade.lots} of instrument {trade.instrument}")
+
+    def _report(self, report: ExecutionReport) -> None:
+        name = report.client_order_id
+        if report.sequence != self.report_sequence + 1:
+            self._fail(f"promise 2: the journal goes from report {self.report_sequence} to {report.sequence}")
+        self.report_sequence = report.sequence
+        if name not in self.orders:
+            self._fail(f"promise 2: report {report.sequence} is about order {name}, which nobody decided")
+        if report.last_lots:
+            venue = self._run.exchange.fills.get(report.exec_id)
+            if venue is None or venue.lots != report.last_lots or report.exec_id in self.fills:
+                self._fail(f"promise 2: the journal books fill {report.exec_id} twice or not as the venue did")
+            self.fills[report.exec_id] = report
+            self.moves.append((report.instrument, report.side.sign * report.last_lots))
+        if not (name in self.status and self.status[name].terminal):
+            self.status[name] = report.ord_status
+
+    def _command(self, taken: CommandTaken) -> None:
+        if not taken.acknowledgement.accepted:
+            return
+        self._accepted.add(taken.command.command_id)
+        if taken.command.action in ("pause", "kill", "resume"):
+            scope = str(json.loads(taken.command.arguments_json).get("scope", ""))
+            (self._stopped.discard if taken.command.action == "resume" else self._stopped.add)(scope)

@@ -1,0 +1,35 @@
+"""``hedgerow simulate``: what it prints and how it exits."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.errors import UsageError
+from deploy.simulate import run_simulate
+
+
+def test_a_range_that_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_simulate("0..1", None, False, "", 1) == 0
+    assert "2 seeds, 0 failed" in capsys.readouterr().out
+
+
+def test_one_seed_with_its_story(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_simulate("", 3, True, "", 1) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("seed 3: every promise held") and " journal " in out and len(out.splitlines()) > 100
+
+
+def test_a_planted_mistake_fails_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_simulate("", 0, False, "send before commit", 1) == 1
+    assert "seed 0: promise 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seeds", ["x", "5..2", "-1..4", "1.."])
+def test_what_is_no_range_is_refused(seeds: str) -> None:
+    with pytest.raises(UsageError, match="--seeds"):
+        run_simulate(seeds, None, False, "", 1)
+
+
+def test_an_unknown_mistake_is_refused() -> None:
+    with pytest.raises(UsageError, match="dedupe off"):
+        run_simulate("0..1", None, False, "nothing", 1)

@@ -1,0 +1,33 @@
+"""It can fail: every planted mistake is caught within the stated number of seeds, and is gone afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.simulate import seeds_to_catch
+from lab.simulator.mistakes import PLANTED, WITHIN, planted
+from lab.simulator.run import simulate
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(PLANTED))
+def test_a_planted_mistake_is_caught(name: str) -> None:
+    taken = seeds_to_catch(name, WITHIN)
+    assert taken is not None, f"{name}: not caught by {WITHIN} seeds"
+
+
+def test_a_caught_mistake_tells_its_seed_and_its_story_and_is_gone_afterwards() -> None:
+    with planted("send before commit"):
+        found = simulate(0)
+    assert found.failure.startswith("promise 2") and "before it is stored" in found.failure
+    text = found.text()
+    assert text.startswith("seed 0: promise 2")
+    assert "VIOLATION" in text.splitlines()[-1] and " execution " in text and " journal " in text
+    assert not simulate(0).failure
+
+
+def test_the_mistakes_stand_outside_the_code_under_test() -> None:
+    assert len(PLANTED) >= 10
+    assert {m.promise for m in PLANTED.values()} == {1, 2, 3, 4, 5, 6, 7, 8}
+    with pytest.raises(KeyError), planted("no such mistake"):
+        pass

@@ -1,0 +1,132 @@
+"""The ground the simulator stands on: time, processes, links, streams; and that a seed is a run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common import subjects
+from common.units import NS_PER_MS, NS_PER_S
+from lab.simulator.links import Link
+from lab.simulator.loop import Killed
+from lab.simulator.nats import Stream
+from lab.simulator.run import simulate
+from lab.simulator.world import START_NS, Process, World
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_process_sleeps_in_the_worlds_time_and_a_freeze_holds_it() -> None:
+    world, seen = World(1), list[int]()
+
+    async def main(process: Process) -> None:
+        for _ in range(4):
+            await process.sleep(1.0)
+            seen.append((world.now_ns - START_NS) // NS_PER_MS)
+        await process.sleep(1e6)
+
+    process = Process(world, "p", main)
+    process.start()
+    world.at(START_NS + NS_PER_S + NS_PER_S // 2, lambda: process.freeze(2 * NS_PER_S))
+    world.run(START_NS + 8 * NS_PER_S)
+    world.end()
+    assert seen == [1000, 3500, 4500, 5500]
+
+
+def test_a_killed_process_does_nothing_more_outside_and_comes_back_without_its_memory() -> None:
+    world, done = World(1), list[tuple[int, str]]()
+
+    async def main(process: Process) -> None:
+        life = process.starts
+        try:
+            for step in range(3):
+                process.act("write", lambda step=step: done.append((life, f"write {step}")))  # type: ignore[misc]
+                await process.sleep(1.0)
+        finally:
+            process.act("last words", lambda: done.append((life, "last words")))
+
+    process = Process(world, "p", main)
+    process.arm("write", 1, after=False)
+    process.start()
+    world.run(START_NS + 2 * NS_PER_S)
+    assert process.starts == 2
+    assert done == [(1, "write 0"), (2, "write 0")]
+    world.end()
+    with pytest.raises(Killed):
+        process.act("anything")
+    assert (1, "last words") not in done and (2, "last words") not in done
+
+
+def test_a_crash_after_an_act_leaves_its_effect() -> None:
+    world, done = World(1), list[str]()
+
+    async def main(process: Process) -> None:
+        process.act("send", lambda: done.append("sent"))
+        done.append("went on")
+        await process.sleep(1e6)
+
+    process = Process(world, "p", main)
+    process.arm("send", 0, after=True)
+    process.start()
+    world.run(START_NS + NS_PER_S // 4)
+    world.end()
+    assert done == ["sent"]
+
+
+def test_a_link_keeps_order_loses_while_cut_and_holds_while_stalled() -> None:
+    world, got = World(3), list[int]()
+    link = Link(world, "l")
+    for k in range(20):
+        link.send(True, lambda k=k: got.append(k))  # type: ignore[misc]
+    world.run(START_NS + 10 * NS_PER_MS)
+    assert got == list(range(20))
+    link.break_until(world.now_ns + NS_PER_S, lossy=True)
+    assert not link.send(True, lambda: got.append(99))
+    link.heal()
+    link.break_until(world.now_ns + NS_PER_S, lossy=False)
+    assert link.send(True, lambda: got.append(20))
+    world.run(world.now_ns + NS_PER_S // 2)
+    assert got[-1] == 19
+    world.run(world.now_ns + NS_PER_S)
+    assert got[-1] == 20
+
+
+def test_a_stream_takes_a_message_only_where_its_conditions_hold() -> None:
+    """The rules of JetStream that fence the journal."""
+    stream = Stream(one=False)
+    epoch, entry = subjects.JOURNAL_EPOCH, subjects.JOURNAL_ENTRY
+    of_epoch = {"Nats-Expected-Last-Subject-Sequence-Subject": epoch}
+
+    def expecting(last: int, token: int) -> dict[str, str]:
+        said = {"Nats-Expected-Last-Sequence": str(last), "Nats-Expected-Last-Subject-Sequence": str(token)}
+        return {**said, **of_epoch}
+
+    assert stream.store(epoch, b"a", {"Nats-Expected-Last-Subject-Sequence": "0"}, 0) == 1
+    assert stream.store(entry, b"1", expecting(1, 1), 0) == 2
+    assert stream.store(entry, b"again", expecting(1, 1), 0) is None
+    assert stream.store(epoch, b"b", {"Nats-Expected-Last-Subject-Sequence": "1"}, 0) == 3
+    assert stream.store(entry, b"late", expecting(3, 1), 0) is None
+    assert stream.store(entry, b"2", expecting(3, 3), 0) == 4
+    lease = Stream(one=True, max_age_ns=10)
+    assert lease.store("k", b"x", {}, 0) == 1
+    assert lease.newest("k", 9) is not None and lease.newest("k", 10) is None
+
+
+def test_a_seed_is_a_run_here_and_in_another_process() -> None:
+    """Equal to the last line of the story, whatever the other process's hashes of text are."""
+    one, two = simulate(3), simulate(3)
+    assert one == two and one.orders > 0 and one.faults >= 5
+    code = "from lab.simulator.run import simulate; simulate(1); print(simulate(3).digest)"
+    env = {**os.environ, "PYTHONHASHSEED": "4711", "OMP_NUM_THREADS": "1"}
+    other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == one.digest
+
+
+def test_nothing_of_asyncio_is_left_behind() -> None:
+    simulate(3)
+    assert asyncio._get_running_loop() is None
