@@ -19,9 +19,10 @@ from agents import recorder
 from agents.config import AgentsConfig
 from agents.replay import replay as replay_agent
 from agents.step import AgentEvent, AgentSetup, start
-from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken
+from common.control_messages import BudgetRound, CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken
 from common.limits import Limits
 from common.messages import (
+    AgentParameters,
     AssignmentUpdate,
     BudgetUpdate,
     ExecutionReport,
@@ -30,6 +31,7 @@ from common.messages import (
     Proposal,
     QuoteBatch,
 )
+from common.parameters import values_of
 from common.ports import MarketSource
 from common.snapshot import MarketSnapshot
 from common.universe import Book, Universe
@@ -39,10 +41,11 @@ from lab.differences import difference, first_difference, name_of
 from manager import events as ev
 from manager import step as manager
 from manager.config import ManagerConfig
-from manager.fold import TRADING_ACTIONS
-from manager.hash import order_hash
+from manager.fold import TRADING_ACTIONS, apply
+from manager.hash import order_hash, state_hash
+from manager.steering import HEDGE
 
-_Update = PositionUpdate | BudgetUpdate | AssignmentUpdate
+_Update = PositionUpdate | BudgetUpdate | AssignmentUpdate | AgentParameters
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,15 @@ class ReplayResult:
     proposals: int
     proposals_compared: int
     unfollowed: tuple[str, ...]
+    #: Fingerprint of the replayed manager's state at the end, and of the fold of the recorded entries ("" if one is missing).
+    state_hash: str
+    recorded_state_hash: str
 
     @property
     def identical(self) -> bool:
-        """Nothing differed, and the order lists have one fingerprint."""
-        return not self.difference and self.recorded_hash == self.replayed_hash
+        """Nothing differed, the order lists have one fingerprint, and so have the states."""
+        same = self.recorded_hash == self.replayed_hash and self.recorded_state_hash == self.state_hash
+        return not self.difference and same
 
 
 def replay_run(
@@ -76,7 +83,8 @@ def replay_run(
     heard: Iterable[Proposal] = (),
 ) -> ReplayResult:
     """Replay a recorded run. ``heard``: proposals that were published, also while nobody led, if somebody kept them."""
-    setup = manager.ManagerSetup(market.universe, book, manager_config, limits, run_id)
+    tuned = values_of(agents_config.model_dump())
+    setup = manager.ManagerSetup(market.universe, book, manager_config, limits, run_id, tuned)
     tape = _Tape(market)
     leader = _ManagerReplay(setup, tape)
     found = leader.run(entries)
@@ -97,7 +105,18 @@ def replay_run(
         proposals=sum(map(len, spoken.values())),
         proposals_compared=compared,
         unfollowed=tuple(unfollowed),
+        state_hash=state_hash(leader.state),
+        recorded_state_hash=_folded(setup, entries),
     )
+
+
+def _folded(setup: manager.ManagerSetup, entries: Sequence[JournalEntry]) -> str:
+    state = manager.start(setup)
+    if any(entry.sequence != number for number, entry in enumerate(entries, 1)):
+        return ""  # a record with a hole has no fold; `difference` names what it holds instead
+    for entry in entries:
+        apply(state, entry)
+    return state_hash(state)
 
 
 def _orders(entries: Sequence[JournalEntry]) -> list[Any]:
@@ -118,6 +137,7 @@ class _ManagerReplay:
     """Feeds the recorded inputs; ``written`` is what the replayed manager wrote, ``published`` what it told the agents."""
 
     def __init__(self, setup: manager.ManagerSetup, tape: _Tape) -> None:
+        self._setup = setup
         self.state = manager.start(setup)
         self.tape = tape
         self.written: list[JournalEntry] = []
@@ -127,13 +147,19 @@ class _ManagerReplay:
 
     def run(self, entries: Sequence[JournalEntry]) -> str:
         """The first difference in words, or nothing."""
+        takeovers = [i for i in range(1, len(entries)) if entries[i].epoch != entries[i - 1].epoch]
         while len(self.written) < len(entries):
             at = len(self.written)
             recorded = entries[at]
-            self._market_up_to(recorded)
+            if at in takeovers:
+                self._take_up(entries[:at])
+            self._market_up_to(recorded, entries[at + 1] if at + 1 < len(entries) else recorded)
             if len(self.written) == at:
                 for event in self._events(recorded, entries[at + 1 :]):
                     self._do(event)
+            # What a leader wrote last may not have been stored before it was deposed.
+            if lost := next((i for i in takeovers if at < i < len(self.written)), 0):
+                del self.written[lost:]
             if len(self.written) == at:
                 return f"entry {recorded.sequence}: {name_of(recorded)} was recorded, the replay wrote nothing"
             for mine, theirs in zip(self.written[at:], entries[at:], strict=False):
@@ -142,9 +168,19 @@ class _ManagerReplay:
         extra = self.written[len(entries) :]
         return f"after the last entry the replay wrote {name_of(extra[0])}" if extra else ""
 
-    def _market_up_to(self, entry: JournalEntry) -> None:
+    def _take_up(self, known: Sequence[JournalEntry]) -> None:
+        """Go on as the next leader: it knows the record and the market, nothing of what its predecessor had in mind."""
+        before = self.state
+        self.state = manager.start(self._setup)
+        for entry in known:
+            apply(self.state, entry)
+        self.state.market, self.state.clock_ns = before.market, before.clock_ns
+
+    def _market_up_to(self, entry: JournalEntry, following: JournalEntry) -> None:
         wanted = {entry.market.source: entry.market.sequence} if entry.market.source else {}
-        if isinstance(entry.event, Cycle):
+        if isinstance(entry.event, CommandTaken) and entry.event.command.action == HEDGE:
+            entry = following  # the command's own cycle, if it was carried out
+        if isinstance(entry.event, Cycle | BudgetRound | LeaderStarted):
             wanted |= dict(entry.event.market_seen)
         while any(self._seen[source] < sequence for source, sequence in wanted.items()):
             if self._played == len(self.tape.batches):
@@ -205,6 +241,8 @@ def _stream_of(update: _Update) -> tuple[str, int]:
         return recorder.POSITIONS, update.version
     if isinstance(update, BudgetUpdate):
         return recorder.BUDGETS, update.budget_epoch
+    if isinstance(update, AgentParameters):
+        return recorder.PARAMETERS, update.version
     return recorder.ASSIGNMENT, update.version
 
 

@@ -8,27 +8,46 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
+
+from common import limits_changes
 from common.control_messages import (
     Acknowledgement,
+    BudgetRound,
     CancelAsked,
     Command,
     CommandTaken,
+    Crossing,
     Cycle,
     JournalEntry,
     LeaderStarted,
     ProposalTaken,
+    TradesImported,
 )
 from common.errors import HedgerowError
-from common.messages import AssignmentUpdate, BudgetUpdate, ExecutionReport, Order, OrdStatus, Refusal, TradingState
+from common.factors import at_desk, desk_of
+from common.limits_changes import LimitsLog
+from common.messages import (
+    AgentParameters,
+    AssignmentUpdate,
+    BudgetUpdate,
+    ExecutionReport,
+    Order,
+    OrdStatus,
+    Refusal,
+    TradingState,
+)
 from common.units import NS_PER_S
 from manager.exposures import limit_columns
 from manager.flows import day_of, scopes_of
 from manager.ledger import per_lot_cents
-from manager.orders import EVENT_OF, OrderEvent, OrderLife
-from manager.state import Fold, ManagerState
+from manager.orders import EVENT_OF, OrderEvent, OrderLife, command_of
+from manager.state import Fold, Hold, ManagerState
 
 TRADING_ACTIONS = {"pause": TradingState.PAUSED, "resume": TradingState.ACTIVE, "kill": TradingState.KILLED}
-LIMITS_SET = "limits.set"
+HOUR_NS = 3_600 * NS_PER_S
+#: Method of a cycle that a person decided.
+MANUAL = "manual"
 
 
 def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
@@ -46,9 +65,11 @@ def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
         case ExecutionReport():
             _report(state, entry.event)
         case CommandTaken(command, acknowledgement):
-            _command(state, command, acknowledgement)
+            _command(state, command, acknowledgement, entry)
         case BudgetUpdate():
             fold.budgets = entry.event
+        case BudgetRound():
+            _round(fold, entry.event, entry.now_ns)
         case AssignmentUpdate():
             _assignment(fold, entry.event)
         case CancelAsked(ids):
@@ -57,6 +78,10 @@ def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
                     life.cancel_asked = True
         case LeaderStarted():
             _leader(state, entry.epoch, entry.event)
+        case TradesImported():
+            _import(state, entry.event)
+        case AgentParameters():
+            fold.parameters.append(entry.event)
     return state
 
 
@@ -75,9 +100,13 @@ def _proposal(fold: Fold, event: ProposalTaken) -> None:
 def _cycle(state: ManagerState, cycle: Cycle) -> None:
     fold = state.fold
     for order in cycle.orders:
-        _add(state, order, forced=False)
+        _add(state, order, forced=False, emergency=order.client_order_id in cycle.emergency)
+    for crossing in cycle.crossings:
+        _cross(fold, crossing)
     fold.consumed.update({name.rpartition(":")[0]: name for name in cycle.proposal_id})
-    fold.last_cycle, fold.fresh = cycle, None
+    if cycle.method != MANUAL:
+        fold.fresh = None
+    fold.last_cycle = cycle
     if cycle.method == "joint":
         fold.last_solved = cycle
     fold.cycle_number = max(fold.cycle_number, int(cycle.cycle_id.rpartition("-")[2]))
@@ -88,23 +117,32 @@ def _cycle(state: ManagerState, cycle: Cycle) -> None:
     fold.modelled_cost_cents += cycle.cost_cents
 
 
+def _cross(fold: Fold, crossing: Crossing) -> None:
+    """Each crossing once, under its own id; it costs nothing and no budget knows of it."""
+    if crossing.crossing_id in fold.ledger.exec_ids:
+        fold.counts["duplicate crossings"] += 1
+        return
+    fold.ledger.exec_ids.add(crossing.crossing_id)
+    fold.table.fill(crossing.instrument, fold.ledger.cross(crossing))
+
+
 def _credit(fold: Fold, cycle: Cycle) -> None:
     """What the decided trade takes off each agent's risk, USD at the cycle's prices of risk."""
     taken = cycle.price_of_risk * (cycle.exposure_before - cycle.exposure_after)
     for name, usd in zip(cycle.factor, taken.tolist(), strict=True):
-        owner = str(fold.table.owner[fold.table.index[name]])
+        owner = at_desk(str(fold.table.owner[fold.table.index[name]]), desk_of(name))
         # Unknown is what nobody stated about an instrument (agents alone): it removes nothing that could be named.
         fold.risk_removed_usd[owner] = fold.risk_removed_usd.get(owner, 0.0) + (usd if math.isfinite(usd) else 0.0)
 
 
-def _add(state: ManagerState, order: Order, *, forced: bool) -> None:
+def _add(state: ManagerState, order: Order, *, forced: bool, emergency: bool = False) -> None:
     universe, fold = state.setup.universe, state.fold
     at = order.instrument
     cost, notional = per_lot_cents(float(fold.ledger.tick_cents[at]), order, int(universe.fee_cents[at]))
     symbol = universe.symbols[int(universe.underlying[at])]
-    life = OrderLife(order, symbol, day_of(order.event_time_ns), cost, notional)
+    life = OrderLife(order, symbol, day_of(order.event_time_ns), cost, notional, emergency=emergency)
     fold.orders.add(life)
-    scopes = scopes_of(symbol, dict(order.allocation))
+    scopes = scopes_of(symbol, dict(order.allocation), emergency=emergency)
     fold.flows.reserve(scopes, life.day, life.per_lot_cents, forced=forced)
 
 
@@ -132,26 +170,29 @@ def _report(state: ManagerState, report: ExecutionReport) -> None:
 def _fill(fold: Fold, life: OrderLife | None, report: ExecutionReport) -> None:
     lots, signed = report.last_lots, report.side.sign * report.last_lots
     if life is None:
-        fold.ledger.book(report, None, {"": signed})
-        fold.table.fill(report.instrument, signed)
+        # Of several desks the first one gets what nobody ordered.
+        nobody = {at_desk("", fold.ledger.desks[0]): signed}
+        fold.ledger.book(report, None, nobody)
+        fold.table.fill(report.instrument, fold.ledger.by_desk(nobody))
         return
     reserved = not life.status.terminal and lots <= life.leaves_lots
     split = life.take_fill(lots)
     cost = fold.ledger.book(report, life.order, split)
-    scopes = scopes_of(life.symbol, split)
+    scopes = scopes_of(life.symbol, split, emergency=life.emergency)
     if reserved:
         fold.flows.consume(scopes, life.day, life.per_lot_cents, cost)
     else:
         fold.counts["fills beyond the reservation"] += 1
         fold.flows.late(scopes, life.day, life.notional_per_lot_cents, cost)
-    fold.table.fill(report.instrument, signed)
+    fold.table.fill(report.instrument, fold.ledger.by_desk(split))
 
 
 def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -> None:
     fold, config = state.fold, state.setup.config
-    scopes = scopes_of(life.symbol, dict(life.order.allocation))
+    scopes = scopes_of(life.symbol, dict(life.order.allocation), emergency=life.emergency)
     counts = life.status is not OrdStatus.REJECTED
-    fold.flows.close(scopes, scopes_of(life.symbol, life.open_by_agent()), life.day, life.per_lot_cents, counts)
+    leaves = scopes_of(life.symbol, life.open_by_agent(), emergency=life.emergency)
+    fold.flows.close(scopes, leaves, life.day, life.per_lot_cents, counts)
     fold.orders.settle(life)
     fold.counts[life.status.name.lower()] += 1
     if report is None:
@@ -161,26 +202,73 @@ def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -
         if report.refusal in (Refusal.PAUSED, Refusal.KILLED):
             fold.trading = TradingState[report.refusal.name]
             fold.trading_text = "execution refused an order: " + (report.text or report.refusal.name.lower())
+        elif report.refusal in (Refusal.SCOPE_PAUSED, Refusal.SCOPE_KILLED):
+            wanted = TradingState[report.refusal.name.removeprefix("SCOPE_")]
+            fold.holds[f"underlying:{life.symbol}"] = Hold(wanted, "execution", report.text)
     rest_s = config.refused_rest_s if life.status is OrdStatus.REJECTED else config.unfilled_rest_s
     if life.cum_lots == 0:
         fold.rest_until_ns[life.order.instrument] = report.event_time_ns + int(rest_s * NS_PER_S)
 
 
-def _command(state: ManagerState, command: Command, acknowledgement: Acknowledgement) -> None:
+def _command(state: ManagerState, command: Command, acknowledgement: Acknowledgement, entry: JournalEntry) -> None:
     fold = state.fold
-    fold.commands[command.command_id] = acknowledgement
-    if len(fold.commands) > state.setup.config.commands_kept:
-        del fold.commands[next(iter(fold.commands))]
+    _answered(state, acknowledgement)
     if not acknowledgement.accepted:
         return
     if command.action in TRADING_ACTIONS:
-        fold.trading = TRADING_ACTIONS[command.action]
-        fold.trading_text = f"{command.who}: {command.why}"
-    elif command.action == LIMITS_SET:
-        wanted = json.loads(command.arguments_json)
-        fold.limits = fold.limits.with_change(wanted["path"], wanted["value"], command.who, command.why)
-        fold.soft, fold.hard = limit_columns(fold.limits, fold.table.names)
+        scope = str(json.loads(command.arguments_json).get("scope", ""))
+        _stop(fold, command.action, scope, command.who, command.why)
+    elif command.action in limits_changes.ACTIONS:
+        _limits(fold, fold.limits_log.take(command, entry.now_ns, entry.wall_ns)[0])
+
+
+def _answered(state: ManagerState, acknowledgement: Acknowledgement) -> None:
+    commands = state.fold.commands
+    commands[acknowledgement.command_id] = acknowledgement
+    if len(commands) > state.setup.config.commands_kept:
+        del commands[next(iter(commands))]
+
+
+def _limits(fold: Fold, log: LimitsLog) -> None:
+    changed, fold.limits_log = log.limits.version != fold.limits.version, log
+    if changed:
+        fold.limits = log.limits
+        soft, fold.hard = limit_columns(fold.limits, fold.table.names)
+        fold.soft = np.minimum(soft, fold.divided)
         fold.flows.set_limits(fold.limits)
+
+
+def _round(fold: Fold, held: BudgetRound, now_ns: int) -> None:
+    """What the division gives holds from now on, inside what people allow."""
+    fold.last_round, fold.round_epoch = held, fold.epoch
+    fold.round_ns = (*(t for t in fold.round_ns if t > now_ns - HOUR_NS), now_ns)
+    fold.counts["budget rounds"] += 1
+    if held.published:
+        fold.divided = np.full(len(fold.table.names), np.inf)
+        fold.divided[[fold.table.index[name] for name in held.factor]] = held.soft_limit
+        fold.soft = np.minimum(limit_columns(fold.limits, fold.table.names)[0], fold.divided)
+    fold.flows.divide(held.day, dict(zip(held.spender, held.cost_cents.tolist(), strict=True)))
+
+
+def _stop(fold: Fold, action: str, scope: str, who: str, why: str) -> None:
+    wanted = TRADING_ACTIONS[action]
+    if not scope:
+        fold.trading, fold.trading_text = wanted, f"{who}: {why}"
+    elif wanted is TradingState.ACTIVE:
+        fold.holds.pop(scope, None)
+    else:
+        fold.holds[scope] = Hold(wanted, who, why)
+
+
+def _import(state: ManagerState, event: TradesImported) -> None:
+    fold, book = state.fold, state.setup.book
+    desk_of_account = {a: d for d, desk in enumerate(book.desks) for a in desk.accounts}
+    several = len(fold.ledger.desks) > 1
+    for trade in event.trades:
+        for account, at, lots, price in fold.imports.take(trade):
+            moved = fold.ledger.take_import(at, desk_of_account[account] if several else 0, lots, price)
+            fold.table.fill(at, moved)
+    fold.counts["imported trades"] += len(event.trades)
 
 
 def _assignment(fold: Fold, update: AssignmentUpdate) -> None:
@@ -192,7 +280,10 @@ def _assignment(fold: Fold, update: AssignmentUpdate) -> None:
 
 
 def _leader(state: ManagerState, epoch: int, event: LeaderStarted) -> None:
-    """Orders the journal's tail had lost are open again; an order that never reached execution has ended."""
+    """Orders the journal's tail had lost are open again; an order that never reached execution has ended.
+
+    Where a person had asked for a lost order, the command is done: asked again, it gives no second order.
+    """
     fold = state.fold
     if epoch != fold.epoch:
         fold.cycle_number = 0
@@ -201,6 +292,11 @@ def _leader(state: ManagerState, epoch: int, event: LeaderStarted) -> None:
         life = fold.orders.get(found.order.client_order_id)
         if life is None:
             _add(state, found.order, forced=True)
+            if command := command_of(found.order):
+                text = f"order {found.order.client_order_id}: {found.order.side.name} {found.order.quantity_lots}"
+                _answered(
+                    state, Acknowledgement(command, True, f"{text} {found.order.instrument_id}, as execution has it")
+                )
         elif found.ord_status.terminal and life.apply(OrderEvent.CANCEL):
             _end(state, life, None)
     fold.counts["takeovers"] += 1

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from common.messages import Order, OrdStatus, Side
+import numpy as np
+
+from common.factors import desk_of
+from common.messages import I64, Order, OrdStatus, Side
+
+#: What the cause of an order begins with that a person asked for.
+_COMMAND: Final = "command:"
 
 
 class OrderEvent(Enum):
@@ -72,6 +78,8 @@ class OrderLife:
     cum_lots: int = 0
     cancel_asked: bool = False
     got: dict[str, int] = field(default_factory=dict)
+    #: Its cost comes from the emergency budget.
+    emergency: bool = False
 
     @property
     def leaves_lots(self) -> int:
@@ -86,6 +94,14 @@ class OrderLife:
     def open_by_agent(self) -> dict[str, int]:
         """Lots of the allocation that have not been filled, unsigned, also of an order that has ended."""
         return {agent: max(abs(share) - self.got.get(agent, 0), 0) for agent, share in self.order.allocation}
+
+    def open_lots(self, desks: tuple[str, ...]) -> int | I64:
+        """Signed lots that may still fill: one number, or one a desk where there are several."""
+        if len(desks) == 1 or self.status.terminal:
+            return self.order.side.sign * self.leaves_lots
+        left = self.open_by_agent()
+        mine = [sum(n for agent, n in left.items() if desk_of(agent) == desk) for desk in desks]
+        return self.order.side.sign * np.array(mine, np.int64)
 
     def apply(self, event: OrderEvent) -> bool:
         """Follow the table; False if it does not allow the event."""
@@ -174,3 +190,13 @@ def client_order_id(run_id: str, cycle_id: str, instrument_id: str, side: Side) 
     """Deterministic id of an order: 20 characters of base32(sha256(run, cycle, instrument, side))."""
     text = "|".join((run_id, cycle_id, instrument_id, side.name))
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:20]
+
+
+def cause_of(command_id: str) -> str:
+    """What an order that a person asked for names as its cause."""
+    return _COMMAND + command_id
+
+
+def command_of(order: Order) -> str:
+    """The command that asked for an order; empty where no person did."""
+    return order.cause_id.removeprefix(_COMMAND) if order.cause_id.startswith(_COMMAND) else ""

@@ -15,7 +15,6 @@ Guarantees
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 from collections import deque
@@ -27,24 +26,21 @@ from common.bus.streams import LEASE_POLL_S, LEASE_RENEW_S, LEASE_TTL_S
 from common.control_messages import Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
-from common.messages import (
-    AssignmentUpdate,
-    BudgetUpdate,
-    Header,
-    Heartbeat,
-    OrderAck,
-    PositionUpdate,
-    Refusal,
-    TradingState,
-)
+from common.messages import Header, Heartbeat, OrderAck, Refusal, TradingState
 from common.ports import Bus, Clock, Journal, Lease, Subscription
+from common.tasks import end
 from common.units import NS_PER_S
 from common.wire import codec
 from manager import events as ev
+from manager.control import CONTROL_ACTIONS
 from manager.fold import apply
+from manager.hash import state_hash
+from manager.snapshots import Snapshots
 from manager.state import ManagerSetup, start
 from manager.status import status
 from manager.step import step
+from manager.telling import Telling
+from manager.waiting import first_of, orders_first, sleep
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
@@ -52,7 +48,11 @@ DATA_BOUND = 4096
 COLD_S = 2 * LEASE_TTL_S
 STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
-CONTROL_ACTIONS = ("pause", "resume", "kill", "limits.set", "assign")
+#: Events of a long queue that are worked off before the lease, and everybody who waits, gets a turn.
+EVENTS_PER_TURN = 32
+SNAPSHOT_TIMEOUT_S = 0.5
+#: Pause before a snapshot is asked for again while a source still has a gap.
+SNAPSHOT_RETRY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Ports:
     lease: Lease
     execution: ExecutionClient
     clock: Clock
+    #: None: this manager neither reads nor writes snapshots; it folds the journal from its first entry.
+    snapshots: Snapshots | None = None
 
 
 class ManagerService:
@@ -78,43 +80,49 @@ class ManagerService:
         self._events: deque[ev.Event] = deque()
         self._wake = asyncio.Event()
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._healing: dict[str, asyncio.Task[None]] = {}
+        self._telling = Telling(ports.bus, ports.journal)
         self._peers: dict[str, int] = {}
         self._execution_status: dict[str, object] = {}
         self._execution_up = False
         self._deposed = asyncio.Event()
-        self._ended: str = ""
+        self._running: list[Subscription] = []
 
     # -- standby ---------------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> str:
         """Stand by, lead, and return why it ended: "stopped" or "deposed: REASON"."""
-        bus = self.ports.bus
-        running: list[Subscription] = [
+        bus, ended = self.ports.bus, "stopped"
+        self._running = [
             await bus.subscribe(subjects.QUOTES_ALL, self._on_quotes, bound=DATA_BOUND),
             await bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=DATA_BOUND),
         ]
         await self._catch_up_market()
         try:
             if await self._stand_by(stop):
-                async with asyncio.TaskGroup() as tasks:
-                    await self._lead(stop, tasks)
-        except* (Refused, Unavailable) as group:
-            self._ended = f"deposed: {group.exceptions[0]}"
+                await self._lead(stop)
+        except (Refused, Unavailable) as error:
+            ended = f"deposed: {error}"
         finally:
             self.leading = False
-            for subscription in running:
+            await end(self._healing.values())
+            if self.ports.snapshots is not None:
+                await self.ports.snapshots.close()
+            for subscription in self._running:
                 await subscription.stop()
-        return self._ended or "stopped"
+        return ended
 
     async def _stand_by(self, stop: asyncio.Event) -> bool:
         """Fold the journal until the lease is ours (True) or we are told to stop (False).
 
         Who finds that somebody has led before leaves the lease to a standby that is warm already, for ``COLD_S``.
         """
-        tail = await self.ports.journal.follow(1, self._on_journal)
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        await _sleep(stop, LEASE_POLL_S)
+        if self.ports.snapshots is not None and (known := await self.ports.snapshots.load(self.state.setup)):
+            self.state.fold = known.fold
+        tail = await self.ports.journal.follow(self.state.journal_sequence + 1, self._on_journal)
+        await sleep(stop, LEASE_POLL_S)
         while not stop.is_set():
             cold = self.state.journal_sequence > 0 and loop.time() - began_s < COLD_S
             if not cold and await self._try_lease():
@@ -122,7 +130,9 @@ class ManagerService:
                 return True
             await self._announce("standby")
             self._drain_as_standby()
-            await _sleep(stop, LEASE_POLL_S)
+            if self.ports.journal.behind:
+                raise Unavailable(self.ports.journal.behind)
+            await sleep(stop, LEASE_POLL_S)
         await tail.stop()
         return False
 
@@ -142,49 +152,72 @@ class ManagerService:
             event = self._events.popleft()
             if isinstance(event, ev.MarketNews | ev.HeartbeatArrived):
                 step(self.state, event)
+            self._mind_gap(event)
 
     async def _catch_up_market(self) -> None:
         """Ask for the standing quotes; a feed that is not up yet will send them all as its first batches."""
         for symbol in self.state.setup.universe.symbols:
-            try:
-                data = await self.ports.bus.request(subjects.snapshot(symbol), b"", timeout_s=0.5)
-            except Unavailable:
-                continue
-            batch = codec.decode_quote_batch(data)
-            if batch.header.sequence:  # else nothing has been published yet, and nothing was seen
-                self._push(ev.MarketNews(batch))
+            await self._ask_for_snapshot(symbol)
+
+    async def _ask_for_snapshot(self, symbol: str) -> None:
+        try:
+            data = await self.ports.bus.request(subjects.snapshot(symbol), b"", timeout_s=SNAPSHOT_TIMEOUT_S)
+        except (Unavailable, Refused):  # nobody there, or too many ask at once
+            return
+        batch = codec.decode_quote_batch(data)
+        if batch.header.sequence:  # else nothing has been published yet, and nothing was seen
+            self._push(ev.MarketNews(batch))
+
+    def _mind_gap(self, event: ev.Event) -> None:
+        """A source with a gap is not traded on; have it healed, unless that is being done."""
+        if not isinstance(event, ev.MarketNews):
+            return
+        source = event.batch.header.source
+        if self.state.market.sources[source].gapped and source not in self._healing:
+            self._healing[source] = asyncio.create_task(self._ask_until_whole(source))
+
+    async def _ask_until_whole(self, source: str) -> None:
+        while self.state.market.sources[source].gapped:
+            await self._ask_for_snapshot(source.removeprefix(subjects.feed_source("")))
+            await asyncio.sleep(SNAPSHOT_RETRY_S)
+        del self._healing[source]
 
     # -- leading ---------------------------------------------------------------------------------------------------
 
-    async def _lead(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
-        jobs = [tasks.create_task(self._keep_lease())]
-        self.epoch = await self.ports.journal.take_over(self.holder)
-        async for data in self.ports.journal.read(self.state.journal_sequence + 1):
-            self._on_journal(data)
-        await self._reconcile()
-        self.leading = True
-        running = await self._open_for_business()
-        jobs += [tasks.create_task(job) for job in (self._work(), self._read_reports(), self._mind_execution())]
-        self._wake.set()
-        await _first(stop, self._deposed, jobs)
-        self.leading = False
-        for subscription in running:
-            await subscription.stop()
-        await self._finish(jobs)
-
-    async def _finish(self, jobs: list[asyncio.Task[None]]) -> None:
-        """End the jobs, raise what one of them raised, else leave the record complete and the lease free."""
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+    async def _lead(self, stop: asyncio.Event) -> None:
+        """Take over and lead until told to stop, until deposed, or until a job fails; then nothing of it runs on."""
+        opening, keeping = asyncio.create_task(self._take_over()), asyncio.create_task(self._keep_lease())
+        jobs = [opening, keeping]
+        try:
+            await first_of(stop, self._deposed, jobs)
+            if opening.done() and not keeping.done() and opening.exception() is None:
+                work = (self._work(), self._read_reports(), self._mind_execution())
+                told = (self._telling.tell_positions(), self._telling.keep_word())
+                jobs += [asyncio.create_task(job) for job in (*work, *told)]
+                self._wake.set()
+                await first_of(stop, self._deposed, jobs[1:])
+        finally:
+            self.leading = False
+            await end(jobs)
         for job in jobs:
             if not job.cancelled() and (error := job.exception()) is not None:
                 raise error
         if self._deposed.is_set():
             raise Refused("execution refused our epoch: another manager leads")
-        await self._run_queue()
-        await self.ports.journal.flush()
+        if not opening.cancelled():  # leave the record complete
+            await self._run_queue()
+            await self._telling.last_positions()
+            await self.ports.journal.flush()
         await self.ports.lease.release()
+
+    async def _take_over(self) -> None:
+        """Fence, read on, reconcile, and open for business."""
+        self.epoch = await self.ports.journal.take_over(self.holder)
+        async for data in self.ports.journal.read(self.state.journal_sequence + 1):
+            self._on_journal(data)
+        await self._reconcile()
+        self.leading = True
+        await self._open_for_business()
 
     async def _reconcile(self) -> None:
         """Fence execution, then queue what it knows ahead of any decision; retried until it answers.
@@ -205,13 +238,12 @@ class ManagerService:
         self._push(ev.TookOver(self.state.now_ns, self._wall(), self.epoch, self.holder, states, (), last))
         self._execution_up = True
 
-    async def _open_for_business(self) -> list[Subscription]:
+    async def _open_for_business(self) -> None:
         bus = self.ports.bus
-        running = [await bus.subscribe(subjects.PROPOSALS_ALL, self._on_proposal, bound=DATA_BOUND)]
+        self._running.append(await bus.subscribe(subjects.PROPOSALS_ALL, self._on_proposal, bound=DATA_BOUND))
         for action in CONTROL_ACTIONS:
-            running.append(await bus.serve(subjects.control(action), self._on_command))
-        running.append(await bus.serve(subjects.STATUS, self._on_status))
-        return running
+            self._running.append(await bus.serve(subjects.control(action), self._on_command))
+        self._running.append(await bus.serve(subjects.STATUS, self._on_status))
 
     async def _keep_lease(self) -> None:
         while True:
@@ -228,14 +260,21 @@ class ManagerService:
 
     async def _run_queue(self) -> None:
         """Everything queued, then one decision: proposals that arrive together are decided together, nobody waits."""
+        done = 0
         while self._events:
             await self._do(self._events.popleft())
             if not self._events and self._execution_up:
                 await self._do(ev.Decide(self.state.now_ns, self._wall()))
+            done += 1
+            if done % EVENTS_PER_TURN == 0:
+                await asyncio.sleep(0)  # a long queue, as after a takeover, must not cost the lease
+        if self.ports.snapshots is not None:
+            self.ports.snapshots.after(self.state)
 
     async def _do(self, event: ev.Event) -> None:
         _, instructions = step(self.state, event)
-        for instruction in sorted(instructions, key=_orders_first):
+        self._mind_gap(event)
+        for instruction in sorted(instructions, key=orders_first):
             await self._carry_out(instruction)
 
     async def _carry_out(self, instruction: ev.Instruction) -> None:
@@ -247,13 +286,14 @@ class ManagerService:
             case ev.Record(entry):
                 self.ports.journal.append(codec.encode_journal_entry(entry))
             case ev.Publish(update):
-                await self.ports.bus.put(*_encoded(update))
+                await self._telling.say(update)
             case ev.Acknowledge(ack):
+                await self.ports.journal.flush()  # a deposed leader, whose word is not recorded, must not give it
                 waiting = self._waiting.pop(ack.command_id, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(codec.encode_acknowledgement(ack))
-            case ev.SetTradingState(state, command):
-                await self._set_trading_state(state, command)
+            case ev.SetTradingState(state, command, scope):
+                await self._set_trading_state(state, command, scope)
 
     async def _guarded(self, call: Awaitable[None]) -> None:
         try:
@@ -261,9 +301,9 @@ class ManagerService:
         except Unavailable:
             self._execution_up = False
 
-    async def _set_trading_state(self, state: TradingState, command: Command) -> None:
+    async def _set_trading_state(self, state: TradingState, command: Command, scope: str) -> None:
         try:
-            sent = await self.ports.execution.set_trading_state(state, command.who, command.why)
+            sent = await self.ports.execution.set_trading_state(state, command.who, command.why, scope)
             text = f"execution holds {state.name}" + (f"; {sent} cancels sent" if state is TradingState.KILLED else "")
             self._push(ev.TradingStateSet(command.command_id, True, text))
         except Unavailable as error:
@@ -295,8 +335,11 @@ class ManagerService:
         self._push(ev.CommandArrived(self._wall(), command))
         return await done
 
-    async def _on_status(self, _subject: str, _data: bytes) -> bytes:
-        return json.dumps(self.status()).encode()
+    async def _on_status(self, _subject: str, data: bytes) -> bytes:
+        view = self.status()
+        if data == subjects.WITH_STATE_HASH:
+            view["state_hash"] = state_hash(self.state)
+        return json.dumps(view).encode()
 
     async def _read_reports(self) -> None:
         """Reports in sequence, for ever; a gap or a broken stream resumes after the last one taken."""
@@ -330,6 +373,9 @@ class ManagerService:
         view = status(self.state, now)
         view["leader"] = {"holder": self.holder, "pid": os.getpid(), "epoch": self.epoch, "leading": self.leading}
         view["standby"] = [p for p, at in self._peers.items() if p != self.holder and now - at < 2 * NS_PER_S]
+        view["record"] = {"entries": self.state.journal_sequence}
+        if self.ports.snapshots is not None:
+            view["record"] = {"entries": self.state.journal_sequence, "snapshot": self.ports.snapshots.status()}
         view["execution"] = {**self._execution_status, "reachable": self._execution_up}
         return view
 
@@ -339,34 +385,3 @@ class ManagerService:
 
     def _wall(self) -> int:
         return self.ports.clock.wall_ns()
-
-
-def _orders_first(instruction: ev.Instruction) -> bool:
-    """Sorting key: everything but the orders of a cycle is beside the path."""
-    return not isinstance(instruction, ev.Submit | ev.Cancel)
-
-
-def _encoded(update: PositionUpdate | BudgetUpdate | AssignmentUpdate) -> tuple[str, bytes]:
-    match update:
-        case PositionUpdate():
-            return subjects.POSITIONS, codec.encode_position_update(update)
-        case BudgetUpdate():
-            return subjects.BUDGETS, codec.encode_budget_update(update)
-        case AssignmentUpdate():
-            return subjects.ASSIGNMENT, codec.encode_assignment_update(update)
-
-
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, but not beyond ``stop``."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
-
-
-async def _first(stop: asyncio.Event, deposed: asyncio.Event, jobs: list[asyncio.Task[None]]) -> None:
-    """Return when told to stop, when deposed, or when a job ends."""
-    told = [asyncio.ensure_future(event.wait()) for event in (stop, deposed)]
-    try:
-        await asyncio.wait([*told, *jobs], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiting in told:
-            waiting.cancel()

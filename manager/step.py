@@ -11,8 +11,10 @@ from common.control_messages import CancelAsked, LeaderStarted, ProposalTaken
 from common.messages import ExecutionReport, Heartbeat, OrderState, OrdStatus, Proposal, QuoteBatch, TradingState
 from common.subjects import feed_source
 from common.units import NS_PER_S
+from manager.budgets_step import rounds
 from manager.control import budget_update, on_command, on_trading_state_set
 from manager.decide import decide
+from manager.decide_books import decide_books
 from manager.events import (
     Cancel,
     CommandArrived,
@@ -30,6 +32,7 @@ from manager.events import (
 from manager.proposals import refusal_of
 from manager.recording import record
 from manager.state import NEVER_NS, ManagerSetup, ManagerState, start
+from manager.steering import resumed_leader
 
 __all__ = ["ManagerSetup", "ManagerState", "start", "step"]
 
@@ -108,7 +111,11 @@ def _took_over(state: ManagerState, event: TookOver) -> list[Instruction]:
     state.clock_ns = max(state.clock_ns, event.now_ns)
     first = not state.leading or event.epoch != state.fold.epoch
     state.leading, state.reconcile_to, state.dirty = True, event.last_report_sequence, True
-    started = LeaderStarted(event.holder, event.last_report_sequence, _recovered(state, event))
+    if first:
+        last = state.fold.last_round
+        state.volatility.restart(None if last is None else last.sigma_daily)
+    seen = state.market.seen()
+    started = LeaderStarted(event.holder, event.last_report_sequence, _recovered(state, event), seen)
     out: list[Instruction] = [record(state, started, event.wall_ns, event.epoch)]
     for report in event.reports:
         out += _report(state, report, event.wall_ns)
@@ -121,7 +128,7 @@ def _took_over(state: ManagerState, event: TookOver) -> list[Instruction]:
     out.append(Publish(fold.ledger.update(state.now_ns, event.wall_ns, cause)))
     if fold.assignment is not None:
         out.append(Publish(fold.assignment))
-    return out + budget_update(state, event.wall_ns, cause)
+    return [*out, *resumed_leader(state), *budget_update(state, event.wall_ns, cause)]
 
 
 def _recovered(state: ManagerState, event: TookOver) -> tuple[OrderState, ...]:
@@ -144,10 +151,12 @@ def _decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]
         state.retry_ns, state.dirty = NEVER_NS, True
         later = [t for t in state.fold.rest_until_ns.values() if t > now_ns]
         state.retry_ns = min(later, default=NEVER_NS)
+    out += rounds(state, wall_ns)
     if not state.dirty or not may_trade(state):
         return out
     state.dirty = False
-    return out + decide(state, now_ns, wall_ns)
+    one = len(state.fold.ledger.desks) == 1
+    return out + (decide if one else decide_books)(state, now_ns, wall_ns)
 
 
 def may_trade(state: ManagerState) -> bool:

@@ -39,7 +39,16 @@ class RunningVolatility:
         self._config = config
         self._step_ns = int(config.grid_s * NS_PER_S)
         prior = np.diag(universe.covariance_daily)
+        self._prior = prior
         self._streams = [_Stream(u.future_instrument, float(prior[i])) for i, u in enumerate(universe.underlyings)]
+
+    def restart(self, sigma_daily: F64 | None) -> None:
+        """Go on from ``sigma_daily`` (u,), per √day, None for the prior, and from the next batch of each source.
+
+        A leader does so when it takes over: how long its process has watched then decides nothing, the record does.
+        """
+        variance = self._prior if sigma_daily is None else np.square(sigma_daily)
+        self._streams = [_Stream(s.future, float(variance[i])) for i, s in enumerate(self._streams)]
 
     def on_batch(self, underlying: int, event_time_ns: int, market: MarketSnapshot) -> None:
         """Look at one underlying's future after one of its batches was applied."""

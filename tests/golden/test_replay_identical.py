@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from agents.config import AgentsConfig
 from agents.step import Decide
 from agents.step import start as start_agent
 from agents.step import step as step_agent
-from common.control_messages import Command, Cycle, JournalEntry, ProposalTaken
+from common.control_messages import BudgetRound, Command, Cycle, JournalEntry, ProposalTaken
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket, Recorder
+from common.messages import BudgetUpdate, QuoteBatch
+from common.snapshot import MarketSnapshot
 from execution.config import ExecutionConfig
 from execution.limits import load_execution_limits
 from lab.closed_loop import ClosedLoop, configs_of, instants
@@ -24,14 +27,14 @@ from lab.replay import ReplayResult, replay_run
 from lab.synthetic import SyntheticMarket, short_book
 from manager import events as ev
 from manager import step as manager
-from manager.config import ManagerConfig
+from manager.config import ManagerConfig, Volatility
 from manager.fold import apply
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKET = SyntheticMarket(session_s=1200, step_s=60.0)
 BOOK = short_book(MARKET, 40)
 LIMITS = load_limits(ROOT / "examples/limits.toml")
-AGENTS, MANAGER = configs_of("joint", AgentsConfig(), ManagerConfig())
+AGENTS, MANAGER = configs_of("joint", AgentsConfig(), ManagerConfig(volatility=Volatility(grid_s=60.0)))
 Entries = list[JournalEntry]
 
 
@@ -91,19 +94,37 @@ def test_commands_and_a_pause_replay() -> None:
     assert result.difference == ""
 
 
-def test_a_takeover_with_a_lost_tail_replays() -> None:
-    """The leader dies after execution has its orders and before the journal has its last cycles."""
+def standing(past: list[QuoteBatch]) -> list[QuoteBatch]:
+    """What the feed answers a process that has just started."""
+    known = MarketSnapshot(MARKET.universe)
+    for batch in past:
+        known.apply(batch)
+    return [known.as_batch(symbol) for symbol in MARKET.universe.symbols]
+
+
+@pytest.mark.parametrize("watched", ["all along", "since a moment ago"])
+@pytest.mark.parametrize("cut", ["between two steps", "within a step"])
+def test_a_takeover_with_a_lost_tail_replays(watched: str, cut: str) -> None:
+    """The leader dies after execution has its orders and before the journal has its last cycles.
+
+    How long the new leader's process has watched the market decides nothing. Of a step that began with a round of
+    budgets, the round may be all that was stored.
+    """
     loop = new_loop()
 
     def die(k: int) -> None:
         if k != 8:
             return
         cycles = [i for i, e in enumerate(loop.entries) if isinstance(e.event, Cycle) and e.event.orders]
-        kept = loop.entries[: cycles[-2]]
+        end = cycles[-2]
+        if cut == "within a step":
+            end = 1 + max(i for i in range(end) if isinstance(loop.entries[i].event, BudgetRound))
+            assert isinstance(loop.entries[end].event, BudgetUpdate | Cycle), "the step goes on"
+        kept = loop.entries[:end]
         new = manager.start(manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"))
-        for batch in MARKET.batches():
-            if batch.header.event_time_ns <= loop.manager.now_ns:
-                manager.step(new, ev.MarketNews(batch))
+        past = [b for b in MARKET.batches() if b.header.event_time_ns <= loop.manager.now_ns]
+        for batch in past if watched == "all along" else standing(past):
+            manager.step(new, ev.MarketNews(batch))
         for entry in kept:
             apply(new, entry)
         loop.manager, loop.entries = new, kept

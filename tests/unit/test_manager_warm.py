@@ -1,0 +1,44 @@
+"""After the warm-up a first budget round loads no kernel any more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+#: In a process of its own: here other tests have loaded kernels already.
+SCRIPT = """
+import json, sys
+import numpy as np
+from common.limits_scopes import MarginGrid
+from common.snapshot import MarketSnapshot
+from manager.budgets_marks import margin_cells, marks
+from manager.warm import warm
+from tests.manager_world import NOW_NS, quotes, universe
+
+def loaded():
+    kernels = {k for m in list(sys.modules.values()) if m.__name__.startswith("common.kernels")
+               for k in vars(m).values() if hasattr(k, "signatures")}
+    return sum(len(k.signatures) for k in kernels)
+
+world = universe()
+before = loaded()
+warm(world)
+after = loaded()
+market = MarketSnapshot(world)
+for symbol in world.symbols:
+    market.apply(quotes(world, symbol, 1, NOW_NS))
+rows = np.arange(len(world), dtype=np.intp)
+marks(market, rows, NOW_NS)
+_, missing = margin_cells(market, rows, MarginGrid(), NOW_NS)
+print(json.dumps([before, after, loaded(), len(rows) - len(missing)]))
+"""
+
+
+def test_a_round_after_it_loads_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    before, after, later, valued = json.loads(done.stdout)
+    assert before < after == later and valued > 10
