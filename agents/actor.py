@@ -28,6 +28,7 @@ import ray
 import uvloop
 from ray.exceptions import RayError
 
+from agents.places import HERE_ENV, LOCAL_SHARDS, OBJECT_STORE_BYTES, resource_of
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.errors import Unavailable, UsageError
@@ -35,9 +36,6 @@ from common.factors import KINDS, agent_name, kind_of
 
 NAMESPACE: Final = "hedgerow"
 LOCAL: Final = "local"
-#: Room for shards per kind on an embedded Ray, in the kind's custom resource.
-LOCAL_SHARDS: Final = 64
-OBJECT_STORE_BYTES: Final = 100 * 2**20
 CONNECT_TIMEOUT_S: Final = 10.0
 NATS_RETRY_S: Final = 0.2
 NATS_URL_VARIABLE: Final = "HEDGEROW_NATS_URL"
@@ -59,11 +57,6 @@ _UNUSED_HELPERS: Final = (
 )
 
 log = logging.getLogger(__name__)
-
-
-def resource_of(kind: str) -> str:
-    """Custom resource that places the actors of a kind, and by which a cluster scales for them."""
-    return f"agent_{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +164,8 @@ class RayHost:
         self._reaper: subprocess.Popen[bytes] | None = None
         self._remote = ray.remote(AgentActor)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray gives workers niceness 15: beside anything that computes, agents would get a thirtieth of a core.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         if self.embedded:
             self._start_local()
         else:
@@ -217,12 +212,17 @@ class RayHost:
     def replace(self, name: str, pid: int) -> None:
         """End a hung process hard; Ray starts the actor again. ``pid`` as its last heartbeat said, 0 if it sent none.
 
-        A process of an embedded Ray is killed by its pid: ``ray.kill`` waits about six seconds for one that does not
+        A process on this machine is killed by its pid: ``ray.kill`` waits about six seconds for one that does not
         listen, and would hit the new process of an actor that is just restarting.
         """
         if self.embedded and pid:
             for process in psutil.Process().children(recursive=True):
                 if process.pid == pid:
+                    process.kill()
+        elif pid and os.environ.get(HERE_ENV):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                if process.name().startswith("ray::"):  # the pid may be somebody else's by now
                     process.kill()
         else:
             ray.kill(self._actors[name], no_restart=False)

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.cross_asset.config import CrossAssetConfig
+from agents.fleet_scale import ScaleRules
 from agents.gamma.config import GammaConfig
 from agents.vega.config import VegaConfig
 from common.factors import KINDS
+from common.parameters import PATHS
 
 MAX_SHARDS = 64
 
@@ -46,8 +50,9 @@ class MenuConfig(BaseModel):
 class AgentsConfig(BaseModel):
     """Everything the agents of one run share.
 
-    ``shards``: agents per kind, 0 is none. ``max_source_age_s``: market seconds after which a silent source or an
-    unusable future stops its agents. ``proposal_life_s``: market seconds for which a proposal may be used.
+    ``shards``: agents per kind, 0 is none; ``scaling``: whether and how their number follows the load.
+    ``max_source_age_s``: market seconds after which a silent source or an unusable future stops its agents.
+    ``proposal_life_s``: market seconds for which a proposal may be used.
     ``holding_days``: H, trading days for which a hedge is expected to matter; more of them make intervals narrower.
     ``reference_tenor_days``: tenor of the at-the-money volatility in the formulas.
     """
@@ -59,6 +64,7 @@ class AgentsConfig(BaseModel):
     cross_asset: CrossAssetConfig = CrossAssetConfig()
     menu: MenuConfig = MenuConfig()
     trigger: TriggerConfig = TriggerConfig()
+    scaling: ScaleRules = ScaleRules()
     shards: dict[str, int] = Field(default_factory=lambda: {"gamma": 2, "vega": 1, "cross_asset": 1})
     max_source_age_s: float = Field(default=900.0, gt=0)
     proposal_life_s: float = Field(default=900.0, gt=0)
@@ -74,3 +80,20 @@ class AgentsConfig(BaseModel):
             if not 0 <= count <= MAX_SHARDS:
                 raise ValueError(f"shards of {kind}: {count} is not between 0 and {MAX_SHARDS}")
         return shards
+
+
+def with_values(config: AgentsConfig, values: Mapping[str, float]) -> AgentsConfig:
+    """The settings with some of the parameters that may be changed live (``common/parameters.py``), by path.
+
+    Raises ``ValueError`` for another path, or values that the settings do not allow.
+    """
+    changed = config.model_dump()
+    for path, value in values.items():
+        if path not in PATHS:
+            raise ValueError(f"{path} cannot be changed while a run lasts")
+        *inner, name = path.split(".")
+        found = changed
+        for part in inner:
+            found = found[part]
+        found[name] = value
+    return AgentsConfig.model_validate(changed)

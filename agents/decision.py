@@ -39,6 +39,9 @@ class Decision:
     alone_lots: F64
     reported: tuple[str, ...] = ()
     reported_value: F64 = field(default_factory=lambda: np.empty(0))
+    #: Where there are several desks: those spoken for, and the wish for each, (d, m).
+    desk: tuple[str, ...] = ()
+    desk_alone_lots: F64 = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def cheapest(cost_usd: F64, effect: F64) -> int:

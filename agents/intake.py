@@ -19,7 +19,7 @@ QUOTES = "quotes"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Undecoded bytes and what they are: ``quotes``, ``snapshot.U``, ``positions``, ``budgets`` or ``assignment``."""
+    """Undecoded bytes and what they are: ``quotes``, ``snapshot.U``, or a last value (``positions``, ``budgets``, ...)."""
 
     stream: str
     data: bytes
@@ -137,3 +137,26 @@ class Durations:
         """The q-th percentile (0 to 100) in microseconds; 0.0 before the first duration."""
         kept = self._ns[: self.count]
         return float(np.percentile(kept, q)) / 1e3 if len(kept) else 0.0
+
+
+class LoadMeter:
+    """How busy an agent is, between two looks: what its heartbeat says of its load."""
+
+    def __init__(self) -> None:
+        self._worked_ns = self._waited_ns = self._since_ns = 0
+
+    def worked(self, ns: int) -> None:
+        """Wall time spent on news and a decision."""
+        self._worked_ns += ns
+
+    def waited(self, ns: int) -> None:
+        """Wall time that a tick had waited when it was taken in."""
+        self._waited_ns = max(self._waited_ns, ns)
+
+    def read(self, wall_ns: int) -> tuple[float, float]:
+        """(share of wall time worked, 0 to 1, longest wait in microseconds) since the last look; begins anew."""
+        passed_ns = wall_ns - self._since_ns
+        share = min(max(self._worked_ns / passed_ns, 0.0), 1.0) if self._since_ns and passed_ns > 0 else 0.0
+        out = share, self._waited_ns / 1e3
+        self._worked_ns, self._waited_ns, self._since_ns = 0, 0, wall_ns
+        return out

@@ -18,6 +18,7 @@ DECIDE: Final = "decide"
 POSITIONS: Final = "positions"
 BUDGETS: Final = "budgets"
 ASSIGNMENT: Final = "assignment"
+PARAMETERS: Final = "parameters"
 RESET: Final = "reset"
 SNAPSHOT_PREFIX: Final = "snapshot."
 

@@ -23,7 +23,8 @@ def all_keys(universe: Universe, book: Book, now_ns: int) -> tuple[str, ...]:
 
     gamma/U for each underlying with a future; vega/U/BUCKET for each bucket in which a listed or held option of U
     stands now or will stand as time passes; cross_asset/common where two underlyings or more have futures;
-    cross_asset/proxy/U for an underlying with options but no future, if another one has a future.
+    cross_asset/proxy/U for an underlying with options but no future, if another one has a future. All of them once for
+    each desk of the book, where it has several.
     """
     keys: set[str] = set()
     held = np.zeros(len(universe), np.bool_)
@@ -41,7 +42,7 @@ def all_keys(universe: Universe, book: Book, now_ns: int) -> tuple[str, ...]:
             keys.update(f"{factors.VEGA}/{underlying.symbol}/{name}" for name in factors.BUCKET_NAMES[: furthest + 1])
     if len(futures) > 1:
         keys.add(factors.key_of(factors.COMMON))
-    return tuple(sorted(keys))
+    return tuple(sorted(factors.at_desk(key, desk) for key in keys for desk in book.desk_names))
 
 
 def _score(key: str, agent: str) -> bytes:

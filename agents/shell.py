@@ -28,7 +28,7 @@ from collections.abc import Callable
 import psutil
 
 from agents.config import AgentsConfig
-from agents.intake import QUOTES, Arrival, Durations, Gate, Inbox
+from agents.intake import QUOTES, Arrival, Durations, Gate, Inbox, LoadMeter
 from agents.step import AgentEvent, AgentSetup, AgentState, Decide, start, step, warm
 from common import subjects
 from common.errors import Refused, Unavailable
@@ -53,6 +53,7 @@ _STATE_STREAMS: dict[str, tuple[str, Callable[[bytes], AgentEvent]]] = {
     "positions": (subjects.POSITIONS, codec.decode_position_update),
     "budgets": (subjects.BUDGETS, codec.decode_budget_update),
     "assignment": (subjects.ASSIGNMENT, codec.decode_assignment_update),
+    "parameters": (subjects.PARAMETERS, codec.decode_agent_parameters),
 }
 
 
@@ -87,6 +88,7 @@ class AgentShell:
         self._now_ns = 0
         self._counts: Counter[str] = Counter()
         self._decided = Durations()
+        self._load = LoadMeter()
         self._process = psutil.Process()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -154,11 +156,13 @@ class AgentShell:
         while not stop.is_set():
             await self._wake.wait()
             self._wake.clear()
+            began_ns = self._clock.wall_ns()
             for arrival in self._inbox.take():
                 await self._take(arrival)
             if self._undecided:
                 self._undecided = False
                 await self._decide()
+            self._load.worked(self._clock.wall_ns() - began_ns)
             await self._follow_symbols()
             self._ask_for_snapshots(tasks)
 
@@ -194,6 +198,8 @@ class AgentShell:
         self._counts["batches"] += len(passed)
         for b in passed:
             self._now_ns = max(self._now_ns, b.header.event_time_ns)
+            if not healing and b.header.receive_time_ns:
+                self._load.waited(self._clock.wall_ns() - b.header.receive_time_ns)
         return [*passed]
 
     async def _decide(self) -> None:
@@ -273,6 +279,7 @@ class AgentShell:
         state = self._state
         loop = type(asyncio.get_running_loop())
         self._counts["heartbeats"] += 1
+        busy_share, lag_us = self._load.read(self._clock.wall_ns())
         return Heartbeat(
             header=Header(self.name, self._counts["heartbeats"], self._now_ns, self._clock.wall_ns()),
             incarnation=self.incarnation,
@@ -288,4 +295,6 @@ class AgentShell:
             unusable_quotes=0 if state is None else state.unusable_quotes,
             keys=() if state is None else state.keys,
             assignment_version=self._assignment_version,
+            busy_share=busy_share,
+            lag_us=lag_us,
         )

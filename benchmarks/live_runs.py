@@ -28,6 +28,11 @@ def agents_of(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {a["agent"]: a for a in status["agents"]}
 
 
+def owns_keys(name: str) -> Any:
+    """A look at status: true once an agent owns keys."""
+    return lambda status: True if name in status["assignment"]["owner"].values() else None
+
+
 def agent_back(name: str, old: int) -> Any:
     """A look at status: the new incarnation of an agent once it hedges again."""
 

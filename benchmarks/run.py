@@ -16,6 +16,8 @@ from pathlib import Path
 from benchmarks import (
     american,
     book_risk,
+    chain,
+    chaos,
     closed_loops,
     kernels,
     live_runs,
@@ -23,8 +25,10 @@ from benchmarks import (
     netting,
     repository,
     risk,
+    simulator,
     surfaces,
     table,
+    takeover,
     throughput,
 )
 from benchmarks.registry import Context, Entry, entries, measure
@@ -38,12 +42,16 @@ ROOMS = (
     netting,
     many_books,
     live_runs,
+    chaos,
+    chain,
+    takeover,
     repository,
     kernels,
     book_risk,
     american,
     risk,
     surfaces,
+    simulator,
 )
 
 

@@ -22,6 +22,7 @@ from hedgerow.execution.v1 import execution_pb2_grpc
 
 from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import ExecutionReport, Order, OrderAck, OrderState, TradingState
+from common.tasks import end
 from common.wire.execution_codec import ack_from_pb, order_state_from_pb, order_to_pb, report_from_pb
 
 _log = logging.getLogger(__name__)
@@ -197,8 +198,7 @@ class ExecutionClient:
 
     async def _end_stream(self) -> None:
         if self._job is not None:
-            self._job.cancel()
-            await asyncio.gather(self._job, return_exceptions=True)
+            await end([self._job])
             self._job = None
         self._unanswered.clear()
         self._outbox.clear()
@@ -235,10 +235,13 @@ class ExecutionClient:
             out += [order_state_from_pb(state) for state in answer.states]
             row = answer.last_row
 
-    async def set_trading_state(self, state: TradingState, who: str, why: str) -> int:
-        """Pause, resume or kill; it holds on return. Returns how many cancels were sent to the venue."""
+    async def set_trading_state(self, state: TradingState, who: str, why: str, scope: str = "") -> int:
+        """Pause, resume or kill; it holds on return. Returns how many cancels were sent to the venue.
+
+        ``scope``: empty for everything, ``underlying:SPX`` for one underlying.
+        """
         wanted: Any = int(state)
-        request = pb.SetTradingStateRequest(state=wanted, who=who, why=why)
+        request = pb.SetTradingStateRequest(state=wanted, who=who, why=why, scope=scope)
         answer = await self._call(self._stub.SetTradingState, request)
         return int(answer.cancels_sent)
 
@@ -247,6 +250,9 @@ class ExecutionClient:
         answer = await self._call(self._stub.GetStatus, pb.GetStatusRequest())
         view: dict[str, object] = {field.name: getattr(answer, field.name) for field in answer.DESCRIPTOR.fields}
         view["state"] = TradingState(answer.state).name
+        view["stopped"] = [
+            {"scope": s.scope, "state": TradingState(s.state).name, "who": s.who, "why": s.why} for s in answer.stopped
+        ]
         return view
 
     async def _call(self, method: Any, request: Any) -> Any:

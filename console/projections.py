@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from common.factors import BUCKET_NAMES
+from common.factors import BUCKET_NAMES, desk_of, without_desk
 from common.units import NS_PER_MS, NS_PER_S
 
 MS_PER_S = 1_000.0
@@ -92,6 +92,16 @@ class OrderRow:
 
 
 @dataclass(frozen=True)
+class DeskRow:
+    """One of several desks: lots it crossed with others, what its orders cost, what its hedges brought at mids; USD."""
+
+    name: str
+    crossed_lots: int
+    cost_usd: float | None
+    hedge_pnl_usd: float | None
+
+
+@dataclass(frozen=True)
 class Latency:
     """Tick to order in milliseconds; None before the first order."""
 
@@ -130,6 +140,8 @@ class View:
     latency: Latency
     memory_bytes: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    desks: tuple[DeskRow, ...] = ()
+    crossing_saved_usd: float = 0.0
 
     @property
     def memory_total_bytes(self) -> int:
@@ -150,7 +162,7 @@ def view_of(status: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -
     return View(
         run_id=str(status.get("run_id", "")),
         state=_state(status),
-        why=str(trading.get("text", "")),
+        why=_why(trading),
         leader=str(leader.get("holder", "")),
         epoch=_int(leader.get("epoch")),
         standby=tuple(map(str, _list(status.get("standby")))),
@@ -175,6 +187,8 @@ def view_of(status: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -
         latency=_latency(_map(status.get("execution"))),
         memory_bytes=dict(more.get("memory_bytes", {})),
         notes=tuple(more.get("notes", ())),
+        desks=tuple(_desk(_map(d)) for d in _list(status.get("desks"))),
+        crossing_saved_usd=_float(_map(status.get("crossings")).get("saved_usd")) or 0.0,
     )
 
 
@@ -226,18 +240,26 @@ def _sum(values: Mapping[str, Any], *names: str) -> float | None:
     return sum(found) if found else None
 
 
-def _rank(row: FactorRow) -> tuple[int, str, float]:
-    head, _, rest = row.name.partition(":")
+def _rank(row: FactorRow) -> tuple[str, int, str, float]:
+    head, _, rest = without_desk(row.name).partition(":")
     rank = {"delta": 0, "gamma": 1, "vega": 2, "factor": 3, "proxy": 4}.get(head, 5)
     underlying, _, bucket = rest.partition("/")
-    return rank, underlying, BUCKET_NAMES.index(bucket) if bucket in BUCKET_NAMES else -1
+    return desk_of(row.name), rank, underlying, BUCKET_NAMES.index(bucket) if bucket in BUCKET_NAMES else -1
 
 
 def _state(status: Mapping[str, Any]) -> str:
     execution = _map(status.get("execution"))
     if execution and not execution.get("reachable", True):
         return "EXECUTION UNREACHABLE"
-    return str(_map(status.get("trading")).get("state", "UNKNOWN")).upper()
+    trading = _map(status.get("trading"))
+    state = str(trading.get("state", "UNKNOWN")).upper()
+    return "PARTLY STOPPED" if state == "ACTIVE" and _list(trading.get("stopped")) else state
+
+
+def _why(trading: Mapping[str, Any]) -> str:
+    """Why trading is as it is, and the parts that are stopped apart from it."""
+    stopped = [f"{s.get('scope', '')} {s.get('state', '')}" for s in map(_map, _list(trading.get("stopped")))]
+    return "; ".join([*stopped, str(trading.get("text", ""))])
 
 
 def _factor(f: Mapping[str, Any]) -> FactorRow:
@@ -289,6 +311,11 @@ def _order(o: Mapping[str, Any]) -> OrderRow:
         filled_lots=_int(o.get("filled")),
         status=str(o.get("status", "")),
     )
+
+
+def _desk(d: Mapping[str, Any]) -> DeskRow:
+    cost, pnl = _float(d.get("cost_usd")), _float(d.get("hedge_pnl_usd"))
+    return DeskRow(str(d.get("desk", "")), _int(d.get("crossed_lots")), cost, pnl)
 
 
 def _latency(execution: Mapping[str, Any]) -> Latency:

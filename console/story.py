@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from common.control_messages import Cycle, JournalEntry, LeaderStarted, ProposalTaken
+from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken
 from common.errors import Refused
 from common.factors import unit_of
 from common.messages import ExecutionReport, Order, Proposal, QuoteBatch, Refusal, Side
@@ -23,6 +23,8 @@ from common.universe import Book, Universe
 QuoteLookup = Callable[[str, int], QuoteBatch | None]
 SHOWN_WISHES = 12
 LAST = "last"
+#: How the cause of an order begins that a person asked for.
+BY_COMMAND = "command:"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def story(
     caused = [t.proposal for t in found.taken if t.proposal.header.id == found.order.cause_id]
     chapters = [_quote(found, caused, universe, quotes)]
     chapters += [_proposal(p, found, universe) for p in _in_order(found, caused)]
+    if found.order.cause_id.startswith(BY_COMMAND):
+        chapters.append(_person(found.order, entries))
     if found.cycle is not None:
         chapters.append(_cycle(found.cycle, found.entry, universe))
     chapters += [_order(found, universe), _execution(found, universe), _position(found, entries, universe, book)]
@@ -179,6 +183,22 @@ def _proposal(p: Proposal, found: _Found, universe: Universe) -> Chapter:
     return Chapter(f"2. The proposal {p.header.id}{' (the cause)' if cause else ''}", tuple(lines), facts)
 
 
+def _person(order: Order, entries: Sequence[JournalEntry]) -> Chapter:
+    """Who asked for a manual order, and why."""
+    name = order.cause_id.removeprefix(BY_COMMAND)
+    taken = [e.event for e in entries if isinstance(e.event, CommandTaken) and e.event.command.command_id == name]
+    if not taken:
+        return Chapter("2. The trader", (f"A person's command {name}; the record has lost it.",), {"command_id": name})
+    command = taken[0].command
+    lines = (
+        f"{command.who} asked for it by hand: {command.why}.",
+        f"Command {name}: {command.arguments_json}.",
+        "It went through the limits, budgets and checks that every order goes through; no agent wished for it.",
+    )
+    facts = {"command_id": name, "who": command.who, "why": command.why, "manual": True}
+    return Chapter("2. The trader", lines, facts)
+
+
 def _inputs(p: Proposal) -> str:
     newest: dict[str, int] = {}
     for run in p.inputs:
@@ -203,6 +223,12 @@ def _cycle(c: Cycle, entry: JournalEntry, universe: Universe) -> Chapter:
             f"{universe.instrument_id[c.menu[j]]}: wished {c.wished_lots[j]:+.2f}, solved {c.solution_lots[j]:+.2f}, "
             f"ordered {c.ordered_lots[j]:+d} lots."
         )
+    for x in c.crossings:
+        mid = 0.5 * (x.bid_ticks + x.ask_ticks) * universe.tick_size[x.instrument]
+        lines.append(
+            f"{x.lots} lots of {universe.instrument_id[x.instrument]} crossed at the mid {mid:,.3f}, without cost: desk "
+            f"{x.seller} sold ({_parts(x.sold)}), desk {x.buyer} bought ({_parts(x.bought)})."
+        )
     wished, cost = c.wished_cost_cents / CENTS_PER_USD, c.cost_cents / CENTS_PER_USD
     lines.append(f"Expected cost {money(cost)} USD; the wishes one by one would have cost {money(wished)} USD.")
     facts = {
@@ -214,10 +240,19 @@ def _cycle(c: Cycle, entry: JournalEntry, universe: Universe) -> Chapter:
         "solution_lots": c.solution_lots.tolist(),
         "ordered_lots": c.ordered_lots.tolist(),
         "price_of_risk": dict(zip(c.factor, c.price_of_risk.tolist(), strict=True)),
+        "crossings": [
+            {"crossing_id": x.crossing_id, "instrument": universe.instrument_id[x.instrument], "lots": x.lots}
+            | {"seller": x.seller, "buyer": x.buyer, "bid_ticks": x.bid_ticks, "ask_ticks": x.ask_ticks}
+            for x in c.crossings
+        ],
         "cost_cents": c.cost_cents,
         "wished_cost_cents": c.wished_cost_cents,
     }
     return Chapter("3. The decision", tuple(lines), facts)
+
+
+def _parts(side: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{lots} for {agent}" for agent, lots in side)
 
 
 def _order(found: _Found, universe: Universe) -> Chapter:

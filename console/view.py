@@ -30,8 +30,8 @@ _GIB, _MIB = 1 << 30, 1 << 20
 
 def render(view: View, width: int, height: int) -> RenderableType:
     """The screen for a terminal of ``width`` × ``height`` cells, at least 80 × 24; at most ``height`` lines."""
-    top = [_header(view, width), _money(view)]
-    room = height - _TOP_LINES - 1
+    top = [_header(view, width), _money(view), *([_desks(view)] if view.desks else [])]
+    room = height - _TOP_LINES - 1 - bool(view.desks)
     counts = {
         "factors": len(view.factors),
         "agents": len(view.agents),
@@ -85,7 +85,7 @@ def _share(counts: dict[str, int], room: int, turns: tuple[str, ...]) -> dict[st
     return shown
 
 
-_STATE_STYLE = {"ACTIVE": "bold green", "PAUSED": "bold yellow", "KILLED": "bold red"}
+_STATE_STYLE = {"ACTIVE": "bold green", "PAUSED": "bold yellow", "PARTLY STOPPED": "bold yellow", "KILLED": "bold red"}
 
 
 def _header(view: View, width: int) -> Text:
@@ -121,6 +121,16 @@ def _money(view: View) -> Text:
         line.append(f"tick to order p50 {view.latency.p50_ms:.2f} ms, p99 {view.latency.p99_ms:.2f} ms")
     else:
         line.append("tick to order: no order yet", "dim")
+    return line
+
+
+def _desks(view: View) -> Text:
+    """Every desk on one line: what its orders cost, what it crossed, what its hedges brought."""
+    line = Text("desks", "bold", no_wrap=True, overflow="ellipsis")
+    for desk in view.desks:
+        line.append(f"  {desk.name} cost {_short(desk.cost_usd)}, crossed {desk.crossed_lots}")
+        line.append(f", hedges {_short(desk.hedge_pnl_usd)}" if desk.hedge_pnl_usd is not None else "")
+    line.append(f"  (crossing saved {_short(view.crossing_saved_usd)} USD)", "dim")
     return line
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,19 +17,24 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import HedgerowError
+from deploy.limits_cli import limits_app
 from deploy.risk_cli import risk
+from deploy.steering_cli import agents_app, book_app, hedge, kill, pause, resume
 
 app = typer.Typer(
     help="Keeps an options book hedged: agents, a manager, an execution service.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-limits_app = typer.Typer(help="The risk managers' limits of a running system.", no_args_is_help=True)
 config_app = typer.Typer(help="Settings.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure what the project claims.", invoke_without_command=True)
 app.add_typer(limits_app, name="limits")
 app.add_typer(config_app, name="config")
+app.add_typer(agents_app, name="agents")
+app.add_typer(book_app, name="book")
 app.command()(risk)
+for _steer in (pause, resume, kill, hedge):
+    app.command()(_steer)
 
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
 Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]
@@ -37,6 +43,7 @@ Why = Annotated[str, typer.Option("--why", help="Reason; it stands in the record
 MarketName = Annotated[str | None, typer.Option(help="demo, es-options, a recording, or a quote file.")]
 DataDir = Annotated[Path | None, typer.Option("--data", help="Folder with market data files.")]
 BookFile = Annotated[Path | None, typer.Option("--book", help="Opening book (CSV).")]
+DesksFile = Annotated[Path | None, typer.Option("--desks", help="Desks: which accounts are hedged together (TOML).")]
 LimitsFile = Annotated[Path | None, typer.Option("--limits", help="Limits (TOML).")]
 Seed = Annotated[int | None, typer.Option(help="Seed of what is modelled.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings (TOML).")]
@@ -57,6 +64,7 @@ def live(
     market: MarketName = None,
     data: DataDir = None,
     book: BookFile = None,
+    desks: DesksFile = None,
     limits: LimitsFile = None,
     seed: Seed = None,
     config: ConfigFile = None,
@@ -69,6 +77,10 @@ def live(
         bool, typer.Option("--no-report", help="Skip the baselines and the report at the end.")
     ] = False,
     run_dir: RunDir = None,
+    venue: Annotated[
+        str | None,
+        typer.Option(help="paper (inside execution, the default) or paper-process (its own process and file)."),
+    ] = None,
     nats: Annotated[str | None, typer.Option(help="External NATS; default: an embedded one.")] = None,
     ray: Annotated[str | None, typer.Option(help="External Ray address; default: an embedded one.")] = None,
 ) -> None:
@@ -82,11 +94,13 @@ def live(
         market__data=data,
         market__demo__seed=seed,
         book=book,
+        desks=desks,
         limits=limits,
         live__speed=speed,
         live__duration_s=duration_s,
         live__nats_url=nats,
         live__ray_address=ray,
+        execution__venue=venue,
         manager__netting="none" if no_hedge else None,
     )
     asyncio.run(check_reachable(settings))
@@ -94,10 +108,42 @@ def live(
 
 
 @app.command()
+def chaos(
+    minutes: Annotated[float, typer.Option(help="How long to strike; 0.5 to 1440.")],
+    seed: Annotated[int, typer.Option(help="Decides what is struck, when and how; 0 to 4294967295.")],
+    market: MarketName = None,
+    data: DataDir = None,
+    book: BookFile = None,
+    limits: LimitsFile = None,
+    config: ConfigFile = None,
+    speed: Annotated[float | None, typer.Option(help="Market seconds per wall second.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; default: a new one under runs/.")] = None,
+) -> None:
+    """Kill and freeze every part of a live run, then audit every promise from the venue's own file."""
+    # Read when gRPC is imported: children are started while the probes talk gRPC, which complains of every fork.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    from deploy.chaos import run_chaos
+
+    flags = {"market.name": market, "market.data": data, "book": book, "limits": limits, "live.speed": speed}
+    raise typer.Exit(run_chaos(minutes, seed, out, flags, config))
+
+
+@app.command()
+def audit(
+    run_folder: Annotated[Path, typer.Argument(help="Folder of a run that has ended.")], as_json: AsJson = False
+) -> None:
+    """Check every promise of a finished run from what it left; exit 0 if clean, 1 with each violation."""
+    from deploy.audit import run_audit
+
+    raise typer.Exit(run_audit(run_folder, as_json))
+
+
+@app.command()
 def replay(
     source: Annotated[str, typer.Argument(help="A run folder, a recording, a quote file, demo or es-options.")],
     data: DataDir = None,
     book: BookFile = None,
+    desks: DesksFile = None,
     limits: LimitsFile = None,
     seed: Seed = None,
     config: ConfigFile = None,
@@ -108,7 +154,13 @@ def replay(
     from deploy.replay import run_replay
 
     settings = _settings(
-        config, market__name=source, market__data=data, market__demo__seed=seed, book=book, limits=limits
+        config,
+        market__name=source,
+        market__data=data,
+        market__demo__seed=seed,
+        book=book,
+        desks=desks,
+        limits=limits,
     )
     raise typer.Exit(run_replay(Path(source), settings, batch, as_json))
 
@@ -126,68 +178,11 @@ def status(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -
     from rich.console import Console
 
     from console.view import render
+    from deploy.tables import budgets_table
 
     console = Console()
     console.print(render(view_of(view), console.width, 200))
-
-
-@limits_app.command("show")
-def limits_show(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
-    """Every limit with what is used and reserved of it, who set it, when and why."""
-    from deploy import control
-    from deploy.tables import limits_table
-
-    view = control.ask(control.nats_url(run_dir, nats), control.status)
-    _emit(view["limits"], as_json, limits_table(view))
-
-
-@limits_app.command("set")
-def limits_set(
-    path: Annotated[str, typer.Argument(help='E.g. factor."delta:SPX".hard_usd or flow.cost_usd')],
-    value: Annotated[str, typer.Argument(help="New value.")],
-    why: Why,
-    run_dir: RunDir = None,
-    nats: Nats = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change one limit; a contradiction with another is refused."""
-    _act("limits.set", why, {"path": path, "value": _number(value)}, run_dir, nats, as_json)
-
-
-@app.command()
-def pause(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
-    """No new order leaves once this is acknowledged; working orders stay."""
-    _act("pause", why, {}, run_dir, nats, as_json)
-
-
-@app.command()
-def resume(why: Why, run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -> None:
-    """Orders may leave again."""
-    _act("resume", why, {}, run_dir, nats, as_json)
-
-
-@app.command()
-def kill(
-    why: Why,
-    run_dir: RunDir = None,
-    nats: Nats = None,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Ask execution itself: works with NATS and manager dead.")
-    ] = False,
-    execution: Annotated[
-        str | None, typer.Option(help="Address of execution for --direct; default: the run's.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """No new order leaves and working orders are cancelled; stays so until resumed."""
-    if not direct:
-        _act("kill", why, {}, run_dir, nats, as_json)
-        return
-    from deploy import control
-
-    order = control.command("kill", why, {})
-    text = control.kill_direct(execution or control.execution_address(run_dir), order)
-    _emit({"action": "kill", "command_id": order.command_id, "accepted": True, "text": text}, as_json, text)
+    console.print(budgets_table(view), highlight=False)
 
 
 @app.command()
@@ -208,6 +203,21 @@ def scale(
     if name not in KINDS:
         raise UsageError(f"no agent kind {kind!r}; known: {', '.join(KINDS)}")
     _act("scale", why, {"kind": name, "n": n}, run_dir, nats, as_json, timeout_s=SCALE_TIMEOUT_S)
+
+
+@app.command()
+def restart(
+    part: Annotated[str, typer.Argument(help="agents, a kind, an agent, manager, leader, execution or feed.")],
+    why: Why,
+    run_dir: RunDir = None,
+    nats: Nats = None,
+    as_json: AsJson = False,
+) -> None:
+    """Restart a part while hedging goes on: cleanly, one at a time, acknowledged when it works again."""
+    from deploy.restart import TIMEOUT_S, action_of
+
+    action, name = action_of(part)
+    _act(action, why, {"part": name}, run_dir, nats, as_json, timeout_s=TIMEOUT_S)
 
 
 @app.command()
@@ -243,17 +253,20 @@ def config_check(
     market: MarketName = None,
     data: DataDir = None,
     book: BookFile = None,
+    desks: DesksFile = None,
     limits: LimitsFile = None,
     config: ConfigFile = None,
 ) -> None:
     """Read settings, market, book and limits as `live` would, start nothing, and say what they hold."""
     from deploy.setup import prepare
 
-    settings = _settings(config, market__name=market, market__data=data, book=book, limits=limits)
+    settings = _settings(config, market__name=market, market__data=data, book=book, desks=desks, limits=limits)
     found = prepare(settings, "check")
     universe = found.source.universe
     print(f"market {settings.market.name}: {len(universe)} instruments on {', '.join(universe.symbols)}")
     print(f"book {found.book.book_id}: {len(found.book.instrument)} positions")
+    for desk in found.book.desks:
+        print(f"desk {desk.name} of {desk.legal_entity}: accounts {', '.join(desk.accounts)}")
     print(f"limits version {found.limits.version} by {found.limits.who}: {found.limits.why}")
 
 
@@ -262,11 +275,26 @@ def bench(
     id_: Annotated[str, typer.Argument(metavar="ID", help="A bench id, its prefix, 'list' or 'all'.")] = "all",
     as_json: AsJson = False,
     data: DataDir = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the table and the picture.")] = None,
 ) -> None:
     """Measure a claimed figure again; exit 0 only if every row holds."""
     from benchmarks.run import run_bench
 
-    raise typer.Exit(run_bench(id_, as_json, data))
+    raise typer.Exit(run_bench(id_, as_json, data, out))
+
+
+@app.command()
+def simulate(
+    seeds: Annotated[str, typer.Option(help="Seeds A..B, both included.")] = "0..99",
+    seed: Annotated[int | None, typer.Option(min=0, help="This seed alone; on a failure with what led to it.")] = None,
+    story: Annotated[bool, typer.Option("--story", help="With --seed: every line of the run.")] = False,
+    plant: Annotated[str, typer.Option(help="Plant a mistake by name, to see it caught.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
+) -> None:
+    """Run the live code under a virtual clock with faults decided by a seed; every promise is watched."""
+    from deploy.simulate import run_simulate
+
+    raise typer.Exit(run_simulate(seeds, seed, story, plant, jobs))
 
 
 @app.command(hidden=True)
@@ -275,14 +303,6 @@ def role(name: str, run_dir: RunDir = None, nats: Nats = None, member: str = "")
     from deploy.roles import run_role
 
     raise typer.Exit(run_role(name, run_dir, nats, member))
-
-
-def _number(text: str) -> float | int | str:
-    try:
-        value: float | int = json.loads(text.replace("_", ""))
-    except json.JSONDecodeError:
-        return text
-    return value if isinstance(value, int | float) else text
 
 
 def _act(

@@ -14,9 +14,9 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agents.config import AgentsConfig
 from common.errors import InputError, Problem, UsageError
@@ -36,12 +36,14 @@ FLAGS = {
     "market.data": "--data",
     "market.demo.seed": "--seed",
     "book": "--book",
+    "desks": "--desks",
     "limits": "--limits",
     "live.speed": "--speed",
     "live.duration_s": "--duration-s",
     "live.nats_url": "--nats",
     "live.ray_address": "--ray",
     "manager.netting": "--no-hedge",
+    "execution.venue": "--venue",
 }
 
 
@@ -62,6 +64,43 @@ class LiveConfig(BaseModel):
     managers: int = Field(default=2, ge=1, le=5, description="Manager processes; the first to get the lease leads.")
     nats_url: str | None = Field(default=None, description="An external NATS; none embeds one.")
     ray_address: str | None = Field(default=None, description="An external Ray; none embeds one.")
+    ray_nodes: int = Field(
+        default=0, ge=0, le=8, description="Ray nodes started here, one of which may die; 0 embeds Ray in the fleet."
+    )
+
+    @model_validator(mode="after")
+    def _one_ray(self) -> Self:
+        if self.ray_nodes and self.ray_address is not None:
+            raise ValueError("ray_nodes starts a Ray of its own: leave out ray_address")
+        return self
+
+
+class ExecutionSettings(BaseModel):
+    """Which venue execution sends to. Both are paper: the same rules, settings in ``paper``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    venue: Literal["paper", "paper-process"] = Field(
+        default="paper", description="paper lives inside execution; paper-process is a process with a file of its own."
+    )
+
+
+class RecordConfig(BaseModel):
+    """How long the journal stays on the server, and where a new leader begins to read it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    snapshot_every: int = Field(
+        default=20_000,
+        ge=1,
+        description="Journal entries between two snapshots; a new leader reads at most about these.",
+    )
+    keep_entries: int = Field(
+        default=100_000, ge=0, description="Entries before the newest snapshot that stay on the server in any case."
+    )
+    segment_entries: int = Field(
+        default=50_000, ge=1, description="Entries in one file journal-NNNN.bin; written, then taken off the server."
+    )
 
 
 class RunConfig(BaseModel):
@@ -71,12 +110,17 @@ class RunConfig(BaseModel):
 
     market: MarketConfig = MarketConfig()
     book: Path | None = Field(default=None, description="Opening book; none takes the market's example.")
+    desks: Path | None = Field(
+        default=None, description="Which accounts make which desk; none: one desk, the whole book."
+    )
     limits: Path = Field(default=EXAMPLES / "limits.toml", description="Risk managers' limits.")
     agents: AgentsConfig = AgentsConfig()
     manager: ManagerConfig = ManagerConfig()
     execution_limits: Path = Field(default=EXAMPLES / "execution_limits.toml", description="Limits of the last checks.")
+    execution: ExecutionSettings = ExecutionSettings()
     paper: PaperConfig = PaperConfig()
     live: LiveConfig = LiveConfig()
+    record: RecordConfig = RecordConfig()
 
 
 def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> RunConfig:

@@ -24,6 +24,7 @@ from common.errors import Refused, Unavailable, UsageError
 from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.ports import Bus
+from common.universe import Book, Universe
 from common.wire import codec
 from deploy import run_folder
 
@@ -34,6 +35,8 @@ ASK_TIMEOUT_S = 5.0
 STATUS_TRY_S = 0.5
 #: Re-sharding waits for new actors to start.
 SCALE_TIMEOUT_S = 60.0
+#: A leader that keeps 20,000 ended orders hashes for a second or two.
+HASH_TIMEOUT_S = 15.0
 
 T = TypeVar("T")
 
@@ -77,7 +80,7 @@ def execution_address(run_dir: Path | None) -> str:
     return address
 
 
-def kill_direct(address: str, order: Command) -> str:
+def kill_direct(address: str, order: Command, scope: str = "") -> str:
     """Kill at execution itself, over gRPC, without NATS or a manager; returns what holds now.
 
     The manager, if it lives, learns it from execution's status and from the next refused order.
@@ -86,8 +89,8 @@ def kill_direct(address: str, order: Command) -> str:
     async def talk() -> str:
         async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S) as client:
             await client.connect(ASK_TIMEOUT_S)
-            sent = await client.set_trading_state(TradingState.KILLED, order.who, order.why)
-            return f"killed at execution {address}; {sent} cancels sent"
+            sent = await client.set_trading_state(TradingState.KILLED, order.who, order.why, scope)
+            return f"{scope} killed at execution {address}; {sent} cancels sent".lstrip()
 
     return asyncio.run(talk())
 
@@ -116,6 +119,22 @@ async def status(bus: Bus) -> dict[str, Any]:
         except Unavailable:
             if loop.time() >= deadline:
                 raise
+
+
+async def state_hash(bus: Bus) -> dict[str, Any]:
+    """The leader's status with ``state_hash``, the fingerprint of what it has folded so far. Raises ``Unavailable``."""
+    view: dict[str, Any] = json.loads(
+        await bus.request(subjects.STATUS, subjects.WITH_STATE_HASH, timeout_s=HASH_TIMEOUT_S)
+    )
+    return view
+
+
+async def reference_book(bus: Bus) -> tuple[Universe, Book]:
+    """Universe and opening book of a run. Raises ``Unavailable`` if there is none."""
+    universe, book = await bus.get(subjects.UNIVERSE), await bus.get(subjects.BOOK)
+    if universe is None or book is None:
+        raise Unavailable("NATS holds no run: start one with `hedgerow live`")
+    return codec.decode_universe(universe), codec.decode_book(book)
 
 
 def command(action: str, why: str, arguments: dict[str, Any]) -> Command:

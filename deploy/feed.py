@@ -30,6 +30,7 @@ from common.market.recorded import RecordedMarket, Recorder
 from common.messages import Header, Heartbeat, QuoteBatch
 from common.ports import Bus, MarketSource
 from common.snapshot import MarketSnapshot
+from common.tasks import end
 from common.units import NS_PER_MS, NS_PER_S
 from common.universe import Book
 from common.wire.codec import encode_heartbeat, encode_quote_batch
@@ -62,10 +63,10 @@ class Pace:
 
     def __init__(self, bounds: tuple[tuple[int, int], ...]) -> None:
         self._opens = [begin for begin, _ in bounds]
-        self._closes = [end for _, end in bounds]
+        self._closes = [closes for _, closes in bounds]
         self._before = [0]
-        for begin, end in bounds:
-            self._before.append(self._before[-1] + end - begin)
+        for opens, closes in bounds:
+            self._before.append(self._before[-1] + closes - opens)
 
     @property
     def length_ns(self) -> int:
@@ -145,8 +146,7 @@ async def feed(
             await part.announce_end()
         await stop.wait()
     finally:
-        beats.cancel()
-        await asyncio.gather(beats, return_exceptions=True)
+        await end([beats])
         await server.stop()
     return part.result()
 
@@ -202,9 +202,7 @@ class _Feed:
         watch = await self._bus.watch(subjects.MARKET_START, lambda _, __: started.set())
         waits = [asyncio.create_task(started.wait()), asyncio.create_task(self._stop.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in waits:
-            task.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        await end(waits)
         await watch.stop()
 
     async def publish_all(self, batches: Iterator[QuoteBatch]) -> None:

@@ -21,21 +21,25 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from agents.step import AgentSetup, warm
+from agents.status import IDLE
+from agents.step import AgentSetup
+from agents.step import warm as agent_warm
 from common import subjects
 from common.bus.nats_bus import NatsBus
-from common.bus.nats_journal import NatsJournal
 from common.clock import WallClock
 from common.errors import HedgerowError, Refused, Unavailable
 from common.factors import GAMMA
-from common.wire.delimited import write_messages
-from deploy import control, nats_server
+from common.tasks import end
+from deploy import control, nats_server, ray_nodes
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.processes import ChildSpec, Ended, Supervisor
+from deploy.recorder import Recorder
+from deploy.restart import Restarts
 from deploy.run_folder import RunFolder
 from deploy.setup import Prepared, create_and_publish, prepare
 from deploy.watch import Watcher
+from manager.warm import warm as manager_warm
 
 READY_TIMEOUT_S = 90.0
 QUIET_TIMEOUT_S = 10.0
@@ -63,7 +67,10 @@ def run_live(settings: RunConfig, run_dir: Path | None, *, report: bool = True) 
 
 
 class Launcher:
-    """One run's processes."""
+    """One run's processes. ``entry``: module whose ``role`` command each part is."""
+
+    entry = "deploy.cli"
+    ready_timeout_s = READY_TIMEOUT_S
 
     def __init__(self, prepared: Prepared, folder: RunFolder, console: Console) -> None:
         self.prepared = prepared
@@ -75,6 +82,8 @@ class Launcher:
         self.watcher = Watcher(prepared, folder / "proposals.bin")
         self.last_status: dict[str, Any] = {}
         self._stop = asyncio.Event()
+        self._ray: ray_nodes.RayNodes | None = None
+        self.info: dict[str, Any] = {}
 
     def summary(self) -> dict[str, Any]:
         """What only the launcher knows: last status, memory, restarts, time series of the watcher."""
@@ -97,6 +106,8 @@ class Launcher:
         finally:
             await supervisor.stop()
             supervisor.close()
+            if self._ray is not None:
+                self._ray.close()
         if self.given_up:
             log = self.folder / f"{self.given_up}.log"
             raise Unavailable(f"{self.given_up} could not be kept running: its log {_short(log)} says why")
@@ -129,57 +140,84 @@ class Launcher:
     async def _hedge(self, supervisor: Supervisor, url: str) -> None:
         await create_and_publish(url, self.prepared, fresh=self.prepared.settings.live.nats_url is not None)
         await asyncio.to_thread(self._compile)
-        self._start_children(supervisor, url)
+        await self._start_ray(supervisor, url)
+        execution_address = self._start_children(supervisor, url)
         bus = await NatsBus.connect(url, "launcher")
+        restarts = Restarts(bus, supervisor, execution_address)
         watching = asyncio.create_task(supervisor.watch())
+        recorder = Recorder(bus, self.folder.path, self.prepared.settings.record)
+        recording = asyncio.create_task(recorder.keep())
         try:
             await self._until_ready(bus)
             if not self._stop.is_set():
                 await bus.put(subjects.MARKET_START, b"launcher")
+                serving = await restarts.open()
                 await self._watch(bus, supervisor)
-            await self._wind_down(bus)
+                for subscription in serving:  # from here on parts end for good
+                    await subscription.stop()
+            await end([recording])
+            await self._wind_down(bus, recorder)
         finally:
-            watching.cancel()
+            await end([recording, watching])
             await bus.close()
 
-    def _start_children(self, supervisor: Supervisor, url: str) -> None:
-        address = f"127.0.0.1:{_free_port()}"
+    def _env(self, url: str) -> dict[str, str]:
+        """What every part, and every agent below it, finds its world by."""
         ray = self.prepared.settings.live.ray_address
-        env = {
+        return {
             "HEDGEROW_NATS_URL": url,
-            "HEDGEROW_EXECUTION_ADDRESS": address,
             "HEDGEROW_RUN_DIR": str(self.folder.path),
             "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(self.folder.path.parent / ".numba")),
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             **({"HEDGEROW_RAY_ADDRESS": ray} if ray else {}),
+            **(self._ray.env if self._ray is not None else {}),
         }
+
+    async def _start_ray(self, supervisor: Supervisor, url: str) -> None:
+        """The nodes of a Ray of our own, if the settings ask for it; the fleet connects to their head."""
+        if not self.prepared.settings.live.ray_nodes:
+            return
+        self._ray = ray_nodes.prepare(self.prepared.settings.live.ray_nodes, self._env(url))
+        for node in (self._ray.head, *self._ray.nodes):
+            supervisor.start(node)
+            await asyncio.to_thread(self._ray.wait_started, node, self.folder.path)
+
+    def _start_children(self, supervisor: Supervisor, url: str) -> str:
+        """Start the parts; returns the address of execution."""
+        address = f"127.0.0.1:{_free_port()}"
+        env = {**self._env(url), "HEDGEROW_EXECUTION_ADDRESS": address}
         names = {"execution": ["execution"], "manager": [f"manager-{c}" for c in "abcde"]}
         members = [("fleet", "fleet", 1), ("execution", "execution", 4), ("feed", "feed", 0)]
+        if self.prepared.settings.execution.venue == "paper-process":
+            env["HEDGEROW_VENUE_ADDRESS"] = f"127.0.0.1:{_free_port()}"
+            members.append(("venue", "venue", 5))
         members += [("manager", n, 3) for n in names["manager"][: self.prepared.settings.live.managers]]
         for role, name, order in members:
-            argv = [sys.executable, "-m", "deploy.cli", "role", role, "--member", name]
+            argv = [sys.executable, "-m", self.entry, "role", role, "--member", name]
             supervisor.start(ChildSpec(name, argv, env=env, stop_order=order))
         pids = {name: child.pid for name, child in supervisor.children.items()}
-        self.folder.write_info(
-            {
-                "run_id": self.prepared.run_id,
-                "nats_url": url,
-                "execution_address": address,
-                "launcher_pid": os.getpid(),
-                "pids": pids,
-            }
-        )
+        self.info = {
+            "run_id": self.prepared.run_id,
+            "nats_url": url,
+            "execution_address": address,
+            "venue_address": env.get("HEDGEROW_VENUE_ADDRESS", ""),
+            "launcher_pid": os.getpid(),
+            "pids": pids,
+        }
+        self.folder.write_info(self.info)
+        return address
 
     def _compile(self) -> None:
         """Kernels, once and said aloud, before four agents would each compile them at the same time."""
         announce_compiling()
         prepared = self.prepared
-        warm(AgentSetup(prepared.source.universe, prepared.book, GAMMA, 0, prepared.settings.agents, 1))
+        agent_warm(AgentSetup(prepared.source.universe, prepared.book, GAMMA, 0, prepared.settings.agents, 1))
+        manager_warm(prepared.source.universe)
 
     async def _until_ready(self, bus: NatsBus) -> None:
         """Wait until a manager leads and every assigned agent waits for its quotes."""
-        deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
+        deadline = asyncio.get_running_loop().time() + self.ready_timeout_s
         shown = ""
         while not self._stop.is_set():
             waiting = await self._waiting_for(bus)
@@ -190,7 +228,7 @@ class Launcher:
                 shown = waiting
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(
-                    f"not ready after {READY_TIMEOUT_S:.0f} s: {waiting}; see the logs in {_short(self.folder.path)}"
+                    f"not ready after {self.ready_timeout_s:.0f} s: {waiting}; see the logs in {_short(self.folder.path)}"
                 )
             await asyncio.sleep(0.2)
 
@@ -202,7 +240,7 @@ class Launcher:
         if not status["execution"]["reachable"]:
             return "execution"
         wanted = sum(self.prepared.settings.agents.shards.values())
-        agents = [a for a in status["agents"] if a["keys"]]
+        agents = [a for a in status["agents"] if a["keys"] or a.get("state") == IDLE]  # more shards than keys
         if len(agents) < wanted:
             return f"agents ({len(agents)} of {wanted} have their keys)"
         return ""
@@ -213,7 +251,7 @@ class Launcher:
             asyncio.get_running_loop().call_later(duration, self._stop.set)
         await self.watcher.show(bus, supervisor, self._stop, self.console)
 
-    async def _wind_down(self, bus: NatsBus) -> None:
+    async def _wind_down(self, bus: NatsBus, recorder: Recorder) -> None:
         """No new orders, nothing working, everything in the record; then export it."""
         try:
             why = "stopped by Ctrl-C" if self.interrupted else "end of the run"
@@ -221,11 +259,12 @@ class Launcher:
             self.last_status = await self._settled(bus)
             open_orders = self.last_status["orders"]["open"]
             self.console.print(f"{text}; {open_orders} orders still working", highlight=False)
+            await recorder.keep_state_hash()
         except HedgerowError as error:
             self.console.print(f"could not confirm the stop: {error}", highlight=False)
         try:
-            await export_journal(bus, self.folder / "journal.bin")
-        except HedgerowError as error:
+            await recorder.finish()
+        except (HedgerowError, OSError) as error:
             self.console.print(f"the record could not be exported: {error}", highlight=False)
 
     async def _settled(self, bus: NatsBus) -> dict[str, Any]:
@@ -236,11 +275,6 @@ class Launcher:
                 (self.folder / "status.json").write_text(json.dumps(status, indent=2) + "\n")
                 return status
             await asyncio.sleep(0.1)
-
-
-async def export_journal(bus: NatsBus, path: Path) -> int:
-    """Write every journal entry to a file, length-delimited; returns how many."""
-    return write_messages(path, [data async for data in NatsJournal(bus).read(1)])
 
 
 def _free_port() -> int:

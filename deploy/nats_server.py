@@ -97,14 +97,17 @@ def prepare(folder: Path) -> NatsSettings:
     return NatsSettings(folder, port, (str(binary()), "--config", str(config)))
 
 
-def start(folder: Path) -> NatsServer:
-    """Start a server and wait until it is ready.
+def start(folder: Path, *, sync_always: bool = True) -> NatsServer:
+    """Start a server and wait until it is ready. Without ``sync_always`` a power failure may lose what it acknowledged.
 
     Raises ``errors.Conflict`` if one runs in that folder already, ``errors.Unavailable`` if it does not come up.
     """
     settings = prepare(folder)
     if _greeting(settings.port) is not None:
         raise Conflict(f"{settings.folder}: a nats-server answers on its port {settings.port} already")
+    if not sync_always:
+        config = settings.folder / "nats.conf"
+        config.write_text(config.read_text().replace("sync_interval: always", 'sync_interval: "2m"'))
     process = subprocess.Popen(
         settings.argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent
     )

@@ -11,19 +11,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common.errors import InputError, Problem
-from common.limits import Limits
 from common.messages import Proposal
 from common.ports import MarketSource
 from common.universe import Book
 from common.wire import codec
 from common.wire.delimited import read_messages
+from deploy.audit import fold_and_compare, leaders_word, reference_of
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
-from deploy.finish import lab_settings, read_journal, recording
+from deploy.finish import lab_settings, recording
+from deploy.recorder import read_record
 from deploy.setup import prepare
 from lab.closed_loop import run, split
 from lab.replay import replay_run
+from manager.state import ManagerSetup
 
 
 def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bool) -> int:
@@ -40,37 +41,35 @@ def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bo
 
 
 def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
-    path = folder / "reference.json"
-    config = _reference(path)
-    try:
-        settings = RunConfig.model_validate(config["settings"])
-        limits, run_id = Limits.model_validate(config["limits"]), str(config["run_id"])
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            str(path), [Problem(0, f"is not of a run: {error}")], "give a run folder as it was left"
-        ) from None
+    reference = reference_of(folder)
+    settings = reference.settings
     market, book = recording(folder / "market.bin")
+    entries = read_record(folder)
     result = replay_run(
         market,
         book,
-        read_journal(folder / "journal.bin"),
+        entries,
         settings.agents,
         settings.manager,
-        limits,
-        run_id,
+        reference.limits,
+        reference.run_id,
         heard=_heard(folder / "proposals.bin"),
     )
+    setup = ManagerSetup(market.universe, book, settings.manager, reference.limits, reference.run_id)
+    _, wrong = fold_and_compare(setup, entries, leaders_word(folder))
     shown = {
-        "identical": result.identical,
+        "identical": result.identical and not wrong,
         "orders": result.orders,
         "order_hash": result.replayed_hash,
         "recorded_order_hash": result.recorded_hash,
+        "state_hash": result.state_hash,
+        "recorded_state_hash": result.recorded_state_hash,
         "cycles": result.cycles,
         "proposals_compared": f"{result.proposals_compared} of {result.proposals}",
-        "first_difference": result.difference or "none",
+        "first_difference": result.difference or "; ".join(wrong) or "none",
         "not_followed": ", ".join(result.unfollowed) or "none",
     }
-    return shown, 0 if result.identical else 1
+    return shown, 0 if result.identical and not wrong else 1
 
 
 def _heard(path: Path) -> tuple[Proposal, ...]:
@@ -78,16 +77,6 @@ def _heard(path: Path) -> tuple[Proposal, ...]:
     if not path.exists():
         return ()
     return tuple(codec.decode_proposal(data) for data in read_messages(path, cut_ok=True))
-
-
-def _reference(path: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(
-            str(path), [Problem(0, f"cannot be read: {error}")], "give a run folder as it was left"
-        ) from None
-    return config
 
 
 def _market(settings: RunConfig, batch: int | None) -> tuple[dict[str, Any], int]:

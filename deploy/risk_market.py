@@ -217,8 +217,15 @@ def _take(symbol: str, found: Fit, surfaces: dict[str, VolSurface], said: list[s
             f"{symbol}: no quote could be fitted ({_left_out(found.report.counted)}); its options have no price."
         )
         return
-    surfaces[symbol] = found.surface
     report = found.report
+    lost = int((~np.isfinite(found.surface.slices)).any(axis=1).sum())
+    if lost:
+        said.append(
+            f"{symbol}: {lost} of {len(found.surface)} expiries could not be fitted (no finite surface goes through their "
+            "quotes); its options have no price."
+        )
+        return
+    surfaces[symbol] = found.surface
     said.append(
         f"{symbol}: surface of {len(found.surface)} expiries from {report.quotes:,} quotes, "
         f"{report.violations} arbitrage violations, {100.0 * report.inside_share:.0f} % of its prices inside the spreads."

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from common.books import check_header, parse_price, read_text
-from common.control_messages import Cycle, JournalEntry, LeaderStarted
+from common.control_messages import Cycle, JournalEntry, LeaderStarted, TradesImported
 from common.errors import InputError, Problem
 from common.instruments import Instrument
 from common.messages import I64, ExecutionReport, Order, OrdStatus, Side
 from common.universe import Book, Universe
+from manager.imports import Imports
 
 COLUMNS = ("instrument", "side", "quantity", "price")
 REMEDY = "mend these lines and load the file again (columns: docs/risk.md)"
@@ -90,12 +91,17 @@ def fold_record(entries: Iterable[JournalEntry], universe: Universe) -> RunPosit
     traded = np.zeros(len(universe), np.int64)
     open_: dict[str, tuple[Order, int]] = {}
     seen: set[str] = set()
+    imports = Imports()
     now_ns = 0
     for entry in entries:
         now_ns = max(now_ns, entry.now_ns)
         event = entry.event
         if isinstance(event, Cycle):
             open_.update({order.client_order_id: (order, 0) for order in event.orders})
+        elif isinstance(event, TradesImported):
+            for trade in event.trades:
+                for _, at, lots, _ in imports.take(trade):
+                    traded[at] += lots
         elif isinstance(event, LeaderStarted):
             for state in event.recovered:
                 _settle(open_, state.order, state.ord_status, state.cum_lots)

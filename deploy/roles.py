@@ -1,4 +1,4 @@
-"""The parts of a run, each as a process: ``setup``, ``feed``, ``execution``, ``manager``, ``fleet``.
+"""The parts of a run, each as a process: ``setup``, ``feed``, ``execution``, ``venue``, ``manager``, ``fleet``.
 
 A role finds NATS by flag or ``HEDGEROW_NATS_URL`` and reads the rest from the reference data there; it needs no file of the
 run but its own folder (``HEDGEROW_RUN_DIR``). It ends on SIGTERM, on SIGINT, and when its launcher is gone.
@@ -21,6 +21,7 @@ from typing import Any
 
 import uvloop
 
+from agents.places import HERE_ENV
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
@@ -32,9 +33,11 @@ from common.universe import Book, Universe
 from common.wire import codec
 from deploy.config import RunConfig
 from deploy.processes import watch_parent
+from execution.venues.port import Venue
 
 REFERENCE_POLL_S = 0.1
 DEFAULT_EXECUTION_ADDRESS = "127.0.0.1:50051"
+DEFAULT_VENUE_ADDRESS = "127.0.0.1:50052"
 
 
 @dataclass(frozen=True)
@@ -118,19 +121,26 @@ async def _reference(bus: NatsBus, stop: asyncio.Event) -> Reference | None:
 async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     from common.execution_client import ExecutionClient
     from common.limits import Limits
+    from common.parameters import values_of
     from manager.service import ManagerService, Ports
+    from manager.snapshots import Snapshots
     from manager.step import ManagerSetup
+    from manager.warm import warm
 
     reference = await _reference(bus, stop)
     if reference is None:
         return
+    await asyncio.to_thread(warm, reference.universe)  # before it may lead: a lease lasts less than loading kernels
     limits = Limits.model_validate(reference.config["limits"])
-    setup = ManagerSetup(
-        reference.universe, reference.book, reference.settings.manager, limits, reference.config["run_id"]
-    )
+    settings, tuned = reference.settings, values_of(reference.config["agents"])
+    run_id = reference.config["run_id"]
+    setup = ManagerSetup(reference.universe, reference.book, settings.manager, limits, run_id, tuned)
     acks: list[Callable[[OrderAck], None]] = []
     async with ExecutionClient(place.execution_address, lambda ack: acks[0](ack)) as client:
-        service = ManagerService(setup, Ports(bus, NatsJournal(bus), NatsLease(bus), client, WallClock()), place.name)
+        journal = NatsJournal(bus)
+        snapshots = Snapshots(journal, reference.settings.record.snapshot_every)
+        ports = Ports(bus, journal, NatsLease(bus), client, WallClock(), snapshots)
+        service = ManagerService(setup, ports, place.name)
         acks.append(service.on_ack)
         ended = await service.run(stop)
     logging.info("%s ended: %s", place.name, ended)
@@ -154,7 +164,34 @@ async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         speed=reference.config["speed"],
         sessions_ns=tuple((opens, closes) for opens, closes in reference.config["sessions"]),
     )
-    await serve(config, bus, reference.universe, stop)
+    await serve(config, bus, reference.universe, stop, venue=_remote_venue(reference.settings))
+
+
+def _remote_venue(settings: RunConfig) -> Venue | None:
+    """The venue's own process, if the settings say so; None leaves the venue to execution."""
+    if settings.execution.venue == "paper":
+        return None
+    from execution.venues.remote import RemoteVenue
+
+    return RemoteVenue(os.environ.get("HEDGEROW_VENUE_ADDRESS", DEFAULT_VENUE_ADDRESS))
+
+
+async def _venue(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
+    from execution.venues.server import serve_venue
+
+    reference = await _reference(bus, stop)
+    if reference is None:
+        return
+    await serve_venue(
+        os.environ.get("HEDGEROW_VENUE_ADDRESS", DEFAULT_VENUE_ADDRESS),
+        place.folder / "venue",
+        bus,
+        reference.universe,
+        reference.settings.paper,
+        tuple((opens, closes) for opens, closes in reference.config["sessions"]),
+        reference.config["speed"],
+        stop,
+    )
 
 
 async def _feed(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
@@ -165,13 +202,13 @@ async def _feed(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     if reference is None:
         return
     settings = reference.settings
-    source, book = open_market(settings.market, settings.book)
+    source, _ = open_market(settings.market, settings.book)
     await run_feed(
         source,
         bus,
         speed=float(reference.config["speed"]),
         recording=place.folder / "market.bin",
-        book=book,
+        book=reference.book,
         clock=WallClock(),
         stop=stop,
     )
@@ -181,6 +218,7 @@ _LOOPS: dict[str, Callable[[Place, NatsBus, asyncio.Event], Awaitable[None]]] = 
     "manager": _manager,
     "execution": _execution,
     "feed": _feed,
+    "venue": _venue,
 }
 
 
@@ -201,6 +239,8 @@ def _fleet(place: Place) -> int:
     watch_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     ray_address = os.environ.get("HEDGEROW_RAY_ADDRESS", "local")
     logs = str(place.folder) if place.folder != Path() else ""
-    alone = ray_address != "local"  # in a cluster no launcher ends the agents or opens the market
+    alone = ray_address != "local" and not os.environ.get(
+        HERE_ENV
+    )  # in a cluster no launcher ends the agents or opens the market
     serve(FleetSettings(place.nats_url, ray_address, logs, stop_agents=not alone, opens_market=alone))
     return 0

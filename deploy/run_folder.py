@@ -7,6 +7,8 @@
       market.bin      what the feed published (the source of data records it)
       proposals.bin   what the launcher heard the agents propose
       journal.bin     the manager's record, exported at the end
+      journal-NNNN.bin  older parts of it, exported while the run lasted
+      state.json      the leader's own fingerprint of its last state
       store/          execution's database
       nats/           the embedded server's settings, streams and log
       numba/          compiled kernels, kept over restarts of actors

@@ -14,7 +14,9 @@ from typing import Any
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
+from common.desks import load_desks
 from common.errors import Conflict, InputError, Problem, Unavailable, UsageError
+from common.factors import underlying_of
 from common.limits import Limits, load_limits
 from common.market.open import open_market
 from common.ports import Bus, MarketSource
@@ -58,8 +60,10 @@ def prepare(settings: RunConfig, run_id: str) -> Prepared:
     """Open and check everything a run reads. Raises ``InputError`` with file, line and reason."""
     limits = load_limits(settings.limits)
     execution_limits = load_execution_limits(settings.execution_limits)
-    source, book = open_market(settings.market, settings.book)
+    desks = () if settings.desks is None else load_desks(settings.desks)
+    source, book = open_market(settings.market, settings.book, desks=desks)
     _check_underlyings(settings.limits, limits, source.universe.symbols)
+    _check_desks(settings.limits, limits, book.desk_names)
     return Prepared(run_id, settings, source, book, limits, execution_limits, _speed(settings, source))
 
 
@@ -68,8 +72,10 @@ def _check_underlyings(path: Path, limits: Limits, symbols: tuple[str, ...]) -> 
     if not unknown:
         return
     lines, known = lines_of(path.read_text(encoding="utf-8")), ", ".join(symbols)
-    named = [("factor", pattern, pattern.partition(":")[2].partition("/")[0]) for pattern in limits.factor]
-    named += [("flow_by_underlying", symbol, symbol) for symbol in limits.flow_by_underlying]
+    named = [("factor", pattern, underlying_of(pattern)) for pattern in limits.factor]
+    named += [("sum", name, underlying_of(p)) for name, total in limits.sum.items() for p in total.factors]
+    tables = [f"{what}_by_underlying" for what in ("flow", "order", "risk", "margin")]
+    named += [(table, symbol, symbol) for table in tables for symbol in getattr(limits, table)]
     problems = [
         Problem(
             line_of(lines, (table, key)), f"{table}.{key}: the market has no underlying {symbol!r} (it has {known})"
@@ -78,6 +84,21 @@ def _check_underlyings(path: Path, limits: Limits, symbols: tuple[str, ...]) -> 
         if symbol in unknown
     ]
     raise InputError(str(path), problems, "mend the pattern or choose another --limits FILE")
+
+
+def _check_desks(path: Path, limits: Limits, desks: tuple[str, ...]) -> None:
+    unknown = limits.unknown_desks(desks)
+    if not unknown:
+        return
+    lines, known = path.read_text(encoding="utf-8").splitlines(), ", ".join(filter(None, desks)) or "none"
+    problems = [
+        Problem(
+            next((n for n, line in enumerate(lines, 1) if name in line), 0),
+            f"the book has no desk {name!r} (it has {known})",
+        )
+        for name in unknown
+    ]
+    raise InputError(str(path), problems, "mend the name, give the desks with --desks, or choose another --limits FILE")
 
 
 async def check_reachable(settings: RunConfig) -> None:

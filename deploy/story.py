@@ -15,9 +15,9 @@ from common.control_messages import Cycle, JournalEntry
 from common.errors import Refused, Unavailable
 from common.universe import Book, Universe
 from common.wire import codec
-from common.wire.delimited import read_messages
 from console.story import Story, story
 from deploy import control
+from deploy.recorder import read_record
 
 
 def tell(order: str, run_dir: Path | None, nats: str | None) -> Story:
@@ -36,24 +36,26 @@ def record_of(run_dir: Path | None, nats: str | None = None) -> tuple[list[Journ
     folder = run_dir or control.RUNS / "latest"
     if nats is None and (folder / "journal.bin").exists():
         return _finished(folder)
-    return asyncio.run(_running(control.nats_url(run_dir, nats)))
+    known = list(read_record(folder)) if nats is None else []
+    return asyncio.run(_running(control.nats_url(run_dir, nats), known))
 
 
 def _finished(folder: Path) -> tuple[list[JournalEntry], Universe, Book]:
     from common.market.recorded import RecordedMarket
 
     recorded = RecordedMarket(folder / "market.bin")
-    entries = [codec.decode_journal_entry(data) for data in read_messages(folder / "journal.bin")]
+    entries = list(read_record(folder))
     return entries, recorded.universe, recorded.book
 
 
-async def _running(url: str) -> tuple[list[JournalEntry], Universe, Book]:
+async def _running(url: str, known: list[JournalEntry]) -> tuple[list[JournalEntry], Universe, Book]:
     bus = await NatsBus.connect(url, "story")
     try:
         universe, book = await bus.get(subjects.UNIVERSE), await bus.get(subjects.BOOK)
         if universe is None or book is None:
             raise Unavailable(f"NATS at {url} holds no run: start one with `hedgerow live`")
-        entries = [codec.decode_journal_entry(data) async for data in NatsJournal(bus).read(1)]
-        return entries, codec.decode_universe(universe), codec.decode_book(book)
+        first = len(known) + 1
+        entries = [codec.decode_journal_entry(data) async for data in NatsJournal(bus).read(first)]
+        return known + entries, codec.decode_universe(universe), codec.decode_book(book)
     finally:
         await bus.close()

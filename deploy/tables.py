@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+from common.units import NS_PER_S
 
 NONE = "-"
 
@@ -16,23 +19,98 @@ def rows(header: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def limits_table(view: Mapping[str, Any]) -> str:
-    """Who set the limits and why; each factor's exposure, soft and hard limit; each flow budget's use, reserve and limit."""
-    limits = view["limits"]
+    """Every limit by scope: used, reserved, soft, limit, and who set it when and why; then what waits for a second person."""
+    limits, log = view["limits"], view["limits_log"]
     head = f"limits version {limits['version']} by {limits['who']}: {limits['why']}"
     aversion = f"risk aversion {limits['risk_aversion_per_usd']:g} per USD"
-    factors = [
-        (f["factor"], number(f["exposure"]), number(f["soft"]), number(f["hard"]), f["unit"]) for f in view["factors"]
+    lines, last = [], ""
+    for row in log["tree"]:
+        amounts = (number(row[key]) for key in ("used", "reserved", "soft", "limit"))
+        by = row["who"] + (f" + {row['approved_by']}" if row["approved_by"] else "")
+        scope = "" if row["scope"] == last else row["scope"]
+        lines.append((scope, row["what"], *amounts, row["unit"], by, moment(row["now_ns"]), row["why"]))
+        last = row["scope"]
+    tree = rows(("scope", "what", "used", "reserved", "soft", "limit", "unit", "who", "when", "why"), lines)
+    return "\n\n".join(["\n".join([head, aversion, *stopped_lines(view)]), tree, *_pending(log)])
+
+
+def _pending(log: Mapping[str, Any]) -> list[str]:
+    if not log["pending"]:
+        return []
+    head = ("waits", "limit", "from", "to", "who", "until (wall)", "why")
+    lines = [
+        (p["id"], p["path"], p["old"], _plain(p["value"]), p["who"], moment(p["expires_wall_ns"]), p["why"])
+        for p in log["pending"]
     ]
-    flows = [
-        (b["scope"], b["budget"], number(b["used"]), number(b["reserved"]), number(b["limit"])) for b in view["flows"]
+    return [rows(head, lines)]
+
+
+def _plain(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def history_table(view: Mapping[str, Any]) -> str:
+    """Changes of limits, oldest first."""
+    found = view["limits_log"]["history"]
+    if not found:
+        return "no limit was changed since the start"
+    keys = ("version", "path", "old", "new", "who")
+    head = ("version", "limit", "from", "to", "who", "approved by", "when (market)", "when (wall)", "why")
+    lines = [
+        (*(str(c[k]) for k in keys), c["approved_by"] or NONE, moment(c["now_ns"]), moment(c["wall_ns"]), c["why"])
+        for c in found
     ]
-    return "\n\n".join(
-        [
-            f"{head}\n{aversion}",
-            rows(("factor", "exposure", "soft", "hard", "unit"), factors),
-            rows(("scope", "budget of the day", "used", "reserved", "limit"), flows),
+    return rows(head, lines)
+
+
+def budgets_table(view: Mapping[str, Any]) -> str:
+    """The last round and its reasons, how each watched scope stands, the cost budgets; one line where nothing is divided."""
+    found = view["budgets"]
+    last = found["last"]
+    if last is None:
+        return "budgets: nothing is divided"
+    heard = "agents told" if last["published"] else "agents keep theirs"
+    head = f"budgets: round {last['number']} at {moment(last['now_ns'])} ({', '.join(last['reasons'])}); {heard}"
+    scopes = [
+        (s["scope"], *(number(s[k]) for k in ("risk_usd", "drawdown_usd", "worst_loss_usd")), s["reduce_only"] or NONE)
+        for s in found["scopes"]
+    ]
+    cost = [(c["scope"], number(c["spent_usd"]), number(c["budget_usd"])) for c in found["cost"]]
+    parts = [head, rows(("scope", "risk USD/√day", "drawdown", "worst loss", "reduce only"), scopes)]
+    return "\n".join([*parts, rows(("cost of the day", "spent at the round", "budget USD"), cost)] if cost else parts)
+
+
+def moment(ns: int | None) -> str:
+    """A time in UTC to the second; ``start`` where there is none."""
+    return "start" if not ns else f"{datetime.fromtimestamp(ns / NS_PER_S, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def parameters_table(found: Mapping[str, Any]) -> str:
+    """The agents' live parameters: what holds beside what the run started with, and the last changes."""
+    lines = [(p["path"], f"{p['now']:g}", f"{p['settings']:g}") for p in found["values"]]
+    parts = [f"parameters version {found['version']}", rows(("parameter", "now", "settings"), lines)]
+    if found["history"]:
+        head = ("version", "parameter", "from", "to", "takes back", "who", "why")
+        told = [
+            (
+                str(u["version"]),
+                u["path"],
+                f"{u['before']:g}",
+                f"{u['after']:g}",
+                str(u["undoes"] or NONE),
+                u["who"],
+                u["why"],
+            )
+            for u in found["history"]
         ]
-    )
+        parts.append(rows(head, told))
+    return "\n\n".join(parts)
+
+
+def stopped_lines(view: Mapping[str, Any]) -> list[str]:
+    """One line for each part that is stopped apart from the firm."""
+    held = view.get("trading", {}).get("stopped", ())
+    return [f"{h['scope']} {h['state']} by {h['who']}: {h['why']}" for h in held]
 
 
 def number(value: float | None) -> str:

@@ -27,6 +27,7 @@ from console.projections import View, view_of
 from console.view import show
 from deploy import control
 from deploy.processes import Supervisor
+from deploy.recorder import recorded
 from deploy.setup import Prepared
 
 QUOTE_BOUND = 1024
@@ -90,7 +91,11 @@ class Watcher:
     async def show(self, bus: NatsBus, supervisor: Supervisor, stop: asyncio.Event, console: Console) -> None:
         """Draw until ``stop`` is set or the feed says that the data have ended."""
         quotes = await bus.subscribe(subjects.QUOTES_ALL, self._pnl.on_quotes, bound=QUOTE_BOUND)
-        tail = await NatsJournal(bus).follow(1, self._pnl.on_journal)
+        known = 0
+        for data in recorded(self._proposals_path.parent):  # a launcher that takes a run up again
+            self._pnl.on_journal(data)
+            known += 1
+        tail = await NatsJournal(bus).follow(known + 1, self._pnl.on_journal)
         end = await bus.watch(subjects.MARKET_END, lambda _subject, _data: stop.set())
         measuring = asyncio.create_task(self._measure(supervisor))
         with self._proposals_path.open("wb") as kept:

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from common.messages import OrderAck, OrdStatus, Refusal, TradingState
-from execution import checks, venue_news
+from execution import checks, trading, venue_news
 from execution.events import (
     Ack,
     AskVenue,
@@ -101,7 +101,7 @@ def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
             return [_refusal(order.client_order_id, Refusal.ID_REUSED, text, elapsed_ns)]
         ack = OrderAck(order.client_order_id, known.ord_status, known.refusal, known.text, True, elapsed_ns)
         return [Ack(ack)]
-    refused = _not_trading(state) or checks.breach(
+    refused = trading.stopped(state, order) or checks.breach(
         order, state.limits, state.universe, state.snapshot, state.exposure, state.accepted_ns
     )
     state.orders_stored += 1
@@ -129,14 +129,6 @@ def _not_leading(state: ExecutionState, epoch: int) -> str | None:
         return None
     why = "older than" if epoch < state.epoch else "not fenced; fenced is"
     return f"epoch: {epoch} is {why} {state.epoch}, limit exactly {state.epoch}"
-
-
-def _not_trading(state: ExecutionState) -> checks.Breach | None:
-    trading = state.trading
-    if trading.state is TradingState.ACTIVE:
-        return None
-    refusal = Refusal.KILLED if trading.state is TradingState.KILLED else Refusal.PAUSED
-    return checks.Breach(refusal, f"trading: {trading.state.name} by {trading.who} ({trading.why}), limit ACTIVE")
 
 
 def _cancel(state: ExecutionState, event: Cancel) -> list[Instruction]:
@@ -175,11 +167,12 @@ def _fence(state: ExecutionState, event: Fence) -> list[Instruction]:
 
 
 def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
-    state.trading = TradingSet(event.state, event.who, event.why)
-    out: list[Instruction] = [Persist(state.trading)]
+    said = trading.hold(state, TradingSet(event.state, event.who, event.why, event.scope))
+    out: list[Instruction] = [Persist(said)]
     if event.state is TradingState.KILLED:
         for name in list(state.open):
-            out += _ask_cancel(state, state.orders[name])
+            if trading.covers(state, event.scope, state.orders[name].order):
+                out += _ask_cancel(state, state.orders[name])
     return out
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -81,7 +81,8 @@ class Engine:
         self._requests: deque[_Item] = deque()
         self._control: deque[_Item] = deque()
         self._quotes: deque[QuoteBatch] = deque(maxlen=config.quotes_bound)
-        self._streams: set[Sink] = set()
+        #: In the order they came, so that equal input has equal effects (a set of objects has none).
+        self._streams: dict[Sink, None] = {}
         self._news: list[VenueEvent] = []
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -96,11 +97,11 @@ class Engine:
     def open_stream(self, sink: Sink) -> None:
         """Let a stream's requests in. Raises ``Unavailable`` when stopping."""
         self._check_running()
-        self._streams.add(sink)
+        self._streams[sink] = None
 
     def close_stream(self, sink: Sink) -> None:
         """Forget a stream; what it has queued is dropped."""
-        self._streams.discard(sink)
+        self._streams.pop(sink, None)
 
     async def offer(self, event: Event, sink: Sink) -> None:
         """Queue a request of a stream; waits while the queue is full."""
@@ -133,6 +134,11 @@ class Engine:
     def take_quotes(self, batch: QuoteBatch) -> None:
         """Queue reference quotes; never waits."""
         self._quotes.append(batch)
+        self._wake.set()
+
+    def hear(self, events: Sequence[VenueEvent]) -> None:
+        """Take what a linked venue says by itself; never waits. No more can pile up than open orders can cause."""
+        self._news += events
         self._wake.set()
 
     def tick_to_order_ns(self) -> tuple[int, int]:

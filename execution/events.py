@@ -42,12 +42,13 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class SetTrading:
-    """A person pauses, resumes or kills."""
+    """A person pauses, resumes or kills; ``scope`` "" is everything, ``underlying:SPX`` one underlying."""
 
     state: TradingState
     who: str
     why: str
     wall_ns: int
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,12 @@ class EpochRaised:
 
 @dataclass(frozen=True, slots=True)
 class TradingSet:
-    """Whether orders may leave, who said so and why."""
+    """Whether orders of a scope ("" is everything) may leave, who said so and why."""
 
     state: TradingState
     who: str
     why: str
+    scope: str = ""
 
 
 #: A plain ``OrderRecord`` replaces what is stored of a known order.

@@ -52,7 +52,8 @@ class ReportHub:
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
-        self._readers: set[Reader] = set()
+        #: In the order they came, so that equal input has equal effects.
+        self._readers: dict[Reader, None] = {}
         self._closed = False
 
     def open(self) -> Reader:
@@ -60,16 +61,16 @@ class ReportHub:
         reader = Reader(self._bound)
         if self._closed:
             reader.end(Unavailable("execution is stopping"))
-        self._readers.add(reader)
+        self._readers[reader] = None
         return reader
 
     def drop(self, reader: Reader) -> None:
         """Forget a reader; it need not be known."""
-        self._readers.discard(reader)
+        self._readers.pop(reader, None)
 
     def publish(self, reports: Sequence[ExecutionReport]) -> None:
         """Hand committed reports to every reader."""
-        self._readers = {reader for reader in self._readers if reader.push(reports)}
+        self._readers = {reader: None for reader in self._readers if reader.push(reports)}
 
     def close(self) -> None:
         """End every reader."""

@@ -68,9 +68,9 @@ class InProcessExecution:
         """Ask for cancels; one answer an id."""
         return self._run([Cancel(tuple(ids), epoch, 0)], now_ns)
 
-    def set_trading_state(self, state: TradingState, who: str, why: str, now_ns: int) -> Reports:
-        """Pause, resume or kill; it holds on return."""
-        return self._run([SetTrading(state, who, why, 0)], now_ns)[1]
+    def set_trading_state(self, state: TradingState, who: str, why: str, now_ns: int, scope: str = "") -> Reports:
+        """Pause, resume or kill everything, or the one underlying of ``scope``; it holds on return."""
+        return self._run([SetTrading(state, who, why, 0, scope)], now_ns)[1]
 
     def on_quotes(self, batch: QuoteBatch) -> Reports:
         """New quotes for the checks and the venue; the fills, cancels and expiries up to and by them."""

@@ -15,6 +15,7 @@ from common import subjects
 from common.errors import Refused, Unavailable
 from common.messages import QuoteBatch
 from common.ports import Bus, Subscription
+from common.tasks import end
 from common.universe import Universe
 from common.wire.codec import decode_quote_batch
 
@@ -56,10 +57,7 @@ class ReferenceFeed:
         """End the subscription and whatever is being asked."""
         if self._subscription is not None:
             await self._subscription.stop()
-        tasks = list(self._healing.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._healing.values())
 
     def heal(self, source: str) -> None:
         """Ask for a snapshot of a source, unless that is being done."""

@@ -30,6 +30,7 @@ from common.ports import Bus, Clock
 from common.universe import Universe
 from common.wire.execution_codec import ack_to_pb, order_from_pb, order_state_to_pb, report_to_pb
 from execution import events as ev
+from execution import trading
 from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.reference import ReferenceFeed
@@ -37,7 +38,7 @@ from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
-from execution.venues.port import Venue
+from execution.venues.port import LinkedVenue, Venue
 
 _log = logging.getLogger(__name__)
 PAGE = 1000
@@ -168,18 +169,23 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         if not request.who or not request.why or int(request.state) not in _TRADING_STATES:
             text = "a trading state needs one of ACTIVE, PAUSED, KILLED, who asks, and why"
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
-        event = ev.SetTrading(TradingState(request.state), request.who, request.why, self._clock.wall_ns())
+        if wrong := trading.unknown_scope(self._engine.state, request.scope):
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
+        wanted, wall_ns = TradingState(request.state), self._clock.wall_ns()
+        event = ev.SetTrading(wanted, request.who, request.why, wall_ns, request.scope)
         cancels = await self._hold(event, context)
-        state: Any = int(self._engine.state.trading.state)
+        state: Any = int(trading.state_of(self._engine.state, request.scope))
         return pb.SetTradingStateResponse(state=state, cancels_sent=cancels)
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusResponse:  # noqa: ARG002, N802
         """How the service is."""
         state = self._engine.state
         p50_ns, p99_ns = self._engine.tick_to_order_ns()
-        trading: Any = int(state.trading.state)
+        now: Any = int(state.trading.state)
+        stopped: Any = [_scope_to_pb(held) for held in state.stopped.values()]
         return pb.GetStatusResponse(
-            state=trading,
+            state=now,
+            stopped=stopped,
             who=state.trading.who,
             why=state.trading.why,
             epoch=state.epoch,
@@ -198,6 +204,11 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             return await self._engine.ask(event)
         except Unavailable as error:
             await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
+
+
+def _scope_to_pb(held: ev.TradingSet) -> pb.ScopeState:
+    state: Any = int(held.state)
+    return pb.ScopeState(scope=held.scope, state=state, who=held.who, why=held.why)
 
 
 def _code_of(reason: HedgerowError, refused: grpc.StatusCode) -> grpc.StatusCode:
@@ -224,6 +235,7 @@ async def serve(
     the store fails while running: the service then ends rather than act on what it could not write.
     """
     store = SqliteStore(config.store)
+    linked: LinkedVenue | None = None
     try:
         state = start(ExecutionSetup(universe, config.limits, store.load()))
         clock = WallClock()
@@ -245,8 +257,13 @@ async def serve(
         server, health = _server(ExecutionServicer(engine, clock))
         address = _bind(server, config.address)
         await engine.recover()
+        if isinstance(at, LinkedVenue):
+            linked = at
+            await linked.open(engine.hear)
         await _run(config, engine, feed, server, health, address, stop, ready)
     finally:
+        if linked is not None:
+            await linked.close()
         store.close()
 
 

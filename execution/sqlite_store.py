@@ -46,6 +46,10 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Small running sums, written in the transaction of what they sum, so that a restart reads a few rows.
         "CREATE TABLE positions (instrument INTEGER PRIMARY KEY, lots INTEGER NOT NULL, fills INTEGER NOT NULL)",
     ),
+    (
+        """CREATE TABLE stopped (
+            scope TEXT PRIMARY KEY, trading_state INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)""",
+    ),
 )
 _COLUMNS = "row, content, ord_status, cum_lots, leaves_lots, cancel_asked, refusal, text, client_order_id"
 _INSERT = (
@@ -112,6 +116,7 @@ class SqliteStore:
         epoch, holder, trading, who, why = read("SELECT epoch, holder, trading_state, who, why FROM service").fetchone()
         open_rows = read(f"SELECT {_COLUMNS} FROM orders WHERE ord_status NOT IN ({_TERMINAL}) ORDER BY row").fetchall()
         positions = read("SELECT instrument, lots, fills FROM positions").fetchall()
+        stopped = read("SELECT trading_state, who, why, scope FROM stopped ORDER BY scope").fetchall()
         return Stored(
             epoch=epoch,
             holder=holder,
@@ -126,6 +131,7 @@ class SqliteStore:
             ),
             orders=self._one("SELECT coalesce(max(row), 0) FROM orders"),
             fills=sum(fills for _, _, fills in positions),
+            stopped=tuple(TradingSet(TradingState(s), who, why, scope) for s, who, why, scope in stopped),
         )
 
     def commit(self, records: Sequence[Record]) -> None:
@@ -169,6 +175,10 @@ class SqliteStore:
                 return record.sequence
             case EpochRaised(epoch, holder):
                 run("UPDATE service SET epoch = ?, holder = ?", (epoch, holder))
+            case TradingSet(TradingState.ACTIVE, _, _, scope) if scope:
+                run("DELETE FROM stopped WHERE scope = ?", (scope,))
+            case TradingSet(state, who, why, scope) if scope:
+                run("INSERT OR REPLACE INTO stopped VALUES (?, ?, ?, ?)", (scope, int(state), who, why))
             case TradingSet(state, who, why):
                 run("UPDATE service SET trading_state = ?, who = ?, why = ?", (int(state), who, why))
         return sequence

@@ -34,6 +34,8 @@ class Stored:
     last_event_time_ns: int = 0
     orders: int = 0
     fills: int = 0
+    #: Underlyings that are not active, each under its scope.
+    stopped: tuple[TradingSet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class ExecutionState:
     open: dict[str, None] = field(default_factory=dict)
     finished: deque[str] = field(default_factory=deque)
     accepted_ns: deque[int] = field(default_factory=deque)
+    #: Scopes that are paused or killed apart from everything else: ``underlying:SPX``.
+    stopped: dict[str, TradingSet] = field(default_factory=dict)
 
     def put(self, record: OrderRecord) -> None:
         """Make ``record`` what is known of its order; forget the oldest finished one when there are too many."""
@@ -106,6 +110,7 @@ def start(setup: ExecutionSetup) -> ExecutionState:
         fills_stored=stored.fills,
         exposure=Exposure(),
     )
+    state.stopped = {held.scope: held for held in stored.stopped}
     for record in stored.open_records:
         state.put(record)
     # The stored position holds every fill, those of open orders too, which ``put`` has just counted.

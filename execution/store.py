@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from common.errors import Refused
-from common.messages import ExecutionReport, OrderState
+from common.messages import ExecutionReport, OrderState, TradingState
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.state import Stored
@@ -59,6 +59,7 @@ class MemoryStore:
         self._fills: dict[str, None] = {}
         self._epoch = EpochRaised(0, "")
         self._trading = Stored().trading
+        self._stopped: dict[str, TradingSet] = {}
 
     def load(self) -> Stored:
         """See ``Store.load``."""
@@ -77,6 +78,7 @@ class MemoryStore:
             last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
             orders=len(self._records),
             fills=len(self._fills),
+            stopped=tuple(self._stopped[scope] for scope in sorted(self._stopped)),
         )
 
     def commit(self, records: Sequence[Record]) -> None:
@@ -95,8 +97,12 @@ class MemoryStore:
                         self._fills[record.exec_id] = None
                 case EpochRaised():
                     self._epoch = record
-                case TradingSet():
+                case TradingSet(scope=""):
                     self._trading = record
+                case TradingSet():
+                    self._stopped.pop(record.scope, None)
+                    if record.state is not TradingState.ACTIVE:
+                        self._stopped[record.scope] = record
 
     def _verify(self, records: Sequence[Record]) -> None:
         sequence, made, fills = len(self._reports), set[str](), set[str]()

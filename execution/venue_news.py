@@ -30,6 +30,8 @@ def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Inst
     record = state.orders.get(event.client_order_id)
     if record is None:
         return _pause(state, f"the venue reports order {event.client_order_id!r}, which this store never sent")
+    if event.kind is VenueKind.DUPLICATE:
+        return _pause(state, f"the venue was sent order {event.client_order_id!r} a second time and refused it")
     if event.kind is VenueKind.FILL:
         return _filled(state, record, event, wall_ns)
     if event.kind is VenueKind.CANCEL_REJECTED:

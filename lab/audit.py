@@ -17,7 +17,10 @@ from common.control_messages import CancelAsked, CommandTaken, Cycle, JournalEnt
 from common.limits import Limits
 from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
 from common.universe import Book, Universe
+from lab.audit_desks import desk_violations
 from lab.audit_flows import flow_violations
+from lab.audit_limits import limit_violations
+from lab.audit_steering import imported_lots, scope_of, steering_violations
 from lab.fills import fills_of
 
 MAX_SHOWN_PER_RULE = 20
@@ -30,7 +33,8 @@ class Run:
 
     ``entries``: the journal in order. ``store_orders`` and ``store_reports``: execution's own durable record; None in a
     run without a store (then the journal stands alone). ``positions_lots`` (n,): the final position somebody claims,
-    e.g. from ``status``; None leaves it unchecked. ``limits`` as at the start; None checks no flow budget.
+    e.g. from ``status``; None leaves it unchecked. ``limits`` as at the start; None checks no flow budget. ``desk_lots``
+    (desks, n): the same of each desk.
     """
 
     universe: Universe
@@ -40,6 +44,7 @@ class Run:
     store_reports: Sequence[ExecutionReport] | None = None
     positions_lots: I64 | None = None
     limits: Limits | None = None
+    desk_lots: I64 | None = None
 
 
 def audit(run: Run) -> list[str]:
@@ -134,12 +139,29 @@ def every_order_is_terminal(run: Run) -> Iterator[str]:
         if before is not None and before.terminal:
             yield f"order {r.client_order_id}: report {r.sequence} ({r.ord_status.name}) after {before.name}"
         last[r.client_order_id] = r.ord_status
-    for _, order in orders_of(run.entries):
-        status = last.get(order.client_order_id)
-        if status is None:
-            yield f"order {order.client_order_id} has no report"
-        elif not status.terminal:
-            yield f"order {order.client_order_id} ended {status.name}"
+    never = _never_arrived(run.entries)
+    stored = {s.order.client_order_id for s in run.store_orders or ()}
+    for name in dict.fromkeys(order.client_order_id for _, order in orders_of(run.entries)):
+        status = last.get(name)
+        if name in never and (status is not None or name in stored):
+            yield f"order {name} was counted as never arrived and is at execution"
+        elif status is None and name not in never:
+            yield f"order {name} has no report"
+        elif status is not None and not status.terminal:
+            yield f"order {name} ended {status.name}"
+
+
+def _never_arrived(entries: Sequence[JournalEntry]) -> set[str]:
+    """Orders that a reconciliation found decided and unknown to execution, which therefore ended as cancelled."""
+    decided: set[str] = set()
+    out: set[str] = set()
+    for entry in entries:
+        if isinstance(entry.event, Cycle):
+            decided |= {order.client_order_id for order in entry.event.orders}
+        elif isinstance(entry.event, LeaderStarted):
+            ended = {s.order.client_order_id for s in entry.event.recovered if s.ord_status is OrdStatus.CANCELED}
+            out |= ended & decided
+    return out
 
 
 def reports_are_gapless(run: Run) -> Iterator[str]:
@@ -190,12 +212,14 @@ def fills_fit_orders(run: Run) -> Iterator[str]:
 
 
 def positions_add_up(run: Run) -> Iterator[str]:
-    """Positions = opening book + Σ fills (promise 5)."""
+    """Positions = opening book + Σ fills + Σ imported client trades (promise 5)."""
     if run.positions_lots is None:
         return
     n = len(run.universe)
     reports = run.store_reports if run.store_reports is not None else _reports(run)
-    expected = run.book.net_lots(n) + fills_of(reports).net_lots(n)
+    expected = (
+        run.book.net_lots(n) + fills_of(reports).net_lots(n) + imported_lots(run.book, run.entries, n).sum(axis=0)
+    )
     for i in np.flatnonzero(expected != run.positions_lots):
         name = run.universe.instrument_id[i]
         yield f"position of {name}: {run.positions_lots[i]} lots stated, book and fills give {expected[i]}"
@@ -228,10 +252,21 @@ def _cycle_adds_up(cycle: Cycle) -> Iterator[str]:
             yield f"cycle {cycle.cycle_id}: instrument {instrument} {wrong}"
 
 
+def desks_add_up(run: Run) -> Iterator[str]:
+    """Crossings are at mid between desks of one entity and add to nothing; each desk's position adds up (promise 5)."""
+    yield from desk_violations(run.universe, run.book, run.entries, run.desk_lots)
+
+
 def flow_budgets_hold(run: Run) -> Iterator[str]:
     """used + reserved <= limit whenever an order is decided, recounted from the journal (promise 4)."""
     if run.limits is not None:
         yield from flow_violations(run.universe, run.entries, run.limits)
+
+
+def limits_hold(run: Run) -> Iterator[str]:
+    """No order was decided that could go beyond a hard limit, a limited sum or a cap of any scope (promise 4)."""
+    if run.limits is not None:
+        yield from limit_violations(run.universe, run.book, run.entries, run.limits)
 
 
 def pause_means_pause(run: Run) -> Iterator[str]:
@@ -240,7 +275,7 @@ def pause_means_pause(run: Run) -> Iterator[str]:
     stop_orders: set[str] = set()
     for entry in run.entries:
         event = entry.event
-        if isinstance(event, CommandTaken) and event.acknowledgement.accepted:
+        if isinstance(event, CommandTaken) and event.acknowledgement.accepted and not scope_of(event.command):
             if event.command.action in ("pause", "kill"):
                 stopped = entry
             elif event.command.action == "resume":
@@ -265,6 +300,11 @@ def cancels_are_known(run: Run) -> Iterator[str]:
                     yield f"entry {entry.sequence} cancels the unknown order {name}"
 
 
+def steering_holds(run: Run) -> Iterator[str]:
+    """Stops of a part, manual hedges, imported trades and live parameters are what people asked for (promises 5, 7)."""
+    yield from steering_violations(run.universe, run.entries)
+
+
 RULES: tuple[Callable[[Run], Iterator[str]], ...] = (
     journal_is_gapless,
     epochs_are_monotone,
@@ -274,7 +314,10 @@ RULES: tuple[Callable[[Run], Iterator[str]], ...] = (
     fills_fit_orders,
     positions_add_up,
     allocations_add_up,
+    desks_add_up,
     flow_budgets_hold,
+    limits_hold,
     pause_means_pause,
     cancels_are_known,
+    steering_holds,
 )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from agents.config import AgentsConfig
 from common.control_messages import Cycle, JournalEntry
@@ -23,6 +24,7 @@ from common.universe import Book, Universe
 from execution.config import ExecutionConfig
 from lab.audit import Run, audit
 from lab.closed_loop import Mode, configs_of, run
+from lab.desks import desk_figures
 from lab.exposures import ExposurePaths, ResidualRisk, paths_of, residual_risk
 from lab.fills import Fills, fills_of, reports_of
 from manager.config import ManagerConfig
@@ -60,6 +62,7 @@ class Outcome:
     violations: tuple[str, ...]
     quotes: int = 0
     seconds: float = 0.0
+    desks: tuple[dict[str, Any], ...] = ()
 
 
 def outcome_of(
@@ -88,6 +91,7 @@ def outcome_of(
         wished_cost_cents=sum(c.wished_cost_cents for c in cycles),
         order_hash=order_hash(orders),
         violations=tuple(audit(Run(universe, book, entries, states, limits=limits))),
+        desks=tuple(desk_figures(entries, universe, book)),
     )
 
 

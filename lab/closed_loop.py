@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -18,11 +18,12 @@ import numpy as np
 from agents.config import AgentsConfig
 from agents.sharding import all_keys, assign
 from agents.step import AgentSetup, AgentState, Decide, start, step
-from common.control_messages import Command, Cycle, JournalEntry
+from common.control_messages import Acknowledgement, Command, Cycle, JournalEntry
 from common.factors import VEGA
 from common.limits import Limits
 from common.messages import (
     I64,
+    AgentParameters,
     AssignmentUpdate,
     BudgetUpdate,
     ExecutionReport,
@@ -31,6 +32,7 @@ from common.messages import (
     PositionUpdate,
     QuoteBatch,
 )
+from common.parameters import values_of
 from common.ports import MarketSource
 from common.universe import Book
 from execution.config import ExecutionConfig
@@ -45,7 +47,7 @@ MODES: tuple[Mode, ...] = ("joint", "plain", "alone", "none", "delta_only")
 HOLDER, EPOCH = "closed loop", 1
 #: Exchanges between agents, manager and execution in one instant; what is left is said at the next one.
 MAX_ROUNDS = 32
-_Update = PositionUpdate | BudgetUpdate | AssignmentUpdate
+_Update = PositionUpdate | BudgetUpdate | AssignmentUpdate | AgentParameters
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class RunResult:
     quotes: int
     batches: int
     instants: int
+    #: Of each desk, crossings included, (desks, n); the manager's own count as well.
+    desk_lots: I64 = field(default_factory=lambda: np.zeros((1, 0), np.int64))
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -101,13 +105,15 @@ class ClosedLoop:
         on_entry: Callable[[JournalEntry], None] | None = None,
     ) -> None:
         universe = source.universe
-        setup = manager.ManagerSetup(universe, book, manager_config, limits, run_id)
+        tuned = values_of(agents_config.model_dump())
+        setup = manager.ManagerSetup(universe, book, manager_config, limits, run_id, tuned)
         self.run_id = run_id
         self.manager = manager.start(setup)
         sessions = execution_config.sessions_ns or source.session_bounds_ns
         self.execution = InProcessExecution(universe, execution_config.limits, execution_config.paper, sessions)
         self.agents = _agents(source, book, agents_config)
         self.entries: list[JournalEntry] = []
+        self.acknowledged: list[Acknowledgement] = []
         self.quotes = self.batches = self.instants = 0
         self._now_ns = 0
         self._on_entry = on_entry
@@ -135,6 +141,10 @@ class ClosedLoop:
                 step(agent, batch)
         self._exchange([a for a in self.agents if id(a) in awake])
 
+    def steer(self, command: Command) -> None:
+        """A person's command, between two instants; what was answered stands in ``acknowledged``."""
+        self._do(ev.CommandArrived(0, command))
+
     def settle(self) -> None:
         """Let everything that is still due at the venue happen; the market has ended and nothing new is decided."""
         while (due := self.execution.next_due_ns) is not None:
@@ -145,9 +155,14 @@ class ClosedLoop:
 
     def result(self) -> RunResult:
         """What has happened so far."""
-        traded = self.manager.fold.ledger.traded.copy()
-        states = self.execution.orders()
-        return RunResult(self.run_id, tuple(self.entries), traded, states, self.quotes, self.batches, self.instants)
+        ledger, states, counts = (
+            self.manager.fold.ledger,
+            self.execution.orders(),
+            (self.quotes, self.batches, self.instants),
+        )
+        return RunResult(
+            self.run_id, tuple(self.entries), ledger.traded.copy(), states, *counts, desk_lots=ledger.desk_lots()
+        )
 
     def _open(self) -> None:
         """The manager takes over and learns who owns what."""
@@ -201,6 +216,16 @@ class ClosedLoop:
                 self._reports += self.execution.cancel(instruction.client_order_id, EPOCH, self._now_ns)[1]
             elif isinstance(instruction, ev.Publish):
                 self._updates[type(instruction.update)] = instruction.update
+            elif isinstance(instruction, ev.SetTradingState):
+                self._set_trading_state(instruction)
+            elif isinstance(instruction, ev.Acknowledge):
+                self.acknowledged.append(instruction.acknowledgement)
+
+    def _set_trading_state(self, asked: ev.SetTradingState) -> None:
+        who, why = asked.command.who, asked.command.why
+        self._reports += self.execution.set_trading_state(asked.state, who, why, self._now_ns, asked.scope)
+        text = f"execution holds {asked.state.name}"
+        self._do(ev.TradingStateSet(asked.command.command_id, True, text))
 
 
 def _agents(source: MarketSource, book: Book, config: AgentsConfig) -> list[AgentState]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.control_messages import JournalEntry, ProposalTaken
+from common.factors import desk_of
 from common.messages import F64, I64, Proposal
 from common.universe import Universe
 from manager.config import ManagerConfig
@@ -67,12 +68,16 @@ def paths_of(
 ) -> ExposurePaths:
     """Paths of every factor an accepted proposal of the journal speaks for."""
     said = [e.event.proposal for e in entries if isinstance(e.event, ProposalTaken) and not e.event.refusal]
-    names = tuple(n for n in factor_names(universe) if any(n in p.factor for p in said))
+    names = tuple(n for n in factor_names(universe, _desks(said)) if any(n in p.factor for p in said))
     column = {name: k for k, name in enumerate(names)}
     times, rows = _rows(said, column)
     last = max((p.header.event_time_ns for p in said), default=0)
     weight = _open_seconds(times, max(last, int(times[-1])) if len(times) else 0, session_bounds_ns)
     return ExposurePaths(names, times, rows[:, 0], rows[:, 1], rows[:, 2], weight)
+
+
+def _desks(said: Iterable[Proposal]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(desk_of(name) for p in said for name in p.factor)) or ("",)
 
 
 def _rows(said: list[Proposal], column: dict[str, int]) -> tuple[I64, F64]:
@@ -160,14 +165,13 @@ def residual_risk(paths: ExposurePaths, entries: Iterable[JournalEntry], univers
 def daily_variance(factor: tuple[str, ...], entries: Iterable[JournalEntry], universe: Universe) -> F64:
     """V (f, f): variance of the P&L of one day per unit² of the factors, at the prior volatilities."""
     config = ManagerConfig()
-    names = factor_names(universe)
+    said = [entry.event.proposal for entry in entries if isinstance(entry.event, ProposalTaken)]
+    names = factor_names(universe, _desks(said))
     index = {name: i for i, name in enumerate(names)}
     sensitivity = np.full((len(names), len(universe)), np.nan)
-    for entry in entries:
-        if isinstance(entry.event, ProposalTaken):
-            p = entry.event.proposal
-            at = np.array([index[n] for n in p.factor], np.intp)
-            sensitivity[np.ix_(at, p.menu.astype(np.intp))] = p.sensitivity
+    for p in said:
+        at = np.array([index[n] for n in p.factor], np.intp)
+        sensitivity[np.ix_(at, p.menu.astype(np.intp))] = p.sensitivity
     rows = np.array([index[name] for name in factor], np.intp)
     sigma = np.sqrt(np.diag(universe.covariance_daily))
     w = RiskPrice(universe, names, config).matrix(rows, 1.0, sigma, sensitivity)

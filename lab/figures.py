@@ -33,6 +33,7 @@ DEFINITIONS = {
     "share_inside": "Share of open-market time for which an exposure, as last stated by its owner, lay in its interval. An "
     "owner speaks at least when it has moved by a quarter of the half-width.",
     "median_width": "Time-weighted median of upper minus lower edge, in the factor's unit.",
+    "crossing_saved_usd": "Half spreads and fees that a desk did not pay because it crossed with another desk at mid.",
     "marks": "Standing mids; options without quotes on a smile fitted to the quoted ones; expired ones at intrinsic value.",
 }
 
@@ -62,6 +63,7 @@ def figures(
         "hedge_effect": _effect(pnl, hedged.name),
         "netting": _netting(outcomes, pnl, universe),
         "exposures": [_exposure(s) for s in shares(hedged.paths)],
+        "desks": list(hedged.desks),
         "risk_aversion_per_usd": risk_aversion_per_usd,
         "promise_violations": len(violations),
         "violations": violations,

@@ -54,6 +54,7 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
         _section(
             "Exposures and their intervals", _exposures(report), _image(pictures, "exposures", "Exposures over time")
         ),
+        _section("Desks", _desks(report)) if report["desks"] else "",
         _section("Speed and size", _speed(report), _image(pictures, "latency", "Tick to decision")),
         _section("Promises", _promises(report)),
         _section("What is real and what is modelled", _list(report["statements"])),
@@ -168,6 +169,25 @@ def _exposures(r: Mapping[str, Any]) -> str:
     text = f"Every interval follows from one risk aversion, {r['risk_aversion_per_usd']:.3g} per US dollar."
     head = ("factor", "time inside", "median width", "mean |exposure|", "unit")
     return f"<p>{escape(text)}</p>" + _table(head, rows, raw=True)
+
+
+def _desks(r: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            d["desk"],
+            d["legal_entity"],
+            f"{d['market_lots']:,}",
+            _usd(d["external_cost_usd"]),
+            f"{d['crossed_lots']:,}",
+            _usd(d["crossing_saved_usd"]),
+        )
+        for d in r["desks"]
+    ]
+    text = (
+        "What one desk needs and another has too much of is crossed at mid inside a legal entity; the net is ordered."
+    )
+    head = ("desk", "legal entity", "lots in the market", "external cost", "lots crossed", "saved by crossing")
+    return f"<p>{escape(text)}</p>" + _table(head, rows)
 
 
 def _speed(r: Mapping[str, Any]) -> str:

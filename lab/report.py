@@ -36,7 +36,7 @@ UNHEDGED = "unhedged"
 
 @dataclass(frozen=True)
 class Live:
-    """What a live run left: its journal, execution's store, the final position stated by the manager, measurements.
+    """What a live run left: its journal, execution's store, the final positions stated by the manager, measurements.
 
     ``memory_bytes`` per process at its peak; latencies in ns of wall time, None where no order was sent. ``facts`` goes into
     ``report.json`` under ``live`` as it is.
@@ -50,6 +50,7 @@ class Live:
     tick_to_order_p50_ns: int | None = None
     tick_to_order_p99_ns: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    desk_lots: I64 | None = None
 
 
 def write_report(
@@ -113,7 +114,16 @@ def _done(outcome: Outcome) -> Future[Outcome]:
 def _live_outcome(settings: Settings, source: MarketSource, book: Book, live: Live) -> Outcome:
     bounds, universe = source.session_bounds_ns, source.universe
     out = outcome_of("live", universe, book, live.entries, bounds, settings.limits, live.store_orders)
-    run = Run(universe, book, live.entries, live.store_orders, live.store_reports, live.positions_lots, settings.limits)
+    run = Run(
+        universe,
+        book,
+        live.entries,
+        live.store_orders,
+        live.store_reports,
+        live.positions_lots,
+        settings.limits,
+        live.desk_lots,
+    )
     return replace(out, violations=tuple(audit(run)))
 
 

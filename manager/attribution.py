@@ -74,6 +74,17 @@ def by_wish(wish: dict[str, float]) -> tuple[CostShare, ...]:
     return _shares([(WISH, agent) for agent in same], list(same.values())) if same else UNKNOWN
 
 
+def merge(parts: Sequence[tuple[int, tuple[CostShare, ...]]]) -> tuple[CostShare, ...]:
+    """Shares of an order that serves several desks: (lots, shares) of each, weighed by lots."""
+    if len(parts) == 1:
+        return parts[0][1]
+    weight: dict[tuple[str, str], float] = {}
+    for lots, shares in parts:
+        for s in shares:
+            weight[s.factor, s.agent] = weight.get((s.factor, s.agent), 0.0) + float(lots * s.parts)
+    return _shares(list(weight), list(weight.values()))
+
+
 def _shares(of: list[tuple[str, str]], weight: list[float]) -> tuple[CostShare, ...]:
     parts = deal(WHOLE, weight)
     kept = [CostShare(*name, n) for name, n in zip(of, parts, strict=True) if n]

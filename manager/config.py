@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from manager.budgets_config import BudgetsConfig
+
 
 class VolOfVol(BaseModel):
     """How implied vols move: η(T) = points_30d × (30 / T)^decay vol points per √day, correlated over buckets and names.
@@ -47,6 +49,7 @@ class ManagerConfig(BaseModel):
     hedge_days: float = Field(default=1.0, gt=0.0)
     vol_of_vol: VolOfVol = VolOfVol()
     volatility: Volatility = Volatility()
+    budgets: BudgetsConfig = BudgetsConfig()
     #: Share of each correlation matrix that is taken to be idiosyncratic; keeps the risk matrix well conditioned.
     correlation_shrink: float = Field(default=0.05, gt=0.0, lt=1.0)
     #: w = this × dearest admissible cost per unit; admissible: within this multiple of the cheapest.

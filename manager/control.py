@@ -1,7 +1,10 @@
 """Control actions of people and of the fleet. A command holds before it is acknowledged; the same id is done once.
 
-``pause``, ``resume``, ``kill``: execution, the last hand, is asked first; the acknowledgement waits for its answer.
-``limits.set {"path", "value"}`` and ``assign {"owner": {key: agent}}`` hold at once.
+``pause``, ``resume``, ``kill``, of everything or of the ``scope`` they name: execution, the last hand, is asked first; the
+acknowledgement waits for its answer. Agents and desks are held here alone (``scopes.py``). Manual hedges, imports and the
+agents' parameters: ``steering.py``.
+``limits.set {"path", "value"}`` and ``assign {"owner": {key: agent}}`` hold at once, a widening of a limit perhaps only after
+``limits.approve {"id"}`` by a second person (``common/limits_changes.py``).
 *Tested by* tests/unit/test_manager_control.py.
 """
 
@@ -12,17 +15,22 @@ from typing import Any
 
 import numpy as np
 
+from common import limits_changes
 from common.control_messages import Acknowledgement, Command, CommandTaken, JournalEvent
 from common.errors import Refused
 from common.factors import key_of, kind_of
 from common.messages import AssignmentUpdate, BudgetUpdate, Header, TradingState
+from manager import scopes, steering
 from manager.events import Acknowledge, Instruction, Publish, SetTradingState
-from manager.fold import LIMITS_SET, TRADING_ACTIONS
+from manager.fold import TRADING_ACTIONS
 from manager.ledger import SOURCE
+from manager.outcome import Outcome
 from manager.recording import record
 from manager.state import ManagerState
 
 ASSIGN = "assign"
+#: Everything the leader answers to.
+CONTROL_ACTIONS = (*TRADING_ACTIONS, *limits_changes.ACTIONS, ASSIGN, *steering.ACTIONS)
 _TEXT_OF = {TradingState.PAUSED: "paused", TradingState.KILLED: "killed", TradingState.ACTIVE: "active"}
 
 
@@ -33,18 +41,34 @@ def on_command(state: ManagerState, command: Command, wall_ns: int) -> list[Inst
         return [Acknowledge(done)]
     if command.command_id in state.pending:
         return []
-    if command.action in TRADING_ACTIONS:
-        wanted = TRADING_ACTIONS[command.action]
-        state.pending[command.command_id] = command
-        return [SetTradingState(wanted, command)]
     try:
-        if command.action == LIMITS_SET:
-            return _set_limits(state, command, wall_ns)
+        if command.action in TRADING_ACTIONS:
+            return _stop(state, command, wall_ns)
+        if command.action in steering.ACTIONS:
+            return _carried_out(state, command, steering.steer(state, command, wall_ns), wall_ns)
+        if command.action in limits_changes.ACTIONS:
+            return _limits(state, command, wall_ns)
         if command.action == ASSIGN:
             return _assign(state, command, wall_ns)
-        raise Refused(f"unknown action {command.action!r}; known: {', '.join((*TRADING_ACTIONS, LIMITS_SET, ASSIGN))}")
+        known = ", ".join(CONTROL_ACTIONS)
+        raise Refused(f"unknown action {command.action!r}; known: {known}")
     except Refused as error:
         return _close(state, command, False, str(error), wall_ns)
+
+
+def _stop(state: ManagerState, command: Command, wall_ns: int) -> list[Instruction]:
+    scope = scopes.scope_of(command)
+    scopes.check_scope(state, scope)
+    if not scopes.at_execution(scope):
+        state.dirty = True
+        return _carried_out(state, command, steering.stop_here(state, command, scope), wall_ns)
+    state.pending[command.command_id] = command
+    return [SetTradingState(TRADING_ACTIONS[command.action], command, scope)]
+
+
+def _carried_out(state: ManagerState, command: Command, outcome: Outcome, wall_ns: int) -> list[Instruction]:
+    said = _close(state, command, True, outcome.text, wall_ns, *outcome.events)
+    return [*outcome.first, *said[:-1], *outcome.then(), said[-1]]
 
 
 def on_trading_state_set(state: ManagerState, command_id: str, ok: bool, text: str, wall_ns: int) -> list[Instruction]:
@@ -53,7 +77,7 @@ def on_trading_state_set(state: ManagerState, command_id: str, ok: bool, text: s
     if command is None:
         return []
     state.dirty |= ok
-    now = _TEXT_OF[TRADING_ACTIONS[command.action]]
+    now = f"{scopes.scope_of(command)} {_TEXT_OF[TRADING_ACTIONS[command.action]]}".lstrip()
     return _close(state, command, ok, f"{now}; {text}" if ok else f"not {now}: {text}", wall_ns)
 
 
@@ -85,16 +109,17 @@ def _close(
     return [*entries, Acknowledge(ack)]
 
 
-def _set_limits(state: ManagerState, command: Command, wall_ns: int) -> list[Instruction]:
-    wanted = _arguments(command, "path", "value")
-    path, value = wanted["path"], wanted["value"]
-    if not isinstance(path, str) or isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Refused("limits.set needs a path (text) and a value (number)")
-    limits = state.fold.limits.with_change(path, value, command.who, command.why)
-    unknown = limits.unknown_underlyings(state.setup.universe.symbols)
+def _limits(state: ManagerState, command: Command, wall_ns: int) -> list[Instruction]:
+    """Set or approve a limit. What waits for a second person changes nothing yet but stands in the record."""
+    before = state.fold.limits.version
+    log, text = state.fold.limits_log.take(command, state.now_ns, wall_ns)
+    unknown = log.limits.unknown_underlyings(state.setup.universe.symbols)
+    unknown += log.limits.unknown_desks(state.fold.ledger.desks)
     if unknown:
-        raise Refused(f"this market has no {', '.join(unknown)}")
-    out = _close(state, command, True, f"{path} = {value}; limits version {limits.version}", wall_ns)
+        raise Refused(f"this market and book have no {', '.join(unknown)}")
+    out = _close(state, command, True, text, wall_ns)
+    if state.fold.limits.version == before:
+        return out
     state.dirty = True
     return [*out[:-1], *budget_update(state, wall_ns, command.command_id), out[-1]]
 

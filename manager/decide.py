@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.control_messages import Cycle
+from common.factors import without_desk
 from common.messages import F64, I64, Proposal
 from manager.events import Instruction, Submit
 from manager.lots import round_lots
@@ -17,6 +18,7 @@ from manager.menu import Menu, choose, menu_of
 from manager.netting import Problem, Solution, objective, solve, standing_price
 from manager.problem import Stated, problem_of, whole_lot_may_pay
 from manager.recording import record
+from manager.scopes import AGENT, stopped_names
 from manager.state import ManagerState
 from manager.ticket import Draft, build_orders, inputs_hash, priced_draft, wished_draft
 from manager.view import View, view_of
@@ -48,7 +50,7 @@ def decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
     if not len(view.rows):
         return []
     if mode == "plain":
-        plain = _wished(state, view, "plain", _live_proposals(state, view), now_ns)
+        plain = _wished(state, view, "plain", live_proposals(state, view), now_ns)
         return [] if plain is None else _close(state, plain, now_ns, wall_ns)
     if view.calm:
         state.seen["no-trade: everybody inside"] += 1
@@ -75,13 +77,13 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
     solution = solve(stated.problem, config.iteration_limit, _warm(state, view, stated, menu))
     if solution.failure:
         method = f"fallback: {solution.failure}"
-        return _wished(state, view, method, _live_proposals(state, view), now_ns, solution)
+        return _wished(state, view, method, live_proposals(state, view), now_ns, solution)
     lots = round_lots(stated.problem, solution.lots, config.min_gain_usd)
     price = _on_rows(view, stated, solution.price)
     forced = _on_rows(view, stated, np.where(stated.forced, solution.price, 0.0))
     drafts = tuple(priced_draft(state, view, menu, int(j), int(lots[j]), price, forced) for j in np.flatnonzero(lots))
     worth = sorted(drafts, key=lambda d: (-d.worth, d.instrument))
-    proposals = _live_proposals(state, view)
+    proposals = live_proposals(state, view)
     return Decision("joint", view, menu, proposals, solution.lots, price, solution.iterations, tuple(worth))
 
 
@@ -106,24 +108,27 @@ def _warm(state: ManagerState, view: View, stated: Stated, menu: Menu) -> tuple[
     return None if repeated else (np.clip(lots, -menu.sell_cap, menu.buy_cap), known)
 
 
-def _live_proposals(state: ManagerState, view: View) -> tuple[Proposal, ...]:
+def live_proposals(state: ManagerState, view: View) -> tuple[Proposal, ...]:
+    """What the owners of a view's rows last said, by agent."""
     agents = sorted({str(a) for a in state.fold.table.owner[view.rows]})
     return tuple(state.fold.proposals[a] for a in agents)
 
 
-def _unused(state: ManagerState, proposals: tuple[Proposal, ...]) -> list[Proposal]:
+def unused(state: ManagerState, proposals: tuple[Proposal, ...]) -> list[Proposal]:
     """Proposals whose wish is new: not used by an earlier cycle, nor made before the agent's own last trade was done.
 
     A wish cannot be re-based as an exposure can, so one that does not know of the agent's own fills or working orders
     would be traded twice.
     """
     fold = state.fold
-    working = {agent for life in fold.orders.open.values() for agent, _ in life.order.allocation}
+    stopped = stopped_names(fold, AGENT)
+    working = {without_desk(agent) for life in fold.orders.open.values() for agent, _ in life.order.allocation}
     return [
         p
         for p in proposals
         if fold.consumed.get(p.agent) != p.header.id
         and p.agent not in working
+        and p.agent not in stopped
         and p.position_version >= fold.ledger.last_fill.get(p.agent, 0)
     ]
 
@@ -142,7 +147,7 @@ def _wished(
     menu = menu_of(state, view.rows, working, now_ns, need_all=False)
     if not len(menu.index):
         return None
-    wishes = wish_columns(_unused(state, proposals), menu.index)
+    wishes = wish_columns(unused(state, proposals), menu.index)
     total = sum(wishes.values(), np.zeros(len(menu.index)))
     stated = problem_of(state, view, menu, now_ns)
     lots: I64 = fit(stated.problem, total)
@@ -167,7 +172,7 @@ def _alone(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
     """Each agent's wish its own cycle and orders; a later agent's limits and budgets see the earlier one's orders."""
     out: list[Instruction] = []
     view = view_of(state, now_ns)
-    for proposal in _unused(state, _live_proposals(state, view)):
+    for proposal in unused(state, live_proposals(state, view)):
         decision = _wished(state, view_of(state, now_ns), "alone", (proposal,), now_ns)
         if decision is not None:
             out += _close(state, decision, now_ns, wall_ns)
@@ -184,7 +189,7 @@ def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[
     ordered = np.zeros(len(menu.index), np.int64)
     for draft in kept:
         ordered[draft.column] = draft.side.sign * draft.lots
-    wishes = wish_columns(_unused(state, d.proposals), menu.index)
+    wishes = wish_columns(unused(state, d.proposals), menu.index)
     wished = sum(wishes.values(), np.zeros(len(menu.index)))
     wished_cents = sum(float(np.abs(x) @ menu.cost_cents) for x in wishes.values())
     cycle = Cycle(
@@ -207,6 +212,7 @@ def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[
         inputs_hash=digest,
         cost_cents=int(np.abs(ordered) @ menu.cost_cents),
         wished_cost_cents=int(np.floor(wished_cents + 0.5)),
+        emergency=tuple(o.client_order_id for o, draft in zip(orders, kept, strict=True) if draft.emergency),
     )
     entry = record(state, cycle, wall_ns)
     return [Submit(orders), entry] if orders else [entry]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from common.control_messages import Acknowledgement, Command, JournalEntry
 from common.messages import (
+    AgentParameters,
     AssignmentUpdate,
     BudgetUpdate,
     ExecutionReport,
@@ -135,7 +136,7 @@ class Record:
 class Publish:
     """Tell the agents; the newest value wins."""
 
-    update: PositionUpdate | BudgetUpdate | AssignmentUpdate
+    update: PositionUpdate | BudgetUpdate | AssignmentUpdate | AgentParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +148,11 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class SetTradingState:
-    """Ask execution, the last hand; report the answer back as ``TradingStateSet``."""
+    """Ask execution, the last hand, about everything or the one underlying of ``scope``; it answers ``TradingStateSet``."""
 
     state: TradingState
     command: Command
+    scope: str = ""
 
 
 Instruction = Submit | Cancel | Record | Publish | Acknowledge | SetTradingState

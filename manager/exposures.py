@@ -2,7 +2,8 @@
 
 One row a factor, one owner a row. ``sensitivity`` remembers the last known change of each factor per lot of each
 instrument: NaN is unknown; what is zero by nature (a future has no gamma or vega, a factor of one underlying does not
-move with instruments on another) is known from the start. Exposures move with every fill as it is booked.
+move with instruments on another) is known from the start. Exposures move with every fill as it is booked. Of several
+desks each has rows of its own, and moves with its own part of a fill or crossing.
 *Tested by* tests/unit/test_manager_exposures.py, tests/properties/test_manager_fold.py.
 """
 
@@ -15,33 +16,35 @@ from numpy.typing import NDArray
 
 from common import factors
 from common.limits import Limits
-from common.messages import F64, Proposal
+from common.messages import F64, I64, Proposal
 from common.universe import FUTURE, Universe
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 
-def factor_names(universe: Universe) -> tuple[str, ...]:
-    """Every factor an agent may own here: per underlying delta, gamma, vega buckets, proxy; then the common one."""
+#: Signed lots: of the one desk there is, or one number a desk, (desks,).
+Moved = int | I64
+
+
+def factor_names(universe: Universe, desks: tuple[str, ...] = ("",)) -> tuple[str, ...]:
+    """Every factor an agent may own here, desk by desk: per underlying delta, gamma, vega buckets, proxy; the common one."""
     out: list[str] = []
     for symbol in universe.symbols:
         out += [factors.delta(symbol), factors.gamma(symbol), factors.proxy(symbol)]
         out += [factors.vega(symbol, bucket) for bucket in factors.BUCKET_NAMES]
-    return (*out, factors.COMMON)
-
-
-def underlying_of(factor: str) -> str:
-    """Underlying a factor belongs to; empty for the common factor."""
-    head, _, rest = factor.partition(":")
-    return "" if head == "factor" else rest.partition("/")[0]
+    return tuple(factors.at_desk(name, desk) for desk in desks for name in (*out, factors.COMMON))
 
 
 class FactorTable:
-    """Columns (f,) over the factors and sensitivities (f, n instruments). NaN exposure: nobody has spoken yet."""
+    """Columns (f,) over the factors and sensitivities (f, n instruments). NaN exposure: nobody has spoken yet.
 
-    def __init__(self, universe: Universe) -> None:
-        self.names = factor_names(universe)
+    ``desk`` (f,): position of each row's desk in ``desks``.
+    """
+
+    def __init__(self, universe: Universe, desks: tuple[str, ...] = ("",)) -> None:
+        self.names = factor_names(universe, desks)
+        self.desk = np.repeat(np.arange(len(desks)), len(self.names) // len(desks))
         self.index = {name: i for i, name in enumerate(self.names)}
         f, n = len(self.names), len(universe)
         self.exposure = np.full(f, np.nan)
@@ -51,7 +54,7 @@ class FactorTable:
         self.expires_ns = np.zeros(f, np.int64)
         self.owner = np.full(f, "", dtype=object)
         self.underlying = np.array(
-            [universe.symbols.index(u) if (u := underlying_of(name)) else -1 for name in self.names], np.int64
+            [universe.symbols.index(u) if (u := factors.underlying_of(name)) else -1 for name in self.names], np.int64
         )
         self.sensitivity = np.full((f, n), np.nan)
         self._zeros_by_nature(universe)
@@ -72,7 +75,7 @@ class FactorTable:
         """Rows of a proposal's factors."""
         return np.array([self.index[name] for name in proposal.factor], np.intp)
 
-    def accept(self, proposal: Proposal, since: Mapping[int, int]) -> None:
+    def accept(self, proposal: Proposal, since: Mapping[int, Moved]) -> None:
         """Take a proposal in: its rows are replaced, then moved by what was traded ``since`` its position version."""
         rows = self.rows_of(proposal)
         self.exposure[rows] = proposal.exposure
@@ -84,24 +87,35 @@ class FactorTable:
         self.sensitivity[np.ix_(rows, proposal.menu.astype(np.intp))] = proposal.sensitivity
         self.stated[rows] = False
         self.stated[np.ix_(rows, proposal.menu.astype(np.intp))] = True
-        for instrument, lots in since.items():
-            self.exposure[rows] += self.sensitivity[rows, instrument] * lots
+        for instrument, moved in since.items():
+            self.exposure[rows] += self.change(rows, instrument, moved)
 
-    def rebase(self, proposal: Proposal, since: Mapping[int, int]) -> tuple[Bools, F64]:
+    def change(self, rows: Rows, instrument: int, moved: Moved) -> F64:
+        """Sensitivity × lots of each row's desk, (r,): 0 for a desk that does not move, known or not."""
+        if isinstance(moved, int):
+            return np.asarray(self.sensitivity[rows, instrument] * moved)
+        lots = moved[self.desk[rows]]
+        return np.where(lots == 0, 0.0, self.sensitivity[rows, instrument] * lots)
+
+    def rebase(self, proposal: Proposal, since: Mapping[int, Moved]) -> tuple[Bools, F64]:
         """For a proposal not yet accepted: (known, moved): known sensitivities and Σ|S × lots| per factor, (f,)."""
         rows = self.rows_of(proposal)
         at = {int(j): k for k, j in enumerate(proposal.menu)}
         known, moved = np.ones(len(rows), np.bool_), np.zeros(len(rows))
-        for instrument, lots in since.items():
+        for instrument, traded in since.items():
             k = at.get(instrument)
             s = self.sensitivity[rows, instrument] if k is None else proposal.sensitivity[:, k]
-            known &= ~np.isnan(s)
+            lots = traded if isinstance(traded, int) else traded[self.desk[rows]]
+            known &= ~np.isnan(s) | (np.asarray(lots) == 0)
             moved += np.abs(np.nan_to_num(s) * lots)
         return known, moved
 
-    def fill(self, instrument: int, lots: int) -> None:
+    def fill(self, instrument: int, moved: Moved) -> None:
         """Move every exposure by a fill; one whose sensitivity is unknown becomes NaN until its owner speaks again."""
-        self.exposure += self.sensitivity[:, instrument] * lots
+        if isinstance(moved, int):
+            self.exposure += self.sensitivity[:, instrument] * moved
+        else:
+            self.exposure += self.change(np.arange(len(self.names)), instrument, moved)
 
     def drop(self, agents: set[str]) -> None:
         """Forget what these agents said: they no longer own what they owned."""
@@ -117,8 +131,11 @@ class FactorTable:
 
 
 def limit_columns(limits: Limits, names: tuple[str, ...]) -> tuple[F64, F64]:
-    """(soft, hard) limits on |exposure| per factor, (f,); infinite where nobody set one."""
-    found = [limits.of_factor(name) for name in names]
-    soft = np.array([np.inf if x is None else x.soft_usd for x in found])
-    hard = np.array([np.inf if x is None else x.hard_usd for x in found])
+    """(soft, hard) limits on |exposure| per factor, (f,); infinite where nobody set one.
+
+    A desk's factor is held to its own limit and to the firm's for that factor, whichever is tighter.
+    """
+    found = [(limits.of_factor(name), limits.of_factor(factors.without_desk(name))) for name in names]
+    soft = np.array([min((x.soft_usd for x in pair if x is not None), default=np.inf) for pair in found])
+    hard = np.array([min((x.hard_usd for x in pair if x is not None), default=np.inf) for pair in found])
     return soft, hard

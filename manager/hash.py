@@ -49,11 +49,12 @@ def _feed(update: Any, value: Any) -> None:
         for item in value:
             _feed(update, item)
     else:
-        for name in _attributes(value):
+        for name in attributes(value):
             update(name.encode())
             _feed(update, getattr(value, name))
 
 
-def _attributes(value: Any) -> list[str]:
+def attributes(value: Any) -> list[str]:
+    """Names of an object's attributes, slots included, sorted."""
     slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
     return sorted({*slots, *getattr(value, "__dict__", {})})

@@ -9,26 +9,41 @@ from collections import deque
 
 import numpy as np
 
-from common.messages import CostShare, ExecutionReport, Header, Order, PositionUpdate
+from common.control_messages import Crossing
+from common.factors import at_desk, desk_of, without_desk
+from common.messages import I64, CostShare, ExecutionReport, Header, Order, PositionUpdate
 from common.units import CENTS_PER_USD, NO_PRICE
 from common.universe import Universe
 from manager.attribution import bill, deal
+from manager.exposures import Moved
 from manager.orders import SeenIds
 
 SOURCE = "manager"
+#: Under whose name the cash of client trades is kept.
+CLIENT = "client"
 
 
 class Ledger:
-    """Everything traded since the open: ``traded`` (n,) signed lots; ``version`` rises by one per fill."""
+    """Everything traded since the open: ``traded`` (n,) signed lots; ``version`` rises by one per fill, crossing and import.
 
-    def __init__(self, universe: Universe, history_max: int, exec_ids_kept: int) -> None:
+    Of several desks each one's part is what its agents (``gamma-0@rates``) hold: see ``desk_lots``.
+    """
+
+    def __init__(
+        self, universe: Universe, history_max: int, exec_ids_kept: int, desks: tuple[str, ...] = ("",)
+    ) -> None:
+        self.desks = desks
         self.traded = np.zeros(len(universe), np.int64)
         self.touched: set[int] = set()
+        #: Client trades told since the open, by desk, (desks, n); they are not ours and not in ``traded``.
+        self.imported = np.zeros((len(desks), len(universe)), np.int64)
+        self.imported_at: set[int] = set()
         self.by_agent: dict[str, dict[int, int]] = {}
         #: Position version of each agent's last fill.
         self.last_fill: dict[str, int] = {}
         self.version = 0
-        self.history: deque[tuple[int, int, int]] = deque(maxlen=history_max)
+        #: (version, instrument, signed lots: one number, or one a desk where there are several).
+        self.history: deque[tuple[int, int, int | tuple[int, ...]]] = deque(maxlen=history_max)
         self.exec_ids = SeenIds(exec_ids_kept)
         self.fills = 0
         self.fee_cents = 0
@@ -40,19 +55,19 @@ class Ledger:
         self.accounts: dict[tuple[str, str], int] = {}
         #: Cents each agent's fills brought in (sells) or took (buys), its part of the prices paid.
         self.cash_cents: dict[str, int] = {}
+        #: Trades between desks at mid: how many, lots of each desk, cents of half spreads and fees both sides did not pay.
+        self.crossings = 0
+        self.crossed_lots: dict[str, int] = {}
+        self.crossing_saved_cents = 0
+        self.fee_per_lot_cents = universe.fee_cents
+        self.tick_size = universe.tick_size
         self.tick_cents = universe.tick_size * universe.multiplier_usd * CENTS_PER_USD
 
     def book(self, report: ExecutionReport, order: Order | None, split: dict[str, int]) -> int:
         """Take a fill in; returns what it costs its budget in cents (slippage if paid, and the fee)."""
         at, lots = report.instrument, report.side.sign * report.last_lots
         self.traded[at] += lots
-        self.touched.add(at)
-        self.version += 1
-        self.history.append((self.version, at, lots))
-        for agent, part in split.items():
-            self.last_fill[agent] = self.version
-            mine = self.by_agent.setdefault(agent, {})
-            mine[at] = mine.get(at, 0) + part
+        self._move(at, split)
         self.fills += 1
         self.fee_cents += report.fee_cents
         slippage = 0 if order is None else self.cents(at, lots, report.last_ticks, _twice_mid(order))
@@ -62,6 +77,73 @@ class Ledger:
         if report.bid_ticks > NO_PRICE and report.ask_ticks > NO_PRICE:
             self.half_spread_cents += abs(self.cents(at, lots, report.last_ticks, report.bid_ticks + report.ask_ticks))
         return max(slippage, 0) + max(report.fee_cents, 0)
+
+    def cross(self, crossing: Crossing) -> Moved:
+        """Take a crossing in: lots and their value at mid change sides, the total does not. Returns lots by desk."""
+        at, mid = crossing.instrument, crossing.bid_ticks + crossing.ask_ticks
+        bought, sold = dict(crossing.bought), {agent: -lots for agent, lots in crossing.sold}
+        self._move(at, {**bought, **sold})
+        cents = self.cents(at, crossing.lots, 0, -mid)
+        self._settle(-cents, bought)
+        self._settle(cents, sold)
+        self.crossings += 1
+        for desk in (crossing.buyer, crossing.seller):
+            self.crossed_lots[desk] = self.crossed_lots.get(desk, 0) + crossing.lots
+        spread = self.cents(at, 2 * crossing.lots, crossing.ask_ticks, mid)
+        self.crossing_saved_cents += spread + 2 * crossing.lots * int(self.fee_per_lot_cents[at])
+        return self.by_desk({**bought, **sold})
+
+    def _move(self, at: int, split: dict[str, int]) -> None:
+        """One new version of the positions: whose lots of an instrument changed by how much."""
+        self.touched.add(at)
+        self.version += 1
+        moved = self.by_desk(split)
+        self.history.append((self.version, at, moved if isinstance(moved, int) else tuple(moved.tolist())))
+        for agent, part in split.items():
+            self.last_fill[without_desk(agent)] = self.version
+            mine = self.by_agent.setdefault(agent, {})
+            mine[at] = mine.get(at, 0) + part
+
+    def take_import(self, instrument: int, desk: int, lots: int, price: float) -> Moved:
+        """Take a client's trade in: signed lots of a desk at ``price`` points, whose cash is the client book's. Lots by desk."""
+        self.imported[desk, instrument] += lots
+        self.imported_at.add(instrument)
+        value = -lots * price / self.tick_size[instrument] * float(self.tick_cents[instrument])
+        holder = at_desk(CLIENT, self.desks[desk])
+        self.cash_cents[holder] = self.cash_cents.get(holder, 0) + int(np.floor(value + 0.5))
+        self.version += 1
+        moved: Moved = lots
+        if len(self.desks) > 1:
+            moved = np.zeros(len(self.desks), np.int64)
+            moved[desk] = lots
+        self.history.append((self.version, instrument, moved if isinstance(moved, int) else tuple(moved.tolist())))
+        return moved
+
+    def net_lots(self) -> I64:
+        """Signed lots (n,) by which positions differ from the opening book: traded and told by clients."""
+        return np.asarray(self.traded + self.imported.sum(axis=0))
+
+    def net_desk_lots(self) -> I64:
+        """The same of each desk, (desks, n)."""
+        return self.desk_lots() + self.imported
+
+    def by_desk(self, split: dict[str, int]) -> Moved:
+        """Σ of the agents' lots by desk: one number where there is one desk."""
+        if len(self.desks) == 1:
+            return sum(split.values())
+        of = {name: sum(n for agent, n in split.items() if desk_of(agent) == name) for name in self.desks}
+        return np.array(list(of.values()), np.int64)
+
+    def desk_lots(self) -> I64:
+        """Signed lots traded by each desk, crossings included, (desks, n); they add up to ``traded``."""
+        if len(self.desks) == 1:
+            return self.traded[None, :].copy()
+        out = np.zeros((len(self.desks), len(self.traded)), np.int64)
+        row = {name: d for d, name in enumerate(self.desks)}
+        for agent, mine in self.by_agent.items():
+            for at, lots in mine.items():
+                out[row[desk_of(agent)], at] += lots
+        return out
 
     def _charge(self, cents: int, shares: tuple[CostShare, ...]) -> None:
         for who, part in bill(cents, shares).items():
@@ -76,24 +158,30 @@ class Ledger:
         value = signed_lots * (2 * price_ticks - twice_mid_ticks) * float(self.tick_cents[instrument]) / 2.0
         return int(np.floor(value + 0.5))
 
-    def since(self, version: int) -> dict[int, int] | None:
-        """Net signed lots per instrument traded after ``version``; None when that is no longer (or not yet) known."""
+    def since(self, version: int) -> dict[int, Moved] | None:
+        """Net signed lots per instrument traded after ``version``; None when that is no longer (or not yet) known.
+
+        One number an instrument where there is one desk, else one number a desk.
+        """
         if version == self.version:
             return {}
         if version > self.version or not self.history or version < self.history[0][0] - 1:
             return None
-        out: dict[int, int] = {}
+        out: dict[int, Moved] = {}
         for at_version, instrument, lots in reversed(self.history):
             if at_version <= version:
                 break
-            out[instrument] = out.get(instrument, 0) + lots
-        return {j: n for j, n in sorted(out.items()) if n}
+            out[instrument] = out.get(instrument, 0) + (lots if isinstance(lots, int) else np.array(lots, np.int64))
+        return {j: n for j, n in sorted(out.items()) if np.any(n)}
 
     def update(self, now_ns: int, wall_ns: int, cause_id: str) -> PositionUpdate:
         """The whole of it for the agents, sparse, instruments ascending."""
-        at = np.array(sorted(self.touched), np.uint32)
+        at = np.array(sorted(self.touched | self.imported_at), np.uint32)
         header = Header(SOURCE, self.version, now_ns, wall_ns, cause_id)
-        return PositionUpdate(header, self.version, at, self.traded[at])
+        net = self.traded[at] + self.imported[:, at].sum(axis=0)
+        if len(self.desks) == 1:
+            return PositionUpdate(header, self.version, at, net)
+        return PositionUpdate(header, self.version, at, net, self.desks, self.net_desk_lots()[:, at])
 
 
 def _twice_mid(order: Order) -> int:

@@ -19,7 +19,9 @@ from common.messages import F64, I64
 from common.subjects import feed_source
 from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_S
 from common.universe import OPTION
+from manager.budgets_rows import scope_caps
 from manager.exposures import Bools, Rows
+from manager.scopes import stopped_underlyings
 from manager.state import ManagerState
 
 #: Impact is never quite 0, so that the cheapest trade is unique: this share of the cost for each lot.
@@ -78,14 +80,17 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     grid = np.ix_(live, at)
     known = (fold.table.stated[grid] | fold.table.nature[grid]) if need_all else ~np.isnan(fold.table.sensitivity[grid])
     bid, ask = market.bid_ticks[at], market.ask_ticks[at]
-    ok = (universe.listed[at] != 0) & fresh_underlyings(state)[universe.underlying[at]]
+    usable = fresh_underlyings(state) & ~stopped_underlyings(state)
+    ok = (universe.listed[at] != 0) & usable[universe.underlying[at]]
     ok &= (bid > NO_PRICE) & (ask > NO_PRICE) & (bid < ask) & (bid >= 0)
     ok &= (market.bid_size_lots[at] > 0) & (market.ask_size_lots[at] > 0)
     ok &= known.all(axis=0)
     ok &= _delta_watched(state, live)[universe.underlying[at]] | (universe.kind[at] != OPTION)
     resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
     if resting:
-        ok &= ~np.isin(at, resting)
+        rests = np.zeros(len(universe), np.bool_)
+        rests[resting] = True
+        ok &= ~rests[at]  # a tenth of the time of np.isin
     return _columns(state, live, at[ok], working)
 
 
@@ -107,6 +112,7 @@ def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, in
     impact = config.impact_share * half_spread_cents / CENTS_PER_USD / sizes + _UNIQUE * cost
     notional_cents = np.ceil(ask * tick_cents).astype(np.int64)
     cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
+    cap = scope_caps(state, live, at, notional_cents, cap)
     own = np.array([working.get(int(j), 0) for j in at], np.int64)
     buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap) - np.maximum(own, 0)
     sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap) - np.maximum(-own, 0)

@@ -11,6 +11,8 @@ import numpy as np
 
 from common.messages import F64
 from common.units import CENTS_PER_USD
+from manager.budgets_flows import emergency_room
+from manager.budgets_rows import scope_rows
 from manager.exposures import Bools, Rows
 from manager.flows import COST, NOTIONAL, day_of
 from manager.menu import Menu
@@ -114,6 +116,7 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
     ]
     universe, flows, day = state.setup.universe, state.fold.flows, day_of(now_ns)
     spend = np.vstack([menu.cost_cents, menu.notional_cents]) / CENTS_PER_USD
+    urgent = emergency_room(state, view, day)
     owner = universe.underlying[menu.index]
     scopes: list[tuple[str, Bools]] = [("firm", np.ones(len(owner), np.bool_))]
     scopes += [(f"underlying:{s}", owner == u) for u, s in enumerate(universe.symbols)]
@@ -121,8 +124,9 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
         left = flows.room(scope, day)
         part = np.where(mine, spend, 0.0)
         rows.append(np.hstack([part, part]))
-        room.append(np.array([left[COST], left[NOTIONAL]]) / CENTS_PER_USD)
-    return np.vstack(rows), np.concatenate(room)
+        room.append(np.array([left[COST] + urgent, left[NOTIONAL]]) / CENTS_PER_USD)
+    more, left_there = scope_rows(state, view, menu)
+    return np.vstack([*rows, more]), np.concatenate([*room, left_there])
 
 
 def whole_lot_may_pay(p: Problem) -> bool:

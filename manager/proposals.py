@@ -9,7 +9,7 @@ from enum import Enum
 
 import numpy as np
 
-from common.factors import key_of, kind_of
+from common.factors import desk_of, key_of, kind_of
 from common.messages import Proposal
 from common.units import NS_PER_S
 from manager.state import Fold, ManagerSetup
@@ -52,6 +52,7 @@ def _shape(setup: ManagerSetup, fold: Fold, p: Proposal) -> ProposalRefusal | No
         and p.menu.shape == p.alone_lots.shape == (m,)
         and p.sensitivity.shape == (f, m)
         and p.reported_value.shape == (len(p.reported),)
+        and _desks_fit(p, fold.ledger.desks)
         and len(set(p.factor)) == f
         and len(np.unique(p.menu)) == m
     )
@@ -65,6 +66,19 @@ def _shape(setup: ManagerSetup, fold: Fold, p: Proposal) -> ProposalRefusal | No
     if m and int(p.menu.max()) >= len(setup.universe):
         return ProposalRefusal.UNKNOWN_INSTRUMENT
     return None
+
+
+def _desks_fit(p: Proposal, desks: tuple[str, ...]) -> bool:
+    """Where there are several desks: it says for whom its wishes are, each once; where there is one, it names none."""
+    if len(desks) == 1:
+        return not p.desk
+    spoken = {desk_of(name) for name in p.factor}
+    return (
+        len(set(p.desk)) == len(p.desk)
+        and spoken <= set(p.desk) <= set(desks)
+        and p.desk_alone_lots.shape == (len(p.desk), len(p.menu))
+        and bool(np.isfinite(p.desk_alone_lots).all())
+    )
 
 
 def _authority(setup: ManagerSetup, fold: Fold, p: Proposal) -> ProposalRefusal | None:

@@ -11,6 +11,7 @@ Correlation of gammas is the square of that of returns; of vegas, falling with t
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,11 +19,25 @@ from common import factors
 from common.messages import F64
 from common.universe import Universe
 from manager.config import ManagerConfig
-from manager.exposures import Bools, Rows, underlying_of
+from manager.exposures import Bools, Rows
 
 #: A middling expiry of each bucket, days.
 BUCKET_DAYS = dict(zip(factors.BUCKET_NAMES, (4.0, 18.0, 45.0, 75.0, 135.0, 270.0, 540.0, 1000.0), strict=True))
 _ONE_PER_CENT = 100.0
+#: Choices of live rows that are kept; beyond, all are forgotten.
+_STILLS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """Of one choice of rows: underlying of each, positions by head, correlation (f, f). Never written to."""
+
+    u: Rows
+    delta: Rows
+    common: Rows
+    gamma: Rows
+    vega: Rows
+    corr: F64
 
 
 class RiskPrice:
@@ -33,12 +48,19 @@ class RiskPrice:
         sd = np.sqrt(np.diag(universe.covariance_daily))
         self._returns = universe.covariance_daily / np.outer(sd, sd)
         self._head = np.array([name.partition(":")[0] for name in names])
-        self._u = np.array([universe.symbols.index(s) if (s := underlying_of(n)) else 0 for n in names], np.intp)
+        self._u = np.array(
+            [universe.symbols.index(s) if (s := factors.underlying_of(n)) else 0 for n in names], np.intp
+        )
         self._futures = np.array([u.future_instrument for u in universe.underlyings], np.intp)
-        days = np.array([BUCKET_DAYS.get(name.partition("/")[2], 1.0) for name in names])
+        days = np.array([BUCKET_DAYS.get(factors.bucket_of(name), 1.0) for name in names])
         v = config.vol_of_vol
         self._eta = v.points_30d * (30.0 / days) ** v.decay
         self._corr = self._correlation(np.log(days))
+        #: Idiosyncratic parts: of one underlying the same for every desk.
+        self._same = (1.0 - config.correlation_shrink) * (self._u[:, None] == self._u[None, :])
+        np.fill_diagonal(self._same, 1.0)
+        self._common_rows, self._delta_rows = (np.flatnonzero(self._head == h) for h in ("factor", "delta"))
+        self._stills: dict[bytes, _Still] = {}
 
     def _correlation(self, log_days: F64) -> F64:
         v, f = self._config.vol_of_vol, len(self._head)
@@ -66,32 +88,43 @@ class RiskPrice:
         ``sensitivity`` is the whole table (all factors, instruments): the betas of the common factor are read off the
         futures.
         """
-        c, head, u = self._config, self._head[rows], self._u[rows]
+        c, still = self._config, self._still(rows)
+        u, delta, common, gamma, vega, corr = still.u, still.delta, still.common, still.gamma, still.vega, still.corr
         sigma = sigma_daily[u]
         scale = sigma.copy()
-        corr = self._corr[np.ix_(rows, rows)]
-        common = head == "factor"
-        if common.any():
+        if len(common):
             variance, idiosyncratic = self._split(sigma_daily, self._betas(sensitivity))
-            delta = head == "delta"
             scale[delta] = np.sqrt(idiosyncratic[u[delta]])
             scale[common] = math.sqrt(variance)
-            corr = corr.copy()
-            corr[np.ix_(delta, delta)] = np.eye(int(delta.sum()))
-        gamma, vega = head == "gamma", head == "vega"
         scale[gamma] = _ONE_PER_CENT * math.sqrt(0.5 * c.hedge_days) * sigma[gamma] ** 2
         scale[vega] = self._eta[rows][vega]
         scale *= math.sqrt(risk_aversion_per_usd * c.horizon_days)
         return np.asarray(scale[:, None] * corr * scale[None, :])
 
+    def _still(self, rows: Rows) -> _Still:
+        """What of W over these rows never changes; kept, since the same rows are live decision after decision."""
+        key = rows.tobytes()
+        found = self._stills.get(key)
+        if found is None:
+            head, u = self._head[rows], self._u[rows]
+            delta, common, gamma, vega = (np.flatnonzero(head == h) for h in ("delta", "factor", "gamma", "vega"))
+            corr = self._corr[np.ix_(rows, rows)]
+            if len(common):
+                corr[np.ix_(delta, delta)] = self._same[np.ix_(rows[delta], rows[delta])]
+            found = _Still(u, delta, common, gamma, vega, corr)
+            if len(self._stills) >= _STILLS_KEPT:
+                self._stills.clear()
+            self._stills[key] = found
+        return found
+
     def _betas(self, sensitivity: F64) -> F64:
-        """Change of the common factor per USD of each underlying's delta; 1 where nobody has said."""
-        common = sensitivity[-1, self._futures]
-        delta_rows = np.flatnonzero(self._head == "delta")
-        own = sensitivity[delta_rows, self._futures]
+        """Change of the common factor per USD of each underlying's delta, of the first desk that knows; 1 where none does."""
+        common = sensitivity[np.ix_(self._common_rows, self._futures)]
+        delta_rows = self._delta_rows.reshape(len(common), -1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            beta = common / own
-        return np.where(np.isfinite(beta), beta, 1.0)
+            beta = common / sensitivity[delta_rows, self._futures]
+        first = beta[np.isfinite(beta).argmax(axis=0), np.arange(beta.shape[1])]
+        return np.where(np.isfinite(first), first, 1.0)
 
     def _split(self, sigma_daily: F64, beta: F64) -> tuple[float, F64]:
         """Σ ≈ σ_c² ββ' + diag: σ_c² by least squares on the covariances, leaving each a part of its own variance."""

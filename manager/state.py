@@ -6,17 +6,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from common.control_messages import Acknowledgement, Command, Cycle
+import numpy as np
+
+from common.control_messages import Acknowledgement, BudgetRound, Command, Cycle
 from common.errors import HedgerowError, UsageError
 from common.limits import Limits
-from common.messages import F64, AssignmentUpdate, BudgetUpdate, Heartbeat, Proposal, TradingState
+from common.limits_changes import LimitsLog
+from common.messages import F64, AgentParameters, AssignmentUpdate, BudgetUpdate, Heartbeat, Proposal, TradingState
+from common.parameters import DEFAULTS
 from common.snapshot import MarketSnapshot
 from common.universe import Book, Universe
+from manager.budgets_marks import MarginCells
 from manager.config import ManagerConfig
 from manager.exposures import FactorTable, limit_columns
-from manager.flows import Flows, scopes_of
+from manager.flows import Flows, amounts, scopes_of
+from manager.imports import Imports
 from manager.ledger import Ledger
 from manager.orders import OrderBook
 from manager.risk_price import RiskPrice
@@ -34,6 +41,17 @@ class ManagerSetup:
     config: ManagerConfig
     limits: Limits
     run_id: str
+    #: The agents' parameters that may be changed live, as the run's settings have them.
+    parameters: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A scope in which no order may leave: paused or killed, who said so and why."""
+
+    state: TradingState
+    who: str
+    why: str
 
 
 @dataclass(slots=True)
@@ -47,12 +65,21 @@ class Fold:
     orders: OrderBook
     ledger: Ledger
     flows: Flows
+    #: How ``limits`` came to hold, and what waits for a second person; what the last division gives each factor, (f,).
+    limits_log: LimitsLog
+    divided: F64
     sequence: int = 0
     epoch: int = 0
     holder: str = ""
     now_ns: int = 0
     trading: TradingState = TradingState.ACTIVE
     trading_text: str = "since the start"
+    #: Scopes stopped apart from the firm: ``underlying:SPX``, ``desk:rates``, ``agent:gamma-0``.
+    holds: dict[str, Hold] = field(default_factory=dict)
+    #: Client trades told since the open, by their own id.
+    imports: Imports = field(default_factory=Imports)
+    #: Every change of the agents' live parameters, oldest first; the last one is what holds.
+    parameters: list[AgentParameters] = field(default_factory=list)
     assignment: AssignmentUpdate | None = None
     budgets: BudgetUpdate | None = None
     proposals: dict[str, Proposal] = field(default_factory=dict)
@@ -73,6 +100,10 @@ class Fold:
     refused_orders: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     wished_cost_cents: int = 0
+    #: The last division of the budgets, when the last ones were held (an hour back), under which leader.
+    last_round: BudgetRound | None = None
+    round_ns: tuple[int, ...] = ()
+    round_epoch: int = 0
     #: Per agent: Σ over cycles of price of risk × exposure taken off by the decided trade.
     risk_removed_usd: dict[str, float] = field(default_factory=dict)
     modelled_cost_cents: int = 0
@@ -96,6 +127,8 @@ class ManagerState:
     heartbeats: dict[str, tuple[Heartbeat, int]] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
     clock_ns: int = 0
+    #: P&L of a lot of each contract in each cell of the margin grid, as of the last round this manager held.
+    margin: MarginCells | None = None
 
     @property
     def now_ns(self) -> int:
@@ -142,8 +175,9 @@ class ManagerState:
     def _check_reservations(self) -> None:
         want: Counter[tuple[str, int]] = Counter()
         for life in self.fold.orders.open.values():
-            for scope, lots in scopes_of(life.symbol, life.open_by_agent()).items():
-                want[scope, life.day] += lots * life.cost_per_lot_cents
+            scopes = scopes_of(life.symbol, life.open_by_agent(), emergency=life.emergency)
+            for scope, wanted in amounts(scopes, life.per_lot_cents).items():
+                want[scope, life.day] += wanted[0]
         for key, meter in self.fold.flows.meters.items():
             if meter.reserved[0] != want[key]:
                 raise HedgerowError(f"flow {key}: reserved {meter.reserved[0]}, open orders need {want[key]}")
@@ -155,15 +189,22 @@ def start(setup: ManagerSetup) -> ManagerState:
     unknown = setup.limits.unknown_underlyings(universe.symbols)
     if unknown:
         raise UsageError(f"limits name {', '.join(unknown)}; this market has {', '.join(universe.symbols)}")
-    table = FactorTable(universe)
+    desks = setup.book.desk_names
+    strangers = setup.limits.unknown_desks(desks)
+    if strangers:
+        known = ", ".join(filter(None, desks)) or "none"
+        raise UsageError(f"limits name the desks {', '.join(strangers)}; this book has {known}")
+    table = FactorTable(universe, desks)
     soft, hard = limit_columns(setup.limits, table.names)
     fold = Fold(
         limits=setup.limits,
+        limits_log=LimitsLog(setup.limits),
+        divided=np.full(len(table.names), np.inf),
         table=table,
         soft=soft,
         hard=hard,
         orders=OrderBook(config.orders_kept),
-        ledger=Ledger(universe, config.history_max, config.exec_ids_kept),
+        ledger=Ledger(universe, config.history_max, config.exec_ids_kept, desks),
         flows=Flows(setup.limits),
     )
     return ManagerState(

@@ -12,9 +12,12 @@ from common.control_messages import Cycle
 from common.factors import unit_of
 from common.messages import F64
 from common.units import CENTS_PER_USD, NS_PER_MS, NS_PER_S
-from manager.flows import COST, NOTIONAL, ORDERS, day_of
+from manager.budgets_view import budgets_view, limits_view
+from manager.desk_status import crossings, desk_rows
+from manager.flows import COST, NO_LIMIT, NOTIONAL, ORDERS, day_of
 from manager.menu import fresh_underlyings
 from manager.state import ManagerState
+from manager.steering_view import imports_of, parameters_of, trading_of
 from manager.view import view_of
 
 _BUDGETS = (("cost_usd", COST, CENTS_PER_USD), ("notional_usd", NOTIONAL, CENTS_PER_USD), ("orders", ORDERS, 1))
@@ -28,7 +31,7 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         "netting": state.setup.config.netting,
         "now_ns": state.now_ns,
         "wall_ns": wall_ns,
-        "trading": {"state": fold.trading.name, "text": fold.trading_text, "waiting": sorted(state.pending)},
+        "trading": trading_of(state),
         "leader": {
             "holder": fold.holder,
             "epoch": fold.epoch,
@@ -37,6 +40,8 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         },
         "journal_sequence": fold.sequence,
         "limits": fold.limits.model_dump(mode="json"),
+        "limits_log": limits_view(state),
+        "budgets": budgets_view(state),
         "flows": _flows(state),
         "factors": _factors(state),
         "cycle": None if fold.last_cycle is None else _cycle(state, fold.last_cycle),
@@ -47,6 +52,10 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         "costs": _costs(state),
         "accounts": _accounts(state),
         "positions": _positions(state),
+        "imports": imports_of(state),
+        "parameters": parameters_of(state),
+        "desks": desk_rows(state, _mid_cents(state)),
+        "crossings": crossings(state),
         "agents": _agents(state, wall_ns),
         "assignment": _assignment(state),
         "sources": _sources(state),
@@ -55,10 +64,11 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
 
 def _flows(state: ManagerState) -> list[dict[str, Any]]:
     day, flows = day_of(state.now_ns), state.fold.flows
-    scopes = ["firm", *(s for s, d in sorted(flows.meters) if d == day and s != "firm")]
+    metered = [s for s, d in sorted(flows.meters) if d == day and not s.startswith(("firm", "agent:"))]
+    scopes = ["firm", *metered]
     out = []
     for scope in scopes:
-        meter, limit = flows.meters.get((scope, day)), flows.limit(scope)
+        meter, limit = flows.meters.get((scope, day)), flows.limit(scope, day)
         for name, i, unit in _BUDGETS:
             out.append(
                 {
@@ -66,7 +76,7 @@ def _flows(state: ManagerState) -> list[dict[str, Any]]:
                     "budget": name,
                     "used": 0 if meter is None else meter.used[i] / unit,
                     "reserved": 0 if meter is None else meter.reserved[i] / unit,
-                    "limit": None if limit[i] >= 2**62 else limit[i] / unit,
+                    "limit": None if limit[i] >= NO_LIMIT else limit[i] / unit,
                 }
             )
     return out
@@ -166,7 +176,7 @@ def _accounts(state: ManagerState) -> dict[str, Any]:
         {"factor": factor, "agent": agent, "cost_usd": cents / CENTS_PER_USD}
         for (factor, agent), cents in sorted(ledger.accounts.items())
     ]
-    mid_cents = state.market.mid() / state.setup.universe.tick_size * ledger.tick_cents
+    mid_cents = _mid_cents(state)
     return {
         "by_factor": by_factor,
         "by_agent": [
@@ -181,6 +191,10 @@ def _accounts(state: ManagerState) -> dict[str, Any]:
     }
 
 
+def _mid_cents(state: ManagerState) -> F64:
+    return state.market.mid() / state.setup.universe.tick_size * state.fold.ledger.tick_cents
+
+
 def _hedge_pnl(lots: dict[int, int], cash_cents: int, mid_cents: F64) -> float | None:
     """USD; None where something held has no two-sided quote."""
     value = sum(n * float(mid_cents[j]) for j, n in lots.items() if n)
@@ -193,7 +207,9 @@ def _positions(state: ManagerState) -> dict[str, Any]:
     agents = {
         agent: {names[j]: n for j, n in sorted(mine.items()) if n} for agent, mine in sorted(ledger.by_agent.items())
     }
-    return {"version": ledger.version, "traded": traded, "by_agent": agents}
+    net = ledger.imported.sum(axis=0)
+    imported = {names[j]: int(net[j]) for j in sorted(ledger.imported_at)}
+    return {"version": ledger.version, "traded": traded, "imported": imported, "by_agent": agents}
 
 
 def _agents(state: ManagerState, wall_ns: int) -> list[dict[str, Any]]:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from common.messages import F64, CostShare, Order, Proposal, Side, TimeInForce
 from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
-from manager.flows import COST, NOTIONAL, ORDERS, day_of, scopes_of
+from manager.budgets_flows import within_flows
+from manager.budgets_gate import admitted
+from manager.flows import day_of
 from manager.menu import Menu
 from manager.orders import client_order_id
+from manager.scopes import served
 from manager.state import ManagerState
 from manager.view import View
 
@@ -35,15 +38,18 @@ class Draft:
     per_lot_cents: tuple[int, int]
     worth: float
     cost_shares: tuple[CostShare, ...]
+    #: Its cost comes from the emergency budget.
+    emergency: bool = False
 
 
 def priced_draft(state: ManagerState, view: View, menu: Menu, column: int, lots: int, price: F64, forced: F64) -> Draft:
     """One instrument's order of the joint solve: whom it serves and who pays, by the prices of risk (f,)."""
     side, s = _side(lots), menu.sensitivity[:, column]
     owner, names = _owners(state, view), [state.fold.table.names[i] for i in view.rows]
-    width = view.upper - view.lower
-    agents = split(abs(lots), shares_by_price(owner, price, s, side.sign), most_moved(owner, s, width))
-    pays = attribution.by_price(names, owner, price, forced, s, side.sign, width)
+    to = served(state.fold, view.rows, price, view.upper - view.lower, s)
+    share = shares_by_price(owner, to.price, s, side.sign)
+    agents = split(abs(lots), share, to.fallback or most_moved(owner, s, to.width))
+    pays = attribution.by_price(names, owner, price, forced, s, side.sign, view.upper - view.lower)
     worth = abs(lots) * (float(-price @ s) * side.sign - float(menu.cost[column]))
     return _draft(menu, column, lots, agents, worth, pays)
 
@@ -82,7 +88,7 @@ def build_orders(
     state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int
 ) -> tuple[tuple[Order, ...], tuple[Draft, ...]]:
     """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted."""
-    kept = _within_flows(state, drafts, day_of(now_ns))
+    kept = within_flows(state, admitted(state, tuple(drafts), now_ns), day_of(now_ns))
     cause_id, receive_time_ns = _cause(state)
     universe, market = state.setup.universe, state.market
     orders = []
@@ -113,27 +119,6 @@ def build_orders(
             )
         )
     return tuple(orders), tuple(kept)
-
-
-def _within_flows(state: ManagerState, drafts: Iterable[Draft], day: int) -> list[Draft]:
-    flows, universe = state.fold.flows, state.setup.universe
-    left: dict[str, list[int]] = {}
-    kept = []
-    for d in drafts:
-        scopes = scopes_of(universe.symbols[int(universe.underlying[d.instrument])], dict(d.agents))
-        rooms = {scope: left.get(scope) or list(flows.room(scope, day)) for scope in scopes}
-        cost, notional = d.per_lot_cents
-        if any(
-            n * cost > rooms[s][COST] or n * notional > rooms[s][NOTIONAL] or rooms[s][ORDERS] < 1
-            for s, n in scopes.items()
-        ):
-            state.seen["orders left out: flow budget"] += 1
-            continue
-        for scope, n in scopes.items():
-            room = rooms[scope]
-            left[scope] = [room[COST] - n * cost, room[NOTIONAL] - n * notional, room[ORDERS] - 1]
-        kept.append(d)
-    return kept
 
 
 def _cause(state: ManagerState) -> tuple[str, int]:

@@ -12,6 +12,7 @@ import numpy as np
 from common.messages import F64
 from manager.exposures import Bools, Rows
 from manager.netting import outside
+from manager.scopes import frozen
 from manager.state import ManagerState
 
 
@@ -39,6 +40,20 @@ class View:
         inside = (self.exposure >= self.lower) & (self.exposure <= self.upper)
         return bool((inside & (np.abs(self.exposure) <= self.hard)).all())
 
+    def take(self, at: Rows) -> View:
+        """A part of the rows; every working order stays."""
+        return View(
+            self.rows[at],
+            self.exposure[at],
+            self.highest[at],
+            self.lowest[at],
+            self.lower[at],
+            self.upper[at],
+            self.weighs_cost[at],
+            self.hard[at],
+            self.working,
+        )
+
     def outside(self) -> F64:
         """Signed distance to the intervals."""
         return outside(self.exposure, self.lower, self.upper)
@@ -46,30 +61,28 @@ class View:
 
 def view_of(state: ManagerState, now_ns: int) -> View:
     """Everything live at ``now_ns``; a factor that a working order moves by an unknown amount is left out."""
-    table, fold = state.fold.table, state.fold
+    table, fold, desks = state.fold.table, state.fold, state.fold.ledger.desks
     live = table.live(now_ns)
     working: dict[int, int] = {}
     for life in fold.orders.open.values():
-        at = life.order.instrument
+        at, moved = life.order.instrument, life.open_lots(desks)
         working[at] = working.get(at, 0) + life.order.side.sign * life.leaves_lots
-        live &= ~np.isnan(table.sensitivity[:, at])
+        apart = False if isinstance(moved, int) else moved[table.desk] == 0
+        live &= ~np.isnan(table.sensitivity[:, at]) | apart
     rows = np.flatnonzero(live)
     exposure = table.exposure[rows]
     total, highest, lowest = exposure.copy(), exposure.copy(), exposure.copy()
     for life in fold.orders.open.values():
-        move = table.sensitivity[rows, life.order.instrument] * (life.order.side.sign * life.leaves_lots)
+        move = table.change(rows, life.order.instrument, life.open_lots(desks))
         total += move
         highest += np.maximum(move, 0.0)
         lowest += np.minimum(move, 0.0)
     soft = fold.soft[rows]
-    return View(
-        rows,
-        total,
-        highest,
-        lowest,
-        np.clip(table.lower[rows], -soft, soft),
-        np.clip(table.upper[rows], -soft, soft),
-        table.weighs_cost[rows],
-        fold.hard[rows],
-        working,
-    )
+    lower, upper = np.clip(table.lower[rows], -soft, soft), np.clip(table.upper[rows], -soft, soft)
+    stopped, hard = frozen(fold, rows), fold.hard[rows]
+    if stopped.any():
+        # Where it stands is where it may stay: nothing is traded for it, and nothing may push it further for free.
+        lower = np.where(stopped, np.minimum(lower, total), lower)
+        upper = np.where(stopped, np.maximum(upper, total), upper)
+        hard = np.where(stopped, np.maximum(hard, np.abs(total)), hard)
+    return View(rows, total, highest, lowest, lower, upper, table.weighs_cost[rows], hard, working)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from deploy import nats_server as nats
 from deploy.nats_server import NatsServer
+
+# Read when gRPC is imported: tests start servers while channels are open, and gRPC's fork handlers can end the child.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def sensitivity(world: Universe, names: Iterable[str], menu: Iterable[int]) -> n
 
 
 def _one(world: Universe, name: str, j: int) -> float:
-    symbol = world.symbols[int(world.underlying[j])]
+    symbol, name = world.symbols[int(world.underlying[j])], factors.without_desk(name)
     _, delta, gamma, vega = greeks(world, j)
     if name == factors.COMMON or name == factors.delta(symbol):
         return delta
@@ -165,10 +165,10 @@ class Desk:
     world: Universe = field(default_factory=universe)
     now_ns: int = NOW_NS
     run_id: str = "run"
+    book: Book = field(default_factory=lambda: Book("book", (), np.empty(0, np.uint32), np.empty(0, np.int64)))
 
     def __post_init__(self) -> None:
-        book = Book("book", (), np.empty(0, np.uint32), np.empty(0, np.int64))
-        self.setup = ManagerSetup(self.world, book, self.config, self.limits, self.run_id)
+        self.setup = ManagerSetup(self.world, self.book, self.config, self.limits, self.run_id)
         self.state: ManagerState = start(self.setup)
         self.journal: list[JournalEntry] = []
         self.orders: list[Order] = []

@@ -71,5 +71,6 @@ def _half_width(picture: Picture, weight: F64, dollar_gamma: float, terms: Terms
     size = np.abs(weight[usable])
     rate = picture.future_cost_rate[usable] / size
     width = intervals.delta_half_width_usd(float(rate.min()), dollar_gamma, terms.risk_aversion_per_usd)
+    width *= terms.config.cross_asset.interval_scale
     half_lot = 0.5 * float((picture.future_delta_usd[usable] * size).min())
     return intervals.clip(width, half_lot, terms.limit(factor))

@@ -58,7 +58,7 @@ def decide(picture: Picture, symbols: tuple[str, ...], own: tuple[int, ...], ter
 
 
 def _delta_half_width(picture: Picture, u: int, dollar_gamma: float, terms: Terms, factor: str) -> float:
-    width = intervals.delta_half_width_usd(
+    width = terms.config.gamma.interval_scale * intervals.delta_half_width_usd(
         float(picture.future_cost_rate[u]), dollar_gamma, terms.risk_aversion_per_usd
     )
     return intervals.clip(width, 0.5 * float(picture.future_delta_usd[u]), terms.limit(factor))
@@ -79,4 +79,5 @@ def _gamma_half_width(picture: Picture, u: int, option: int, terms: Terms, facto
     width = PER_CENT * intervals.gamma_half_width_usd(
         cost, intervals.daily(vol), config.gamma.rehedge_days, config.holding_days, terms.risk_aversion_per_usd
     )
+    width *= config.gamma.interval_scale
     return intervals.clip(width, half_lot, terms.limit(factor))

@@ -68,7 +68,7 @@ def _half_width(picture: Picture, option: int, bucket: int, terms: Terms, factor
     else:
         # A half spread of so many points costs that many USD per (USD per point).
         cost, half_lot = config.fallback_half_spread_vol_pt, 0.0
-    width = intervals.vega_half_width_usd(
+    width = config.interval_scale * intervals.vega_half_width_usd(
         cost, vol_of_vol_pt(bucket, config), terms.config.holding_days, terms.risk_aversion_per_usd
     )
     return intervals.clip(width, half_lot, terms.limit(factor))

@@ -178,7 +178,7 @@ CONTROLS = {*map(subjects.control, ("pause", "resume", "kill", "limits.set")), A
 STATE = {subjects.POSITIONS, subjects.BUDGETS, subjects.ASSIGNMENT}
 REFERENCE = {subjects.UNIVERSE, subjects.BOOK, subjects.CONFIG}
 MARKET = {subjects.MARKET_START, subjects.MARKET_END, subjects.MARKET_HEARTBEAT}
-JOURNAL = {subjects.JOURNAL_ENTRY, subjects.JOURNAL_EPOCH}
+JOURNAL = {subjects.JOURNAL_ENTRY, subjects.JOURNAL_EPOCH, *subjects.JOURNAL_SNAPSHOTS}
 LEASE = subjects.lease("leader")
 DATA = {QUOTES, SNAPSHOT, PROPOSAL, HEARTBEAT}
 #: Nobody's: the server's own word, replies, and every administrative call that could lose or divert something.

@@ -34,10 +34,12 @@ def standing(run: LiveRun) -> dict[str, Any]:
 
 
 def _standing(run: LiveRun) -> dict[str, Any]:
-    """What no refused word may change."""
+    """What no refused word may change. Who owns which key is the fleet's own: it moves where an agent is silent."""
     status = run.ask("status")
-    return {key: status[key] for key in ("limits", "assignment", "leader", "run_id")} | {
-        "trading": status["trading"]["state"]
+    return {key: status[key] for key in ("limits", "leader", "run_id", "parameters")} | {
+        "trading": status["trading"]["state"],
+        "agents": {a["agent"] for a in status["agents"]},
+        "keys": set(status["assignment"]["owner"]),
     }
 
 

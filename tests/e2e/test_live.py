@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from benchmarks.harness import ROOT, LiveRun, hedgerow
-from benchmarks.live_runs import agent_back, agents_of, fills_beyond, leader_after
+from benchmarks.live_runs import agent_back, agents_of, fills_beyond, leader_after, owns_keys
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 READY_S = 180.0
@@ -52,8 +52,7 @@ def _steer(run: LiveRun) -> None:
     assert run.ask("resume", "--why", "test")["accepted"]
     run.until("fills after the resume", fills_beyond(0), READY_S)
     assert run.ask("scale", "vega", "2")["accepted"]
-    owners = set(run.ask("status")["assignment"]["owner"].values())
-    assert {"vega-0", "vega-1"} <= owners
+    run.until("vega-1, once it is ready, to own keys", owns_keys("vega-1"), 30.0)
     told = run.ask("story", "last")
     assert told
 
@@ -99,6 +98,13 @@ def test_it_replays_to_the_identical_orders(finished: Path) -> None:
     done = subprocess.run([*hedgerow("replay", str(finished), "--json")], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["identical"]
+
+
+def test_the_audit_is_clean_and_the_leaders_state_is_the_fold_of_the_record(finished: Path) -> None:
+    done = subprocess.run([*hedgerow("audit", str(finished), "--json")], capture_output=True, text=True, cwd=ROOT)
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, found
+    assert found["clean"] and found["leaders_state_hash"] and found["orders"] > 0
 
 
 def test_the_story_of_an_order_can_be_told_afterwards(finished: Path) -> None:

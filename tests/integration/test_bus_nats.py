@@ -89,6 +89,28 @@ def test_values_watches_and_subscriptions_survive_a_killed_server(own_nats_serve
     assert "Traceback" not in caplog.text
 
 
+def test_after_a_server_that_died_alone_there_is_a_leader_again(own_nats_server):
+    """The lease's stream must outlive the server: without it nobody could ever lead again (found by `hedgerow chaos`)."""
+
+    async def scenario(connect):
+        bus, other = await connect(own_nats_server), await connect(own_nats_server, "other")
+        await bus.create_streams()
+        mine, theirs = NatsLease(bus), NatsLease(other)
+        assert await mine.try_acquire("a")
+        own_nats_server.kill()
+        again = await asyncio.to_thread(nats.start, own_nats_server.settings.folder)
+        try:
+            await until(lambda: bus.connected and other.connected)
+            assert await mine.renew() or await mine.try_acquire("a")
+            assert not await theirs.try_acquire("b")
+            await mine.release()
+            assert await theirs.try_acquire("b")
+        finally:
+            again.stop()
+
+    run(scenario)
+
+
 def test_a_watcher_that_missed_the_news_reads_it_again(own_nats_server):
     async def scenario(connect):
         reader = await connect(own_nats_server, "reader")

@@ -15,7 +15,7 @@ import pytest
 
 from common.market.open import open_market
 from common.market.recorded import FILE_NAME, Recorder
-from deploy import cli
+from deploy import cli, limits_cli
 from deploy.config import EXAMPLES
 from deploy.run_folder import RunFolder
 from tests.unit.test_market_csv import HEADER, ROWS
@@ -259,7 +259,7 @@ def test_config_says_what_holds(hedgerow: Hedgerow) -> None:
 
 
 def test_numbers_of_limits_are_read_as_people_write_them() -> None:
-    assert [cli._number(t) for t in ("3", "2.5", "1_000_000", "much", "[1]", "1e6")] == [
+    assert [limits_cli.number(t) for t in ("3", "2.5", "1_000_000", "much", "[1]", "1e6")] == [
         3,
         2.5,
         1_000_000,

@@ -1,43 +1,67 @@
-"""The limits table: every number of the manager's own status, under the right head."""
+"""Tables of limits and budgets: every number of the manager's own status, under the right head."""
 
 from __future__ import annotations
 
 import json
 
-from deploy.tables import limits_table, rows
+from deploy.tables import budgets_table, history_table, limits_table, moment, number, rows
 from manager.status import status
-from tests.manager_world import Desk, all_agents
+from tests.budgets_world import GRID, MARGIN, STOP, busy, desk
+from tests.manager_world import Desk
+from tests.unit.test_manager_control import command
 
 
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
+def view_of(of: Desk) -> dict:
+    return json.loads(json.dumps(status(of.state, 0), allow_nan=False))
 
 
-def test_the_table_shows_every_factor_and_budget_of_status() -> None:
-    desk = Desk()
-    all_agents(desk, 0.3)
-    for order in desk.decide():
-        desk.fill(order)
-    view = json.loads(json.dumps(status(desk.state, 0)))
-    text = limits_table(view)
-    head, factors, budgets = text.split("\n\n")
-    assert f"limits version {view['limits']['version']} by {view['limits']['who']}" in head
-    for row, line in zip(view["factors"], factors.splitlines()[1:], strict=True):
-        assert line.startswith(row["factor"]) and line.endswith(row["unit"])
-        cells = line.removeprefix(row["factor"]).removesuffix(row["unit"]).split()
-        assert cells == [_shown(row["exposure"]), _shown(row["soft"]), _shown(row["hard"])]
-    for row, line in zip(view["flows"], budgets.splitlines()[1:], strict=True):
-        scope, *_, used, reserved, limit = line.split()
-        assert scope == row["scope"]
-        assert [used, reserved, limit] == [_shown(row["used"]), _shown(row["reserved"]), _shown(row["limit"])]
+def test_the_tree_shows_every_limit_with_its_use_and_who_set_it() -> None:
+    one = busy(desk(drawdown=STOP, margin=MARGIN, margin_grid=GRID), (0.3,))
+    one.send(command("limits.set", "l1", path="risk.soft_usd", value=120_000))
+    view = view_of(one)
+    head, tree = limits_table(view).split("\n\n")
+    assert head.startswith(f"limits version 2 by {view['limits']['who']}")
+    lines = tree.splitlines()[1:]
+    assert len(lines) == len(view["limits_log"]["tree"])
+    for row, line in zip(view["limits_log"]["tree"], lines, strict=True):
+        for key in ("used", "reserved", "soft", "limit"):
+            assert number(row[key]) in line
+        assert row["what"] in line and row["who"] in line
+    said = {row["what"]: row for row in view["limits_log"]["tree"] if row["scope"] == "firm"}
+    assert {"risk", "drawdown", "worst loss", "cost a day", "notional a day", "orders a day"} <= set(said)
+    assert said["risk"]["soft"] == 120_000 and said["risk"]["limit"] == 2e6
+    assert said["cost a day"]["used"] > 0.0
 
 
-def test_a_system_that_has_not_heard_anybody_has_a_table_too() -> None:
+def test_what_waits_and_what_was_changed_is_shown() -> None:
+    from common.limits_scopes import Approval
+
+    one = desk(approval=Approval(widening="second_person", expires_s=60.0))
+    assert history_table(view_of(one)) == "no limit was changed since the start"
+    one.send(command("limits.set", "tighter1", path="risk.soft_usd", value=120_000))
+    one.send(command("limits.set", "wider123", path="risk.soft_usd", value=140_000))
+    view = view_of(one)
+    assert "wider123" in limits_table(view) and "140,000" in limits_table(view)
+    table = history_table(view)
+    assert "risk.soft_usd" in table and "120,000.0" in table and "wider123" not in table
+
+
+def test_the_last_round_and_its_reasons_are_shown() -> None:
+    assert budgets_table(view_of(Desk())) == "budgets: nothing is divided"
+    one = busy(desk(drawdown=STOP), (1.0,))
+    one.feed(901.0)
+    one.decide()
+    text = budgets_table(view_of(one))
+    assert "timer" in text and "firm" in text and "kind:gamma" in text
+
+
+def test_a_system_that_has_not_heard_anybody_has_tables_too() -> None:
     from manager.step import start
 
-    text = limits_table(json.loads(json.dumps(status(start(Desk().setup), 0))))
-    assert "factor  exposure  soft  hard  unit" in text and "firm" in text
+    view = json.loads(json.dumps(status(start(Desk().setup), 0)))
+    assert "cost a day" in limits_table(view) and budgets_table(view)
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
     assert rows(("a", "b"), [("long", "x"), ("y", "")]) == "a     b\nlong  x\ny"
+    assert moment(None) == "start" and moment(10**18) == "2001-09-09 01:46:40"

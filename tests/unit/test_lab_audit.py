@@ -224,3 +224,18 @@ def test_limit_tightened_below_what_stands_is_no_violation_by_itself() -> None:
 
 def test_every_rule_names_itself_in_its_docstring() -> None:
     assert all(rule.__doc__ for rule in RULES)
+
+
+def test_an_order_that_never_arrived_ended_with_the_reconciliation_unless_it_did_arrive() -> None:
+    """Decided while execution was away; the leader that reconciled found nothing of it there (found by `hedgerow chaos`)."""
+    late = order("late", 2, epoch=2)
+    found = LeaderStarted("m2", 4, (OrderState(late, OrdStatus.CANCELED, 0, 0),))
+    clean = run_of(*CLEAN)
+    events = (*CLEAN, cycle(late, epoch=2))
+    entries = journal(*events)
+    entries.append(JournalEntry(len(entries) + 1, 2, len(entries) + 1, 0, found, Header("feed.AAA", 1, 1)))
+    never = replace(clean, entries=entries)
+    assert [said for said in audit(never) if "late" in said] == []
+    there = OrderState(late, OrdStatus.FILLED, 2, 0)
+    arrived = replace(never, store_orders=[*(clean.store_orders or ()), there])
+    assert any("never arrived and is at execution" in said for said in audit(arrived))

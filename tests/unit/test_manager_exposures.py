@@ -7,7 +7,7 @@ import pytest
 
 from common import factors
 from common.limits import FactorLimit
-from manager.exposures import FactorTable, factor_names, limit_columns, underlying_of
+from manager.exposures import FactorTable, factor_names, limit_columns
 from tests.manager_world import Desk, limits, sensitivity, universe
 
 
@@ -15,7 +15,7 @@ def test_names_cover_what_agents_may_own() -> None:
     names = factor_names(universe())
     assert len(names) == 2 * (3 + len(factors.BUCKET_NAMES)) + 1 == len(set(names))
     assert {factors.key_of(n).partition("/")[0] for n in names} == set(factors.KINDS)
-    assert [underlying_of(n) for n in ("delta:SPX", "vega:NDX/8-30d", "factor:common")] == ["SPX", "NDX", ""]
+    assert [factors.underlying_of(n) for n in ("delta:SPX", "vega:NDX/8-30d", "factor:common")] == ["SPX", "NDX", ""]
 
 
 def test_zero_by_nature_is_true_of_the_desk() -> None:

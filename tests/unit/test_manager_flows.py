@@ -23,7 +23,10 @@ def flows() -> Flows:
 
 def test_scopes_of_an_order() -> None:
     scopes = scopes_of("SPX", {"gamma-0": -3, "gamma-1": -1, "vega-0": -2})
-    assert scopes == {"firm": 6, "underlying:SPX": 6, "kind:gamma": 4, "kind:vega": 2}
+    agents = {"agent:gamma-0": 3, "agent:gamma-1": 1, "agent:vega-0": 2}
+    assert scopes == {"firm": 6, "underlying:SPX": 6, "kind:gamma": 4, "kind:vega": 2, **agents}
+    at_desk = scopes_of("SPX", {"gamma-0@rates": -3, "gamma-0@index": 2})
+    assert at_desk["desk:rates"] == 3 and at_desk["desk:index"] == 2 and at_desk["agent:gamma-0"] == 5
 
 
 def test_reserve_consume_release_by_hand() -> None:

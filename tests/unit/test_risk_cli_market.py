@@ -15,7 +15,9 @@ from common.kernels.layout import PRICE
 from common.market.config import CsvConfig
 from common.market.csv_quotes import CsvQuotesMarket, QuoteFile
 from common.risk.evaluate import evaluate
+from common.surfaces.fitting import fit
 from common.units import NS_PER_YEAR
+from deploy import risk_market
 from deploy.risk_market import chain_view, snapshot_at, stream_view
 
 NOW_NS = 1_769_806_800 * 10**9  # 2026-01-30 21:00 UTC
@@ -73,6 +75,19 @@ def test_a_chain_gives_back_its_own_prices_and_forwards():
     near = np.abs(np.log(columns.strike / columns.base)) < 0.1
     assert np.abs(evaluate(columns)[PRICE] - mid)[near].max() < 0.5
     assert any("arbitrage violations" in s for s in view.statements)
+
+
+def test_a_surface_of_no_numbers_is_said_and_not_used(monkeypatch):
+    def broken(chain, now_ns):
+        found = fit(chain, now_ns)
+        slices = found.surface.slices.copy()
+        slices[0] = np.nan
+        return replace(found, surface=replace(found.surface, slices=slices))
+
+    monkeypatch.setattr(risk_market, "fit", broken)
+    contracts = spx()
+    view = chain_view(table(contracts, priced(contracts, growing, 0.18), 0.05), None, None)
+    assert not view.surfaces and any("1 of 2 expiries could not be fitted" in line for line in view.statements)
 
 
 def test_a_chain_without_a_moment_was_taken_at_its_newest_trade():
