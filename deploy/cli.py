@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from common.errors import HedgerowError
+from deploy.commands import AsJson, Nats, RunDir, Why, act
 from deploy.limits_cli import limits_app
 from deploy.risk_cli import risk
 from deploy.steering_cli import agents_app, book_app, hedge, kill, pause, resume
@@ -36,10 +37,6 @@ app.command()(risk)
 for _steer in (pause, resume, kill, hedge):
     app.command()(_steer)
 
-RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
-Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Why = Annotated[str, typer.Option("--why", help="Reason; it stands in the record.")]
 MarketName = Annotated[str | None, typer.Option(help="demo, es-options, a recording, or a quote file.")]
 DataDir = Annotated[Path | None, typer.Option("--data", help="Folder with market data files.")]
 BookFile = Annotated[Path | None, typer.Option("--book", help="Opening book (CSV).")]
@@ -202,7 +199,7 @@ def scale(
     name = kind.replace("-", "_")
     if name not in KINDS:
         raise UsageError(f"no agent kind {kind!r}; known: {', '.join(KINDS)}")
-    _act("scale", why, {"kind": name, "n": n}, run_dir, nats, as_json, timeout_s=SCALE_TIMEOUT_S)
+    act("scale", why, {"kind": name, "n": n}, run_dir, nats, as_json, timeout_s=SCALE_TIMEOUT_S)
 
 
 @app.command()
@@ -217,7 +214,7 @@ def restart(
     from deploy.restart import TIMEOUT_S, action_of
 
     action, name = action_of(part)
-    _act(action, why, {"part": name}, run_dir, nats, as_json, timeout_s=TIMEOUT_S)
+    act(action, why, {"part": name}, run_dir, nats, as_json, timeout_s=TIMEOUT_S)
 
 
 @app.command()
@@ -303,23 +300,6 @@ def role(name: str, run_dir: RunDir = None, nats: Nats = None, member: str = "")
     from deploy.roles import run_role
 
     raise typer.Exit(run_role(name, run_dir, nats, member))
-
-
-def _act(
-    action: str,
-    why: str,
-    arguments: dict[str, Any],
-    run_dir: Path | None,
-    nats: str | None,
-    as_json: bool,
-    timeout_s: float | None = None,
-) -> None:
-    from deploy import control
-
-    order = control.command(action, why, arguments)
-    wait_s = timeout_s or control.ASK_TIMEOUT_S
-    text = control.ask(control.nats_url(run_dir, nats), lambda bus: control.act(bus, order, timeout_s=wait_s))
-    _emit({"action": action, "command_id": order.command_id, "accepted": True, "text": text}, as_json, text)
 
 
 def main() -> None:

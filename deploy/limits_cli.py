@@ -8,12 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-limits_app = typer.Typer(help="The risk managers' limits of a running system.", no_args_is_help=True)
+from deploy.commands import AsJson, Nats, RunDir, Why, act
 
-RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
-Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Why = Annotated[str, typer.Option("--why", help="Reason; it stands in the record.")]
+limits_app = typer.Typer(help="The risk managers' limits of a running system.", no_args_is_help=True)
 
 
 @limits_app.command("show")
@@ -44,7 +41,7 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change one limit; a contradiction with another is refused. A widening may wait for a second person."""
-    _act("limits.set", why, {"path": path, "value": number(value)}, run_dir, nats, as_json)
+    act("limits.set", why, {"path": path, "value": number(value)}, run_dir, nats, as_json)
 
 
 @limits_app.command("approve")
@@ -56,7 +53,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Let a widening hold that somebody else asked for."""
-    _act("limits.approve", why, {"id": id_}, run_dir, nats, as_json)
+    act("limits.approve", why, {"id": id_}, run_dir, nats, as_json)
 
 
 def number(text: str) -> float | int | str:
@@ -72,14 +69,3 @@ def _status(run_dir: Path | None, nats: str | None) -> dict[str, Any]:
     from deploy import control
 
     return control.ask(control.nats_url(run_dir, nats), control.status)
-
-
-def _act(
-    action: str, why: str, arguments: dict[str, Any], run_dir: Path | None, nats: str | None, as_json: bool
-) -> None:
-    from deploy import control
-
-    order = control.command(action, why, arguments)
-    text = control.ask(control.nats_url(run_dir, nats), lambda bus: control.act(bus, order))
-    done = {"action": action, "command_id": order.command_id, "accepted": True, "text": text}
-    print(json.dumps(done) if as_json else text)

@@ -11,13 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.commands import AsJson, Nats, RunDir, Why, act, show_done
+
 agents_app = typer.Typer(help="The agents' parameters of a running system.", no_args_is_help=True)
 book_app = typer.Typer(help="Client trades and books of a running system.", no_args_is_help=True)
 
-RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
-Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Why = Annotated[str, typer.Option("--why", help="Reason; it stands in the record.")]
 OfUnderlying = Annotated[str | None, typer.Option("--underlying", help="Only orders on this underlying.")]
 OfDesk = Annotated[str | None, typer.Option("--desk", help="Only orders for this desk.")]
 OfAgent = Annotated[str | None, typer.Option("--agent", help="Only orders that serve this agent.")]
@@ -38,7 +36,7 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """No new order leaves once this is acknowledged; working orders stay. Of everything, or of one part."""
-    _act("pause", why, _scope(underlying, desk, agent), run_dir, nats, as_json)
+    act("pause", why, _scope(underlying, desk, agent), run_dir, nats, as_json)
 
 
 def resume(
@@ -51,7 +49,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Orders may leave again. It lifts only what it names: everything, or one part."""
-    _act("resume", why, _scope(underlying, desk, agent), run_dir, nats, as_json)
+    act("resume", why, _scope(underlying, desk, agent), run_dir, nats, as_json)
 
 
 def kill(
@@ -75,13 +73,13 @@ def kill(
 
     wanted = _scope(underlying, desk, agent)
     if not direct:
-        _act("kill", why, wanted, run_dir, nats, as_json)
+        act("kill", why, wanted, run_dir, nats, as_json)
         return
     if desk or agent:
         raise UsageError("--direct: execution knows neither desks nor agents; name an --underlying, or nothing for all")
     order = control.command("kill", why, wanted)
     text = control.kill_direct(execution or control.execution_address(run_dir), order, wanted.get("scope", ""))
-    _emit("kill", order.command_id, text, as_json)
+    show_done("kill", order.command_id, text, as_json)
 
 
 def hedge(
@@ -98,7 +96,7 @@ def hedge(
 ) -> None:
     """Send an order of your own, immediate or cancel: the same checks, limits and record as every other order."""
     wanted = {"side": side.upper(), "lots": lots, "instrument": instrument, "limit": limit, "desk": desk}
-    _act("hedge", why, wanted, run_dir, nats, as_json, command_id=command_id)
+    act("hedge", why, wanted, run_dir, nats, as_json, command_id=command_id)
 
 
 @agents_app.command("show")
@@ -120,7 +118,7 @@ def agents_set(
     as_json: AsJson = False,
 ) -> None:
     """Change one parameter of the agents; a contradiction is refused."""
-    _act("agents.set", why, {"path": path, "value": value}, run_dir, nats, as_json)
+    act("agents.set", why, {"path": path, "value": value}, run_dir, nats, as_json)
 
 
 @agents_app.command("undo")
@@ -132,7 +130,7 @@ def agents_undo(
     as_json: AsJson = False,
 ) -> None:
     """Take one change of the agents' parameters back."""
-    _act("agents.undo", why, {"version": version}, run_dir, nats, as_json)
+    act("agents.undo", why, {"version": version}, run_dir, nats, as_json)
 
 
 @book_app.command("import")
@@ -148,7 +146,7 @@ def book_import(
     from deploy.book import import_arguments
 
     wanted = import_arguments(file, dry_run=dry_run)
-    _act("book.import", why, wanted, run_dir, nats, as_json, timeout_s=IMPORT_TIMEOUT_S)
+    act("book.import", why, wanted, run_dir, nats, as_json, timeout_s=IMPORT_TIMEOUT_S)
 
 
 @book_app.command("diff")
@@ -182,31 +180,3 @@ def _status(run_dir: Path | None, nats: str | None) -> dict[str, Any]:
     from deploy import control
 
     return control.ask(control.nats_url(run_dir, nats), control.status)
-
-
-def _act(
-    action: str,
-    why: str,
-    arguments: dict[str, Any],
-    run_dir: Path | None,
-    nats: str | None,
-    as_json: bool,
-    *,
-    timeout_s: float | None = None,
-    command_id: str | None = None,
-) -> None:
-    from dataclasses import replace
-
-    from deploy import control
-
-    order = control.command(action, why, arguments)
-    if command_id:
-        order = replace(order, command_id=command_id)
-    wait_s = timeout_s or control.ASK_TIMEOUT_S
-    text = control.ask(control.nats_url(run_dir, nats), lambda bus: control.act(bus, order, timeout_s=wait_s))
-    _emit(action, order.command_id, text, as_json)
-
-
-def _emit(action: str, command_id: str, text: str, as_json: bool) -> None:
-    said = {"action": action, "command_id": command_id, "accepted": True, "text": text}
-    print(json.dumps(said) if as_json else text)

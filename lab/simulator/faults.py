@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from common.units import NS_PER_MS
 from lab.simulator.exchange import Mood
@@ -31,7 +32,7 @@ class Faults:
     def plan(self) -> None:
         """Put every fault into the world's future."""
         for fault in self._run.plan.faults:
-            self._world.at(START_NS + fault.at_ns, lambda fault=fault: self._happen(fault))  # type: ignore[misc]
+            self._world.at(START_NS + fault.at_ns, partial(self._happen, fault))
 
     def mend(self) -> None:
         """No fault from now on: lines heal, the frozen go on, the dead are started, the venue is quick and honest."""
@@ -137,9 +138,9 @@ class Faults:
         if fault.number == 0:
             self._mood(fault, rejected=0.7)
 
-    def _mood(self, fault: Fault, **change: float) -> None:
+    def _mood(self, fault: Fault, **change: Any) -> None:
         exchange = self._run.exchange
-        exchange.mood = mood = replace(exchange.mood, **change)  # type: ignore[arg-type]
+        exchange.mood = mood = replace(exchange.mood, **change)
 
         def over() -> None:
             if exchange.mood is mood:

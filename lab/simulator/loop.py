@@ -33,6 +33,8 @@ class _Task(asyncio.Task[Any]):
     """A task whose hash is its number, so that sets of tasks have one order in every run."""
 
     numbers = itertools.count()
+    #: asyncio's own: complain of a task that is dropped unfinished.
+    _log_destroy_pending: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._own_number = next(_Task.numbers)
@@ -54,7 +56,11 @@ def reset_numbers() -> None:
     _Task.numbers = itertools.count()
 
 
-class ProcessLoop(asyncio.AbstractEventLoop):
+#: Without its types: they also ask for the sockets, pipes and signals that a simulated process has not.
+_AbstractEventLoop: Any = asyncio.AbstractEventLoop
+
+
+class ProcessLoop(_AbstractEventLoop):
     """The part of a loop that the shells use. ``turn`` runs what is ready; the process says when."""
 
     def __init__(self, process: Process) -> None:
@@ -72,9 +78,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         """Monotonic seconds: the world's time, which no clock step touches."""
         return self._world.now_ns / NS_PER_S
 
-    def call_soon(  # type: ignore[override]
-        self, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
         """See ``asyncio``. On a dead loop it leads to nothing."""
         handle = asyncio.Handle(callback, args, self, context)
         if not self.dead:
@@ -82,17 +86,15 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             self._process.poke()
         return handle
 
-    call_soon_threadsafe = call_soon  # type: ignore[assignment]
+    call_soon_threadsafe = call_soon
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """See ``asyncio``."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
-        self, when: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
         """See ``asyncio``."""
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         if not self.dead:
@@ -105,7 +107,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         """See ``asyncio``."""
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
         """See ``asyncio``."""
@@ -115,7 +117,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             self._tasks = [t for t in self._tasks if not t.done()]
         return task
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self,
         executor: Any,  # noqa: ARG002
         func: Callable[..., Any],
@@ -179,7 +181,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             for task in self._tasks:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                task._log_destroy_pending = False
                 if task.done():
                     if not task.cancelled():
                         task.exception()

@@ -68,10 +68,10 @@ class Managers:
     async def _main(self, process: Process) -> str:
         s = self._setting
         setup = ManagerSetup(s.universe, s.book, s.manager, s.limits, RUN_ID, values_of(s.agents.model_dump()))
-        bus = SimBus(self._nats, process)
+        bus: Any = SimBus(self._nats, process)  # what journal and lease use of a NatsBus, on simulated operations
         acks: list[Callable[[OrderAck], None]] = []
         async with ExecutionClient(process.name, lambda ack: acks[0](ack)) as client:
-            ports = Ports(bus, NatsJournal(bus), NatsLease(bus), client, process)  # type: ignore[arg-type]
+            ports = Ports(bus, NatsJournal(bus), NatsLease(bus), client, process)
             service = ManagerService(setup, ports, process.name)
             self.services[process.name] = service
             acks.append(service.on_ack)

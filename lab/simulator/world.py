@@ -140,7 +140,7 @@ class Process:
             return
         self.alive, self.frozen, self._turn_planned = True, False, False
         self.starts += 1
-        self.loop = ProcessLoop(self)  # type: ignore[abstract]
+        self.loop = ProcessLoop(self)
         self.say(f"starts (start {self.starts})")
         task = self.loop.create_task(self._main(self))
         task.add_done_callback(self._ended)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_killed_process_does_nothing_more_outside_and_comes_back_without_its_m
         life = process.starts
         try:
             for step in range(3):
-                process.act("write", lambda step=step: done.append((life, f"write {step}")))  # type: ignore[misc]
+                process.act("write", partial(done.append, (life, f"write {step}")))
                 await process.sleep(1.0)
         finally:
             process.act("last words", lambda: done.append((life, "last words")))
@@ -82,7 +83,7 @@ def test_a_link_keeps_order_loses_while_cut_and_holds_while_stalled() -> None:
     world, got = World(3), list[int]()
     link = Link(world, "l")
     for k in range(20):
-        link.send(True, lambda k=k: got.append(k))  # type: ignore[misc]
+        link.send(True, partial(got.append, k))
     world.run(START_NS + 10 * NS_PER_MS)
     assert got == list(range(20))
     link.break_until(world.now_ns + NS_PER_S, lossy=True)
