@@ -4,15 +4,16 @@ Scopes: firm, desk, agent kind, agent, underlying; a kind is also held to its sh
 that a cycle names as an emergency pays its cost from the emergency budget alone.
 
 An order sets aside its quantity at its limit price (notional), its worst cost against the arrival mid plus fees, and
-one order; fills turn that into what was realised, an end releases the rest, a refusal the count as well. A limit may be
-tightened below what already stands; then nothing may be added until it fits again (promise 4).
+one order; fills turn that into what was realised (each agent's lots dealt anew, lot by lot), an end releases the rest,
+a refusal the count as well. A limit may be tightened below what already stands; then nothing may be added until it fits
+again (promise 4).
 *Tested by* tests/unit/test_lab_audit.py.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from common import limits_changes
@@ -23,6 +24,7 @@ from common.limits_changes import LimitsLog
 from common.messages import ExecutionReport, Order, OrdStatus
 from common.units import CENTS_PER_USD, NS_PER_DAY
 from common.universe import Universe
+from lab.audit_desks import furthest_behind
 from lab.fills import half_cents_per_tick
 
 _EMERGENCY = "emergency"
@@ -32,13 +34,14 @@ _Key = tuple[str, int]
 
 @dataclass(slots=True)
 class _Open:
+    order: Order
     scopes: dict[str, int]
     day: int
     cost_per_lot: int
     notional_per_lot: int
     arrival_twice_ticks: int
-    leaves: dict[str, int] = field(default_factory=dict)
     emergency: bool = False
+    got: Counter[str] = field(default_factory=Counter)
 
 
 class _Recount:
@@ -53,14 +56,18 @@ class _Recount:
         self.open: dict[str, _Open] = {}
         self.reports: set[str] = set()
 
-    def scopes(self, order: Order) -> dict[str, int]:
-        symbol = self.universe.symbols[int(self.universe.underlying[order.instrument])]
-        out = {"firm": order.quantity_lots, f"underlying:{symbol}": order.quantity_lots}
-        for agent, lots in order.allocation:
+    def scopes(self, instrument: int, parts: Iterable[tuple[str, int]], emergency: bool) -> dict[str, int]:
+        """Lots per scope of agents' parts of one instrument."""
+        symbol = self.universe.symbols[int(self.universe.underlying[instrument])]
+        out: dict[str, int] = defaultdict(int)
+        for agent, signed in parts:
+            lots = abs(signed)
+            for scope in ("firm", f"underlying:{symbol}", *((_EMERGENCY,) if emergency else ())):
+                out[scope] += lots
             named = (("kind", kind_of(agent)), ("agent", without_desk(agent)), ("desk", desk_of(agent)))
             for scope in (f"{head}:{name}" for head, name in named if lots and name):
-                out[scope] = out.get(scope, 0) + abs(lots)
-        return out
+                out[scope] += lots
+        return dict(out)
 
     def reserve(self, order: Order, now_ns: int, emergency: bool = False) -> Iterator[tuple[str, int, int, int]]:
         """Set an order aside; yields (scope, measure, level, limit) for each limit it went beyond."""
@@ -69,11 +76,9 @@ class _Recount:
         away = max(order.side.sign * (2 * order.limit_ticks - arrival), 0)
         cost = -(-away * per_tick // 4) + int(self.universe.fee_cents[order.instrument])
         notional = abs(order.limit_ticks) * per_tick // 2
-        scopes = self.scopes(order)
+        scopes = self.scopes(order.instrument, order.allocation, emergency)
         day = now_ns // NS_PER_DAY
-        if emergency:
-            scopes[_EMERGENCY] = order.quantity_lots
-        held = _Open(scopes, day, cost, notional, arrival, dict(scopes), emergency)
+        held = _Open(order, scopes, day, cost, notional, arrival, emergency)
         self.open[order.client_order_id] = held
         for scope, lots in scopes.items():
             level, (pays, counts) = self.level[scope, day], _bears(held, scope)
@@ -103,18 +108,25 @@ class _Recount:
         if r.last_lots:
             paid_ticks = r.side.sign * (2 * r.last_ticks - held.arrival_twice_ticks) * r.last_lots
             paid = paid_ticks * int(self.per_tick[r.instrument]) / 4 + r.fee_cents
-            for scope, lots in held.scopes.items():
-                share = lots / held.scopes["firm"]
-                cost = round(paid * share) - round(r.last_lots * share) * held.cost_per_lot
+            for scope, lots in self.dealt(held, r.last_lots).items():
+                cost = round(paid * lots / r.last_lots) - lots * held.cost_per_lot
                 self.level[scope, held.day][0] += cost * _bears(held, scope)[0]
-                held.leaves[scope] -= round(r.last_lots * share)
         if r.ord_status.terminal:
-            for scope, leaves in held.leaves.items():
+            filled = self.scopes(r.instrument, held.got.items(), held.emergency)
+            for scope, lots in held.scopes.items():
+                leaves = lots - filled.get(scope, 0)
                 level, (pays, counts) = self.level[scope, held.day], _bears(held, scope)
                 level[0] -= leaves * held.cost_per_lot * pays
                 level[1] -= leaves * held.notional_per_lot * counts
                 level[2] -= int(r.ord_status is OrdStatus.REJECTED) * counts
             del self.open[r.client_order_id]
+
+    def dealt(self, held: _Open, lots: int) -> dict[str, int]:
+        """Lots per scope of the agents that a fill goes to."""
+        before = held.got.copy()
+        for _ in range(lots):
+            held.got[furthest_behind(held.order, held.got)] += 1
+        return self.scopes(held.order.instrument, (held.got - before).items(), held.emergency)
 
     def command(self, taken: CommandTaken, entry: JournalEntry) -> None:
         """A limit that people changed, or let widen, holds from here on."""
