@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +29,7 @@ import psutil
 import ray
 import uvloop
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from agents.places import HERE_ENV, LOCAL_SHARDS, OBJECT_STORE_BYTES, resource_of
 from common.bus.nats_bus import NatsBus
@@ -38,6 +41,7 @@ NAMESPACE: Final = "hedgerow"
 LOCAL: Final = "local"
 CONNECT_TIMEOUT_S: Final = 10.0
 NATS_RETRY_S: Final = 0.2
+MOVE_TIMEOUT_S: Final = 5.0
 NATS_URL_VARIABLE: Final = "HEDGEROW_NATS_URL"
 #: Ray's default finds a dead node after 15 s.
 _SYSTEM_CONFIG: Final = {
@@ -123,7 +127,8 @@ class AgentActor:
         if bus is None:
             return
         try:
-            await run_agent(bus, self._kind, self._shard, self.incarnation, WallClock(), self._stop)
+            node = ray.get_runtime_context().get_node_id()
+            await run_agent(bus, self._kind, self._shard, self.incarnation, WallClock(), self._stop, node=node)
         finally:
             await bus.close()
 
@@ -197,6 +202,9 @@ class RayHost:
 
     def start(self, name: str) -> None:
         """Start the agent, or adopt it if it runs already. Returns at once; its heartbeat says when it is there."""
+        self._start(name, "SPREAD")
+
+    def _start(self, name: str, where: Any) -> None:
         kind, shard = kind_of(name), int(name.rpartition("-")[2])
         self._actors[name] = self._remote.options(
             name=name,
@@ -204,10 +212,16 @@ class RayHost:
             lifetime="detached",
             num_cpus=0,
             resources={resource_of(kind): 1},
-            scheduling_strategy="SPREAD",
+            scheduling_strategy=where,
             max_restarts=-1,
             max_task_retries=0,
         ).remote(kind, shard, self.place)
+
+    def gone(self, pids: Mapping[str, int]) -> set[str]:
+        """Where every node is on this machine, its process table says in a moment what Ray says after two seconds."""
+        if not self.embedded and not os.environ.get(HERE_ENV):
+            return set()
+        return {name for name, pid in pids.items() if pid and not psutil.pid_exists(pid)}
 
     def replace(self, name: str, pid: int) -> None:
         """End a hung process hard; Ray starts the actor again. ``pid`` as its last heartbeat said, 0 if it sent none.
@@ -226,6 +240,21 @@ class RayHost:
                     process.kill()
         else:
             ray.kill(self._actors[name], no_restart=False)
+
+    def nodes(self) -> tuple[str, ...]:
+        """Living nodes with room for agents."""
+        wanted = {resource_of(kind) for kind in KINDS}
+        return tuple(n["NodeID"] for n in ray.nodes() if n["Alive"] and wanted <= set(n["Resources"]))
+
+    def move(self, name: str, node: str) -> None:
+        """End the actor and start it on another node. Its place is a wish: without the node it lives anywhere."""
+        ray.kill(self._actors.pop(name), no_restart=True)
+        deadline_s = time.monotonic() + MOVE_TIMEOUT_S
+        with contextlib.suppress(ValueError):  # what Ray raises once the name is free
+            while time.monotonic() < deadline_s:
+                ray.get_actor(name, NAMESPACE)
+                time.sleep(0.02)
+        self._start(name, NodeAffinitySchedulingStrategy(node, soft=True))
 
     def stop(self, name: str, timeout_s: float) -> None:
         """Let the agent say goodbye, then end its actor for good."""

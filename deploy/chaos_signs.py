@@ -17,7 +17,7 @@ from typing import Any, Final
 from hedgerow.venue.v1 import venue_pb2 as pb
 
 from agents.status import HEDGING, IDLE
-from common import subjects
+from common import subjects, tasks
 from common.bus.nats_bus import NatsBus
 from common.errors import HedgerowError
 from common.execution_client import ExecutionClient
@@ -74,9 +74,7 @@ class Signs:
             try:
                 yield self
             finally:
-                for job in jobs:
-                    job.cancel()
-                await asyncio.gather(*jobs, return_exceptions=True)
+                await tasks.end(jobs)
                 for watch in watches:
                     await watch.stop()
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from hedgerow.venue.v1 import venue_pb2 as pb
 
+from common import tasks
 from common.errors import Refused, Unavailable
 from common.messages import Order, QuoteBatch
 from common.wire.execution_codec import order_to_pb
@@ -67,8 +68,7 @@ class RemoteVenue:
     async def close(self) -> None:
         """See ``LinkedVenue``."""
         if self._job is not None:
-            self._job.cancel()
-            await asyncio.gather(self._job, return_exceptions=True)
+            await tasks.end([self._job])
 
     # -- the port ------------------------------------------------------------------------------------------------------
 

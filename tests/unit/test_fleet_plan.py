@@ -120,6 +120,27 @@ def test_a_lost_agent_is_covered_within_a_second_and_gets_its_keys_back_when_it_
     assert plan(state, RULES, now) == [Assign(before)]
 
 
+def test_one_whose_process_has_ended_is_covered_before_its_next_heartbeat_is_due_and_is_not_hung() -> None:
+    state = given(started(known(gamma=2, vega=2)))
+    state.end("gamma-1", 42)
+    now_ns = T0 + NS_PER_S // 10
+    bus_works(state, now_ns)
+    assert set(wanted_owners(state, RULES, now_ns).values()) == {"gamma-0", "vega-0", "vega-1"}
+    later_ns = T0 + RULES.hung_ns + NS_PER_S
+    bus_works(state, later_ns)
+    replaced = [step.name for step in plan(state, RULES, later_ns) if isinstance(step, Replace)]
+    assert "gamma-1" not in replaced, "Ray starts it again by itself"
+    state.hear("gamma-1", Beat(2, later_ns, later_ns, state.version, 43))
+    assert not state.ended
+
+
+def test_the_end_of_an_older_process_says_nothing_about_the_new_one() -> None:
+    state = given(started(known(gamma=2)))
+    state.hear("gamma-1", Beat(2, T0, T0, state.version, 43))
+    state.end("gamma-1", 42)
+    assert wanted_owners(state, RULES, T0) == dict(state.owner)
+
+
 def test_one_that_is_not_ready_gets_nothing_back() -> None:
     state = given(started(known(gamma=2)))
     now = beats(state, T0 + NS_PER_S, gamma_1=1)
