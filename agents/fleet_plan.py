@@ -215,6 +215,8 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
         if living == agents:
             out |= assign(keys, {kind: len(agents)})
             continue
+        # One that has only just come back is better than nobody.
+        living = living or tuple(a for a in agents if a not in lost and _is_there(known, a, rules, wall_ns))
         given = {k: known.owner[k] for k in keys if k in known.owner}
         if not given and not lost:
             return {}
@@ -245,6 +247,10 @@ def is_lost(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
         return True
     allowed_ns = rules.cover_ns if _has_spoken(known, name) else rules.takeover_ns
     return _silent_ns(known, name, wall_ns) > allowed_ns
+
+
+def _is_there(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
+    return is_fresh(known, name, rules, wall_ns) and known.beats[name].ready
 
 
 def is_settled(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:

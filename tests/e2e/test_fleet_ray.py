@@ -208,7 +208,7 @@ async def _scale_down_and_up(world: World) -> None:
         assert set(owners) == keys and len(set(owners.values())) == n
         names = sorted(owners.values())
         await until(lambda names=names: world.hedging(*names), 20.0, "the owners hedging")
-        actors = alive([p for p in tree(world.fleet.pid) if p.name() == "ray::AgentActor"])
+        actors = [line for line in alive(tree(world.fleet.pid)) if line.endswith(" ray::AgentActor")]
         assert len(actors) == n + 2, "a removed actor has ended"
     assert not (await world.scale("gamma", 0)).accepted
 
