@@ -63,6 +63,10 @@ class LiveConfig(BaseModel):
     )
     managers: int = Field(default=2, ge=1, le=5, description="Manager processes; the first to get the lease leads.")
     nats_url: str | None = Field(default=None, description="An external NATS; none embeds one.")
+    keys: bool = Field(
+        default=True,
+        description="Make keys for this run: NATS nkeys, and mutual TLS with execution. false: open on loopback.",
+    )
     ray_address: str | None = Field(default=None, description="An external Ray; none embeds one.")
     ray_nodes: int = Field(
         default=0, ge=0, le=8, description="Ray nodes started here, one of which may die; 0 embeds Ray in the fleet."

@@ -24,6 +24,8 @@ from common.errors import Refused, Unavailable, UsageError
 from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.ports import Bus
+from common.security.access import RISK_MANAGER
+from common.security.keys import KEYS_VARIABLE, Keys, Tls
 from common.universe import Book, Universe
 from common.wire import codec
 from deploy import run_folder
@@ -39,6 +41,19 @@ SCALE_TIMEOUT_S = 60.0
 HASH_TIMEOUT_S = 15.0
 
 T = TypeVar("T")
+
+
+class Door(str):
+    """Address of NATS, and the seed file with which it is entered (None where it asks for no key)."""
+
+    __slots__ = ("seed",)
+    seed: Path | None
+
+    def __new__(cls, url: str, seed: Path | None = None) -> Door:
+        """An address with its key."""
+        door = super().__new__(cls, url)
+        door.seed = seed
+        return door
 
 
 def run_info(run_dir: Path | None) -> dict[str, Any]:
@@ -61,11 +76,26 @@ def run_info(run_dir: Path | None) -> dict[str, Any]:
     return info
 
 
-def nats_url(run_dir: Path | None, nats: str | None) -> str:
-    """NATS address from the flag, the run folder named, the environment or the newest run, in this order."""
+def nats_url(run_dir: Path | None, nats: str | None) -> Door:
+    """NATS address from the flag, the run folder named, the environment or the newest run, in this order.
+
+    A run folder's NATS is entered with that run's keys, any other with those of ``HEDGEROW_KEYS``.
+    """
     if nats is None and run_dir is None:
         nats = os.environ.get("HEDGEROW_NATS_URL")
-    return nats or str(run_info(run_dir)["nats_url"])
+    keys = keys_of(run_dir, named=nats is not None)
+    return Door(nats or str(run_info(run_dir)["nats_url"]), keys.seed if keys is not None else None)
+
+
+def keys_of(run_dir: Path | None, *, named: bool) -> Keys | None:
+    """Whose keys a person's command uses: where an address is ``named`` those of ``HEDGEROW_KEYS``, else the run's for people.
+
+    None where there are none. Raises ``InputError`` for a variable that names no folder.
+    """
+    if named:
+        return Keys.of(os.environ.get(KEYS_VARIABLE))
+    folder = run_info(run_dir).get("keys")
+    return Keys(Path(folder) / RISK_MANAGER) if isinstance(folder, str) and folder else None
 
 
 def execution_address(run_dir: Path | None) -> str:
@@ -80,14 +110,21 @@ def execution_address(run_dir: Path | None) -> str:
     return address
 
 
-def kill_direct(address: str, order: Command, scope: str = "") -> str:
+def execution_tls(run_dir: Path | None, address: str | None) -> Tls | None:
+    """What proves to execution who we are: as for NATS; ``address`` is what the command line named, if anything."""
+    named = address is not None or (run_dir is None and "HEDGEROW_EXECUTION_ADDRESS" in os.environ)
+    keys = keys_of(run_dir, named=named)
+    return keys.tls() if keys is not None else None
+
+
+def kill_direct(address: str, order: Command, scope: str = "", tls: Tls | None = None) -> str:
     """Kill at execution itself, over gRPC, without NATS or a manager; returns what holds now.
 
     The manager, if it lives, learns it from execution's status and from the next refused order.
     """
 
     async def talk() -> str:
-        async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S) as client:
+        async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S, tls=tls) as client:
             await client.connect(ASK_TIMEOUT_S)
             sent = await client.set_trading_state(TradingState.KILLED, order.who, order.why, scope)
             return f"{scope} killed at execution {address}; {sent} cancels sent".lstrip()
@@ -99,7 +136,7 @@ def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
     """Connect, do ``work(bus)``, disconnect."""
 
     async def talk() -> T:
-        bus = await NatsBus.connect(url, "hedgerow-cli")
+        bus = await NatsBus.connect(url, "hedgerow-cli", seed=url.seed if isinstance(url, Door) else None)
         try:
             return await work(bus)
         finally:
