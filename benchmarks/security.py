@@ -128,7 +128,7 @@ async def grpc_cells(address: str, keys: Path) -> list[Cell]:
     for role in (access.MANAGER, *(r for r in access.ROLES if r != access.MANAGER), NOBODY):
         tls = Keys(keys / role).tls() if role != NOBODY else None
         # Without a certificate but knowing the CA, as far as anybody can get.
-        ca = (keys / "ca.crt").read_bytes()
+        ca = (keys / "public" / "ca.crt").read_bytes()
         proof = grpc.ssl_channel_credentials(ca, tls.key, tls.certificate) if tls else grpc.ssl_channel_credentials(ca)
         async with grpc.aio.secure_channel(address, proof) as channel:
             probes = _probes(channel, role)
@@ -211,7 +211,7 @@ async def _opened(call: Any) -> None:
 async def matrix(folder: Path) -> list[Cell]:
     """Start both servers in ``folder``, try every cell, stop them."""
     keys = make_keys(folder / "keys")
-    server = nats_server.start(folder / "nats", accounts=keys / "accounts.conf")
+    server = nats_server.start(folder / "nats", accounts=keys / "public" / "accounts.conf")
     try:
         setup = await NatsBus.connect(server.url, "setup", seed=Keys(keys / access.SETUP).seed)
         await setup.create_streams()

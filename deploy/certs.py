@@ -1,10 +1,12 @@
 """Keys for development and for one machine: a small CA, a certificate and an nkey a role, audit keys, NATS accounts.
 
     FOLDER/
-      ca.crt          to everybody; ca.key (0600) stays here
-      index.json      who holds what: role, public nkey, public audit key
-      nats.env        public nkeys by name, for the environment of a nats-server
-      accounts.conf   deploy/nats/accounts.conf with the public nkeys filled in
+      ca.key          the CA's (0600); stays here
+      public/         nothing secret:
+        ca.crt          to everybody
+        index.json      who holds what: role, public nkey, public audit key
+        nats.env        public nkeys by name, for the environment of a nats-server
+        accounts.conf   deploy/nats/accounts.conf with the public nkeys filled in
       ROLE/           one folder a role (0700), all it needs and nothing else: `common.security.keys`
 
 Idempotent: what is there stays, so that a second call adds what is missing. A desk with an issuer of its own (cert-manager,
@@ -40,8 +42,9 @@ from common.security.audit_file import write_private
 
 ACCOUNTS: Final = Path(__file__).with_name("nats") / "accounts.conf"
 #: Users that only a server on one machine knows; they follow this line of accounts.conf.
-EMBEDDED: Final = Path(__file__).with_name("nats") / "embedded_users.conf"
+EMBEDDED: Final = Path(__file__).with_name("embedded_users.conf")
 SYS: Final = "sys"
+PUBLIC: Final = "public"
 DAYS: Final = 90
 CA_DAYS: Final = 3650
 HOSTS: Final = ("localhost", "127.0.0.1", "::1", EXECUTION)
@@ -85,6 +88,7 @@ def make(folder: Path, wanted: Sequence[Wanted], hosts: Sequence[str] = (), *, e
         _check(one)
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / PUBLIC).mkdir(exist_ok=True)
         ca = _authority(folder)
         index = read_index(folder)
         for one in wanted:
@@ -100,7 +104,7 @@ def make(folder: Path, wanted: Sequence[Wanted], hosts: Sequence[str] = (), *, e
 
 def read_index(folder: Path) -> dict[str, Holder]:
     """Who holds what; empty where nothing was made yet."""
-    path = folder / "index.json"
+    path = folder / PUBLIC / "index.json"
     if not path.exists():
         return {}
     return {name: Holder(**fields) for name, fields in json.loads(path.read_text()).items()}
@@ -127,9 +131,9 @@ def accounts(index: Mapping[str, Holder], *, embedded: bool) -> str:
 def _check(one: Wanted) -> None:
     if one.role not in (*ROLES, SYS):
         raise UsageError(f"no role {one.role!r}; known: {', '.join((*ROLES, SYS))}")
-    if not _NAME.fullmatch(one.name) or ON_BEHALF in one.name:
+    if not _NAME.fullmatch(one.name) or ON_BEHALF in one.name or one.name == PUBLIC:
         raise UsageError(
-            f"name {one.name!r}: letters, digits, '-', '_' and '.', at most 63, beginning with one of the first two"
+            f"name {one.name!r}: letters, digits, '-', '_' and '.', at most 63, a letter or digit first; not public"
         )
     if not 1 <= one.days <= CA_DAYS:
         raise UsageError(f"--days {one.days}: give 1 to {CA_DAYS}")
@@ -175,7 +179,7 @@ def _certificate(
 
 
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    certificate_file, key_file = folder / layout.CA, folder / "ca.key"
+    certificate_file, key_file = folder / PUBLIC / layout.CA, folder / "ca.key"
     if certificate_file.exists():
         try:
             key = serialization.load_pem_private_key(key_file.read_bytes(), None)
@@ -232,9 +236,9 @@ def _write_public(folder: Path, index: Mapping[str, Holder], *, embedded: bool) 
         "accounts.conf": accounts(index, embedded=embedded),
     }
     for name, text in files.items():
-        fresh = folder / f".{name}-{os.getpid()}"
+        fresh = folder / PUBLIC / f".{name}-{os.getpid()}"
         fresh.write_text(text)
-        fresh.replace(folder / name)
+        fresh.replace(folder / PUBLIC / name)
 
 
 @contextlib.contextmanager

@@ -153,7 +153,7 @@ class Launcher:
             yield external
             return
         server = nats_server.prepare(
-            self.folder / "nats", self.keys / "accounts.conf" if self.keys is not None else None
+            self.folder / "nats", self.keys / "public" / "accounts.conf" if self.keys is not None else None
         )
         supervisor.start(ChildSpec("nats", server.argv, stop_order=9))
         await asyncio.to_thread(nats_server.wait_ready, server)

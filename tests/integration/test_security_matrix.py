@@ -56,7 +56,7 @@ def test_the_page_shows_this_table() -> None:
 def test_a_taken_over_agent_can_only_propose(tmp_path: Path) -> None:
     """Everything an agent's key lets out is tried, all at once; then nothing that counts has changed."""
     keys = make_keys(tmp_path / "keys")
-    server = nats_server.start(tmp_path / "nats", accounts=keys / "accounts.conf", sync_always=False)
+    server = nats_server.start(tmp_path / "nats", accounts=keys / "public" / "accounts.conf", sync_always=False)
 
     async def bus(role: str) -> NatsBus:
         return await NatsBus.connect(server.url, role, seed=Keys(keys / role).seed)
@@ -111,7 +111,7 @@ def test_a_taken_over_agent_can_only_propose(tmp_path: Path) -> None:
 
 def test_nats_lets_nobody_in_without_a_known_key(tmp_path: Path) -> None:
     keys, strangers = make_keys(tmp_path / "keys"), make_keys(tmp_path / "strangers")
-    server = nats_server.start(tmp_path / "nats", accounts=keys / "accounts.conf", sync_always=False)
+    server = nats_server.start(tmp_path / "nats", accounts=keys / "public" / "accounts.conf", sync_always=False)
 
     async def enters(url: str, seed: Path | None) -> None:
         await (await NatsBus.connect(url, "somebody", seed=seed, timeout_s=0.5)).close()

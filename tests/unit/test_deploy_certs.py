@@ -46,7 +46,16 @@ def test_private_halves_are_their_owners_alone_and_public_files_hold_none(made: 
 def test_openssl_finds_each_certificate_signed_for_its_one_purpose(made: Path) -> None:
     for role in CERTIFIED[:4]:
         for purpose in ("sslserver", "sslclient"):
-            command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", "ca.crt", f"{role}/tls.crt"]
+            command = [
+                "openssl",
+                "verify",
+                "-x509_strict",
+                "-purpose",
+                purpose,
+                "-CAfile",
+                "public/ca.crt",
+                f"{role}/tls.crt",
+            ]
             answer = subprocess.run(command, cwd=made, capture_output=True, text=True)
             assert (answer.returncode == 0) == ((purpose == "sslserver") == (role == EXECUTION)), answer.stderr
 
@@ -81,11 +90,11 @@ def test_a_second_call_keeps_what_is_there_and_adds_a_person_to_the_accounts(mad
     assert said.exit_code == 0, said.output
     assert {path: path.read_bytes() for path in before} == before
     assert identity_of((made / "alice" / "tls.crt").read_bytes(), "") == Identity("risk_manager", "alice")
-    index = json.loads((made / "index.json").read_text())
-    text = (made / "accounts.conf").read_text()
+    index = json.loads((made / "public" / "index.json").read_text())
+    text = (made / "public" / "accounts.conf").read_text()
     assert all(text.count(holder["nkey"]) == 1 for holder in index.values())
     assert "$HEDGEROW" not in text and text.count("nkey:") == len(index)
-    alone = (made / "nats.env").read_text()
+    alone = (made / "public" / "nats.env").read_text()
     assert index["risk_manager"]["nkey"] in alone and index["alice"]["nkey"] not in alone
     with pytest.raises(Conflict, match="alice is that of a risk_manager"):
         certs.make(made, [certs.Wanted("viewer", "alice", certified=True)])
@@ -113,7 +122,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(words: list[s
 
 
 def test_a_folder_without_its_ca_key_or_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    (tmp_path / "ca.crt").write_text("nothing")
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "ca.crt").write_text("nothing")
     with pytest.raises(InputError, match=r"ca\.key: is not the private key"):
         certs.make(tmp_path, certs.defaults())
     (tmp_path / "file").write_text("")

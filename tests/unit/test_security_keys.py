@@ -46,8 +46,8 @@ def test_what_is_no_key_is_refused_without_showing_it(keys: Path, tmp_path: Path
 def test_a_certificate_without_a_role_is_refused(keys: Path, tmp_path: Path) -> None:
     for name in ("tls.crt", "tls.key"):
         (tmp_path / name).write_bytes((keys / "viewer" / name).read_bytes())
-    (tmp_path / "ca.crt").write_bytes((keys / "ca.crt").read_bytes())
-    (tmp_path / "tls.crt").write_bytes((keys / "ca.crt").read_bytes())  # the CA's own names no role
+    (tmp_path / "ca.crt").write_bytes((keys / "public" / "ca.crt").read_bytes())
+    (tmp_path / "tls.crt").write_bytes((keys / "public" / "ca.crt").read_bytes())  # the CA's own names no role
     with pytest.raises((InputError, Refused), match="role"):
         Keys(tmp_path).tls()
 
