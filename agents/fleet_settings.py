@@ -1,6 +1,6 @@
 """What the fleet's process is told when it starts.
 
-*Tested by* tests/e2e/test_fleet_ray.py, tests/e2e/test_security.py.
+*Tested by* tests/e2e/test_fleet_ray.py, tests/e2e/test_steering.py.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common import subjects
+from common.bus.delivery import without_password
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Command
@@ -81,10 +82,20 @@ def nats_url(run_dir: Path | None, nats: str | None) -> Door:
 
     A run folder's NATS is entered with that run's keys, any other with those of ``HEDGEROW_KEYS``.
     """
+    refuse_password(nats)
     if nats is None and run_dir is None:
         nats = os.environ.get("HEDGEROW_NATS_URL")
     keys = keys_of(run_dir, named=nats is not None)
     return Door(nats or str(run_info(run_dir)["nats_url"]), keys.seed if keys is not None else None)
+
+
+def refuse_password(nats: str | None) -> None:
+    """Raises ``UsageError`` for an address on the command line that holds a password: every process list shows it."""
+    if nats is not None and without_password(nats) != nats:
+        raise UsageError(
+            f"--nats {without_password(nats)}: give it without user and password, which every process list would show; "
+            "keys come from HEDGEROW_KEYS, a password from HEDGEROW_NATS_URL"
+        )
 
 
 def keys_of(run_dir: Path | None, *, named: bool) -> Keys | None:

@@ -36,6 +36,7 @@ from common.security.keys import KEYS_VARIABLE, Keys
 from common.universe import Book, Universe
 from common.wire import codec
 from deploy.config import RunConfig
+from deploy.control import refuse_password
 from deploy.processes import watch_parent
 from execution.venues.port import Venue
 
@@ -79,6 +80,7 @@ def run_role(role: str, run_dir: Path | None, nats: str | None, member: str) -> 
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    refuse_password(nats)
     url = nats or os.environ.get("HEDGEROW_NATS_URL")
     if not url:
         raise UsageError(f"role {role}: where is NATS? give --nats or HEDGEROW_NATS_URL")

@@ -4,7 +4,7 @@ NATS tells a responder nothing of who published, only its server's table does: w
 ``hedgerow.control`` holds a key of a role that may. So a line says ``proven`` by role alone, and ``who`` as the command
 claims it. The line is on the disc before the answer leaves; if it cannot be written the answer says so, and the command
 holds all the same.
-*Tested by* tests/unit/test_security_audit_commands.py, tests/e2e/test_security.py.
+*Tested by* tests/unit/test_security_audit_commands.py, tests/e2e/test_steering.py.
 """
 
 from __future__ import annotations
