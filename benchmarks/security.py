@@ -172,7 +172,7 @@ def _probes(channel: Any, role: str) -> dict[str, Callable[[], Awaitable[object]
         ),
         "Fence": lambda: execution.Fence(pb.FenceRequest(epoch=1, holder=role)),
         "SetTradingState": lambda: execution.SetTradingState(
-            pb.SetTradingStateRequest(state=1, who=role, why="matrix")
+            pb.SetTradingStateRequest(state=pb.TRADING_STATE_ACTIVE, who=role, why="matrix")
         ),
         "GetOrder": lambda: execution.GetOrder(pb.GetOrderRequest(client_order_id="none")),
         "ListOrders": lambda: execution.ListOrders(pb.ListOrdersRequest()),
@@ -250,8 +250,10 @@ async def _execution(folder: Path, keys: Path) -> AsyncIterator[str]:
     )
     stop = asyncio.Event()
     bound: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(config, MemoryBus(), universe, stop, ready=bound.set_result))
-    await asyncio.wait({serving, bound}, return_when=asyncio.FIRST_COMPLETED)
+    serving: asyncio.Future[Any] = asyncio.create_task(
+        serve(config, MemoryBus(), universe, stop, ready=bound.set_result)
+    )
+    await asyncio.wait([serving, bound], return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
     try:

@@ -130,7 +130,7 @@ class Launcher:
         certs.make(self.keys, certs.defaults(embedded=True), embedded=True)
         self.tls = Keys(self.keys / access.OPERATOR).tls()
 
-    def _seed(self, role: str) -> Path | None:
+    def _seed_of(self, role: str) -> Path | None:
         return Keys(self.keys / role).seed if self.keys is not None else None
 
     def _interrupt(self) -> None:
@@ -161,11 +161,11 @@ class Launcher:
 
     async def _hedge(self, supervisor: Supervisor, url: str) -> None:
         fresh = self.prepared.settings.live.nats_url is not None
-        await create_and_publish(url, self.prepared, fresh=fresh, seed=self._seed(access.SETUP))
+        await create_and_publish(url, self.prepared, fresh=fresh, seed=self._seed_of(access.SETUP))
         await asyncio.to_thread(self._compile)
         await self._start_ray(supervisor, url)
         execution_address = self._start_children(supervisor, url)
-        bus = await NatsBus.connect(url, "launcher", seed=self._seed(access.OPERATOR))
+        bus = await NatsBus.connect(url, "launcher", seed=self._seed_of(access.OPERATOR))
         own = Keys(self.keys / access.OPERATOR) if self.keys is not None else None
         audit = AuditFile.open(self.folder / FOLDER, "launcher", own, WallClock())
         mark = partial(audited, audit=audit, keyed=own is not None)
