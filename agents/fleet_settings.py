@@ -45,4 +45,4 @@ class FleetSettings:
         if not self.audit_folder:
             return lambda responder: responder
         audit = AuditFile.open(Path(self.audit_folder), "fleet", self.keys, WallClock())
-        return partial(audited, audit=audit, keyed=self.seed is not None)
+        return partial(audited, audit=audit, keys=self.keys, clock=WallClock())

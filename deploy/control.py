@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,8 +26,9 @@ from common.errors import Refused, Unavailable, UsageError
 from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.ports import Bus
-from common.security.access import RISK_MANAGER
+from common.security.access import RISK_MANAGER, on_behalf
 from common.security.keys import KEYS_VARIABLE, Keys, Tls
+from common.security.proof import sign_command
 from common.universe import Book, Universe
 from common.wire import codec
 from deploy import run_folder
@@ -45,16 +47,26 @@ T = TypeVar("T")
 
 
 class Door(str):
-    """Address of NATS, and the seed file with which it is entered (None where it asks for no key)."""
+    """Address of NATS, and the keys with which it is entered (None where it asks for none)."""
 
-    __slots__ = ("seed",)
-    seed: Path | None
+    __slots__ = ("keys",)
+    keys: Keys | None
 
-    def __new__(cls, url: str, seed: Path | None = None) -> Door:
-        """An address with its key."""
+    def __new__(cls, url: str, keys: Keys | None = None) -> Door:
+        """An address with its keys."""
         door = super().__new__(cls, url)
-        door.seed = seed
+        door.keys = keys
         return door
+
+    @property
+    def seed(self) -> Path | None:
+        """File of the seed with which it is entered."""
+        return self.keys.seed if self.keys is not None else None
+
+    @property
+    def tls(self) -> Tls | None:
+        """What proves who sends a command."""
+        return self.keys.tls() if self.keys is not None else None
 
 
 def run_info(run_dir: Path | None) -> dict[str, Any]:
@@ -86,7 +98,7 @@ def nats_url(run_dir: Path | None, nats: str | None) -> Door:
     if nats is None and run_dir is None:
         nats = os.environ.get("HEDGEROW_NATS_URL")
     keys = keys_of(run_dir, named=nats is not None)
-    return Door(nats or str(run_info(run_dir)["nats_url"]), keys.seed if keys is not None else None)
+    return Door(nats or str(run_info(run_dir)["nats_url"]), keys)
 
 
 def refuse_password(nats: str | None) -> None:
@@ -205,9 +217,16 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S) -> str:
-    """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out."""
-    data = await bus.request(subjects.control(order.action), codec.encode_command(order), timeout_s=timeout_s)
+async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S, tls: Tls | None = None) -> str:
+    """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out.
+
+    ``tls``: what proves who asks; its name is put before ``who`` and the command is signed.
+    """
+    if tls is None:
+        wanted = codec.encode_command(order)
+    else:
+        wanted = sign_command(codec.encode_command(replace(order, who=on_behalf(tls.identity.name, order.who))), tls)
+    data = await bus.request(subjects.control(order.action), wanted, timeout_s=timeout_s)
     answer = codec.decode_acknowledgement(data)
     if not answer.accepted:
         raise Refused(f"{order.action} refused: {answer.text}")

@@ -168,7 +168,7 @@ class Launcher:
         bus = await NatsBus.connect(url, "launcher", seed=self._seed_of(access.OPERATOR))
         own = Keys(self.keys / access.OPERATOR) if self.keys is not None else None
         audit = AuditFile.open(self.folder / FOLDER, "launcher", own, WallClock())
-        mark = partial(audited, audit=audit, keyed=own is not None)
+        mark = partial(audited, audit=audit, keys=own, clock=WallClock())
         restarts = Restarts(bus, supervisor, execution_address, tls=self.tls, audited=mark)
         watching = asyncio.create_task(supervisor.watch())
         recorder = Recorder(bus, self.folder.path, self.prepared.settings.record)
@@ -286,7 +286,7 @@ class Launcher:
         """No new orders, nothing working, everything in the record; then export it."""
         try:
             why = "stopped by Ctrl-C" if self.interrupted else "end of the run"
-            text = await control.act(bus, control.command("kill", why, {}))
+            text = await control.act(bus, control.command("kill", why, {}), tls=self.tls)
             self.last_status = await self._settled(bus)
             open_orders = self.last_status["orders"]["open"]
             self.console.print(f"{text}; {open_orders} orders still working", highlight=False)

@@ -159,7 +159,7 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         journal = NatsJournal(bus)
         snapshots = Snapshots(journal, reference.settings.record.snapshot_every)
         audit = AuditFile.open(place.folder / FOLDER, place.name, place.keys, WallClock())
-        mark = partial(audited, audit=audit, keyed=place.seed is not None)
+        mark = partial(audited, audit=audit, keys=place.keys, clock=WallClock())
         ports = Ports(bus, journal, NatsLease(bus), client, WallClock(), snapshots, mark)
         service = ManagerService(setup, ports, place.name)
         acks.append(service.on_ack)

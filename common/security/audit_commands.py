@@ -1,9 +1,9 @@
-"""Commands that come over the bus, with an audit line each: around whoever carries them out (manager, fleet, launcher).
+"""Commands that come over the bus: who sent them is checked, and each leaves an audit line.
 
-NATS tells a responder nothing of who published, only its server's table does: whoever may publish under
-``hedgerow.control`` holds a key of a role that may. So a line says ``proven`` by role alone, and ``who`` as the command
-claims it. The line is on the disc before the answer leaves; if it cannot be written the answer says so, and the command
-holds all the same.
+Around whoever carries commands out (manager, fleet, launcher). A command with a proof (`common.security.proof`) that does not
+hold is refused. One without is carried out as far as NATS let it through, and its line says ``proven`` by role alone: whoever
+may publish under ``hedgerow.control`` holds a key of a role that may. The line is on the disc before the answer leaves; if it
+cannot be written the answer says so, and the command holds all the same.
 *Tested by* tests/unit/test_security_audit_commands.py, tests/e2e/test_steering.py.
 """
 
@@ -14,26 +14,30 @@ from typing import Final
 
 from common.control_messages import Command
 from common.errors import HedgerowError
-from common.ports import Responder
+from common.ports import Clock, Responder
 from common.security.audit import UNPROVEN, Asked
 from common.security.audit_file import AuditFile
+from common.security.keys import Keys
+from common.security.proof import prove_command
 from common.wire import codec
 
 #: What the table of NATS rights proves of a command's sender.
 BY_ROLE: Final = "role that may publish control"
 
 
-def audited(responder: Responder, audit: AuditFile | None, *, keyed: bool) -> Responder:
-    """The same responder, which leaves a line for each command; as it was where ``audit`` is None.
+def audited(responder: Responder, audit: AuditFile, keys: Keys | None, clock: Clock) -> Responder:
+    """The same responder, which asks for proof and leaves a line for each command.
 
-    ``keyed``: NATS asks for keys, so at least the role of the sender is proven.
+    ``keys``: those of the process; None where NATS and execution ask for none, and then nothing is proven.
     """
-    if audit is None:
-        return responder
-    proven = BY_ROLE if keyed else UNPROVEN
+    ca = keys.ca if keys is not None else None
 
     async def answer(subject: str, data: bytes) -> bytes:
+        proven = UNPROVEN if ca is None else BY_ROLE
         try:
+            sender = prove_command(data, ca, clock.wall_ns()) if ca is not None else None
+            if sender is not None:
+                proven = f"{sender.role} {sender.name}"
             told = await responder(subject, data)
         except HedgerowError as error:
             await audit.add(_asked(codec.decode_command(data), data, proven, f"refused: {error}"))

@@ -76,6 +76,12 @@ class Keys:
         """File of the private key for audit lines, if there is one."""
         return self._there(AUDIT)
 
+    @property
+    def ca(self) -> bytes | None:
+        """Certificate of the CA in PEM, if there is one."""
+        path = self._there(CA)
+        return _read(path) if path is not None else None
+
     def tls(self) -> Tls | None:
         """Certificate and key, or None where the folder has neither. Raises ``InputError`` naming file and reason."""
         wanted = [self.folder / name for name in (CA, CERTIFICATE, PRIVATE)]
@@ -94,11 +100,20 @@ def identity_of(pem: bytes, path: str) -> Identity:
     """Role and name of a certificate. Raises ``InputError`` naming the file if it is none, ``Refused`` if it has no role."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except ValueError:
+        raise InputError(path, [Problem(0, "is no certificate in PEM")], REMEDY) from None
+    return identity_in(certificate)
+
+
+def identity_in(certificate: x509.Certificate) -> Identity:
+    """Role and name of a certificate. Raises ``Refused`` if it has no role of ours."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound) as error:
-        raise InputError(path, [Problem(0, f"is no certificate with a role: {error}")], REMEDY) from None
-    return identity(found.get_values_for_type(x509.UniformResourceIdentifier), str(names[0].value) if names else "")
+        uris = found.get_values_for_type(x509.UniformResourceIdentifier)
+    except (ValueError, x509.ExtensionNotFound):
+        uris = []
+    return identity(uris, str(names[0].value) if names else "")
 
 
 def load_signer(path: Path) -> Ed25519PrivateKey:

@@ -182,7 +182,9 @@ def test_every_command_has_a_signed_line_that_says_what_the_record_says(steered:
         same = [
             line for line in leader if (line["action"], line["who"], line["why"], line["what"], line["outcome"]) == said
         ]
-        assert same and all(line["proven"] == "role that may publish control" for line in same), said
+        role = "operator" if c.why == "stopped by Ctrl-C" else "risk_manager"
+        assert c.who.startswith(f"{role}/")
+        assert same and all(line["proven"] == f"{role} {role}" for line in same), said
     assert {"pause", "resume", "kill", "hedge", "agents.set", "agents.undo", "book.import"} <= {
         c.command.action for c in people
     }
