@@ -36,6 +36,7 @@ from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.errors import Unavailable, UsageError
 from common.factors import KINDS, agent_name, kind_of
+from common.security.keys import KEYS_VARIABLE, Keys
 
 NAMESPACE: Final = "hedgerow"
 LOCAL: Final = "local"
@@ -68,7 +69,8 @@ class AgentPlace:
     """What an agent needs to find its world: NATS, and the folder for its log (empty, or not there: standard error).
 
     A node that says in ``HEDGEROW_NATS_URL`` how its agents log in overrides ``nats_url``: a cluster's NATS knows agents as
-    another user than the fleet. An embedded Ray gets the fleet's own address into that variable.
+    another user than the fleet. An embedded Ray gets the fleet's own address into that variable. Which keys an agent has stands
+    in ``HEDGEROW_KEYS`` of its node, and nowhere in Ray.
     """
 
     nats_url: str
@@ -135,9 +137,10 @@ class AgentActor:
     async def _connect(self) -> NatsBus | None:
         """The bus, waited for as long as it takes; None if told to stop first."""
         url = os.environ.get(NATS_URL_VARIABLE) or self._place.nats_url
+        keys = Keys.of(os.environ.get(KEYS_VARIABLE))
         while not self._stop.is_set():
             try:
-                return await NatsBus.connect(url, self.name)
+                return await NatsBus.connect(url, self.name, seed=keys.seed if keys is not None else None)
             except Unavailable as error:
                 log.warning("%s: %s", self.name, error)
                 await asyncio.sleep(NATS_RETRY_S)
@@ -159,11 +162,13 @@ def _log_to(folder: str, name: str) -> None:
 class RayHost:
     """Where agents run: an embedded Ray of this process, or an external one. Every call of Ray stands here.
 
-    Construct it in the main thread: the kernel ends Ray's daemons when the thread that started them ends.
+    ``keys``: the agents' folder of keys, for an embedded Ray. Construct it in the main thread: the kernel ends Ray's daemons
+    when the thread that started them ends.
     """
 
-    def __init__(self, address: str, place: AgentPlace) -> None:
+    def __init__(self, address: str, place: AgentPlace, keys: str = "") -> None:
         self.embedded = address == LOCAL
+        self._keys = keys
         self.place = place if self.embedded else replace(place, nats_url=without_user(place.nats_url))
         self._actors: dict[str, Any] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
@@ -178,6 +183,9 @@ class RayHost:
 
     def _start_local(self) -> None:
         os.environ[NATS_URL_VARIABLE] = self.place.nats_url  # workers inherit it
+        os.environ.pop(KEYS_VARIABLE, None)  # the fleet's own stay with the fleet
+        if self._keys:
+            os.environ[KEYS_VARIABLE] = self._keys
         # Ray keeps Unix sockets below this folder, whose paths may have 107 bytes: it must be short.
         folder = tempfile.mkdtemp(prefix="hrw-")
         self._reaper = subprocess.Popen(

@@ -18,8 +18,7 @@ import hashlib
 import json
 import logging
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import uvloop
 
@@ -42,6 +41,7 @@ from agents.fleet_plan import (
 )
 from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
 from agents.fleet_scale import Scaler, loads
+from agents.fleet_settings import FleetSettings
 from agents.fleet_spread import better, settled_places
 from agents.places import AgentHost
 from agents.sharding import all_keys
@@ -51,7 +51,7 @@ from common.clock import WallClock
 from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
 from common.factors import KINDS
-from common.ports import Bus, Clock, Subscription
+from common.ports import Bus, Clock, Responder, Subscription
 from common.units import NS_PER_S
 from common.universe import Book, Universe
 from common.wire import codec
@@ -68,21 +68,6 @@ OPENED_BY = b"fleet"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class FleetSettings:
-    """Where NATS and Ray are (``"local"`` embeds a Ray), where agents log, and whether they end with the fleet.
-
-    ``opens_market``: nobody else does (no launcher), so the fleet sets ``subjects.MARKET_START`` once its agents are ready.
-    How agents log in to NATS: `agents.actor.AgentPlace`.
-    """
-
-    nats_url: str
-    ray_address: str = "local"
-    log_folder: str = ""
-    stop_agents: bool = True
-    opens_market: bool = False
-
-
 def serve(settings: FleetSettings) -> None:
     """Be the fleet process until SIGTERM or SIGINT. Call it in the main thread.
 
@@ -92,10 +77,10 @@ def serve(settings: FleetSettings) -> None:
     from agents.actor import AgentPlace, RayHost  # imports ray: only the process that needs it
 
     async def check_nats() -> None:
-        await (await NatsBus.connect(settings.nats_url, "fleet")).close()
+        await (await NatsBus.connect(settings.nats_url, "fleet", seed=settings.seed)).close()
 
     uvloop.run(check_nats())
-    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder))
+    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder), settings.agent_keys)
     try:
         uvloop.run(_serve(settings, host))
     finally:
@@ -106,9 +91,16 @@ async def _serve(settings: FleetSettings, host: AgentHost) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bus = await NatsBus.connect(settings.nats_url, "fleet")
+    bus = await NatsBus.connect(settings.nats_url, "fleet", seed=settings.seed)
     try:
-        fleet = Fleet(bus, host, WallClock(), stop_agents=settings.stop_agents, opens_market=settings.opens_market)
+        fleet = Fleet(
+            bus,
+            host,
+            WallClock(),
+            stop_agents=settings.stop_agents,
+            opens_market=settings.opens_market,
+            audited=settings.marking(),
+        )
         await fleet.run(stop)
     finally:
         await bus.close()
@@ -126,12 +118,14 @@ class Fleet:
         *,
         stop_agents: bool = True,
         opens_market: bool = False,
+        audited: Callable[[Responder], Responder] = lambda responder: responder,
     ) -> None:
         self.known = Known(desired={})
         self._bus, self._host, self._clock = bus, host, clock
         self._rules = rules or Rules()
         self._stop_agents = stop_agents
         self._opens_market = opens_market
+        self._audited = audited
         self._scaling = asyncio.Lock()
         self._opens_ns = 0
         self._refused = ""
@@ -152,8 +146,9 @@ class Fleet:
             # The assignment that holds tells how far people had scaled before this process began.
             self.known.desired = dict(config.shards) | shards_in(self.known.owner)
             self._scaler = Scaler(config.scaling)
-            running.append(await self._bus.serve(subjects.control("scale"), self._on_scale))
-            running.append(await self._bus.serve(subjects.control("restart.agents"), self._on_restart))
+            running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
+            restarts = self._audited(self._on_restart)
+            running.append(await self._bus.serve(subjects.control("restart.agents"), restarts))
             spreading = asyncio.create_task(self._keep_spread())
             try:
                 await self._control(universe, book, stop)

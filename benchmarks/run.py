@@ -25,6 +25,7 @@ from benchmarks import (
     netting,
     repository,
     risk,
+    security,
     simulator,
     surfaces,
     table,
@@ -52,6 +53,7 @@ ROOMS = (
     risk,
     surfaces,
     simulator,
+    security,
 )
 
 

@@ -20,6 +20,7 @@ from common.errors import HedgerowError
 from deploy.commands import AsJson, Nats, RunDir, Why, act
 from deploy.limits_cli import limits_app
 from deploy.risk_cli import risk
+from deploy.security_cli import audit_app, certs
 from deploy.steering_cli import agents_app, book_app, hedge, kill, pause, resume
 
 app = typer.Typer(
@@ -33,7 +34,9 @@ app.add_typer(limits_app, name="limits")
 app.add_typer(config_app, name="config")
 app.add_typer(agents_app, name="agents")
 app.add_typer(book_app, name="book")
+app.add_typer(audit_app, name="audit-log")
 app.command()(risk)
+app.command()(certs)
 for _steer in (pause, resume, kill, hedge):
     app.command()(_steer)
 

@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agents.config import AgentsConfig
+from common.bus.delivery import without_password
 from common.errors import InputError, Problem, UsageError
 from common.market.config import MarketConfig
 from common.toml_lines import Loc, line_of, line_of_error, lines_of
@@ -63,10 +64,23 @@ class LiveConfig(BaseModel):
     )
     managers: int = Field(default=2, ge=1, le=5, description="Manager processes; the first to get the lease leads.")
     nats_url: str | None = Field(default=None, description="An external NATS; none embeds one.")
+    keys: bool = Field(
+        default=True,
+        description="Make keys for this run: NATS nkeys, and mutual TLS with execution. false: open on loopback.",
+    )
     ray_address: str | None = Field(default=None, description="An external Ray; none embeds one.")
     ray_nodes: int = Field(
         default=0, ge=0, le=8, description="Ray nodes started here, one of which may die; 0 embeds Ray in the fleet."
     )
+
+    @field_validator("nats_url")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        if url is not None and without_password(url) != url:
+            raise ValueError(
+                "holds a user or password, and settings are shown and stored: name a folder in HEDGEROW_KEYS"
+            )
+        return url
 
     @model_validator(mode="after")
     def _one_ray(self) -> Self:
@@ -135,12 +149,12 @@ def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = o
         if name.startswith(ENV_PREFIX) and "__" in name:
             key: Loc = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
             if _put(tree, key, _value(value)):
-                given[key] = f"{name}={value}"
+                given[key] = f"{name}={_shown(value)}"
     for dotted, value in flags.items():
         if value is not None:
             key = tuple(dotted.split("."))
             if _put(tree, key, value):
-                given[key] = f"{FLAGS.get(dotted, dotted)} {value}"
+                given[key] = f"{FLAGS.get(dotted, dotted)} {_shown(str(value))}"
     problems = [(loc, "is not a finite number") for loc in _not_finite(tree)]
     config: RunConfig | None = None
     try:
@@ -215,6 +229,11 @@ def _put(tree: dict[str, Any], key: Loc, value: Any) -> bool:
             return False
     tree[key[-1]] = value
     return True
+
+
+def _shown(value: str) -> str:
+    """A value as an error may show it: without a password, where it is an address."""
+    return without_password(value) if "://" in value else value
 
 
 def _value(text: str) -> Any:

@@ -33,7 +33,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 FLEET = """
 import json, sys
-from agents.fleet import FleetSettings, serve
+from agents.fleet import serve
+from agents.fleet_settings import FleetSettings
 serve(FleetSettings(sys.argv[1], log_folder=sys.argv[2], **json.loads(sys.argv[3])))
 """
 AGENTS = ("cross_asset-0", "gamma-0", "gamma-1", "vega-0")

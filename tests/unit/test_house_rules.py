@@ -41,10 +41,12 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "ray": ("agents/actor.py",),
     "nats": ("common/bus/nats_bus.py",),
-    "grpc": ("execution/service.py", "common/execution_client.py"),
-    "grpc_health": ("execution/service.py", "common/execution_client.py"),
+    "grpc": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
+    "grpc_health": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
     "grpc_reflection": ("execution/service.py",),
     "sqlite3": ("execution/sqlite_store.py",),
+    "cryptography": ("common/security/*.py", "deploy/certs.py"),
+    "nkeys": ("common/bus/nats_bus.py", "deploy/certs.py"),
     "pandas": ("common/market/daily.py",),
     "arch": ("common/market/daily.py",),
     "exchange_calendars": ("common/calendars/exchanges.py",),
@@ -69,6 +71,7 @@ SHELLS = (
     "manager/waiting.py",
     "execution/service.py",
     "execution/engine.py",
+    "execution/guard.py",
     "execution/reference.py",
     "execution/sqlite_store.py",
     "execution/venues/remote.py",
@@ -76,6 +79,7 @@ SHELLS = (
     "execution/venues/venue_file.py",
     "common/bus/*.py",
     "common/clock.py",
+    "common/security/audit_file.py",
     "common/execution_client.py",
     # The one place that says how kernels are compiled and where the result is cached.
     "common/kernels/jit.py",
@@ -90,6 +94,7 @@ FILES = (
     "common/files/*.py",
     "common/limits.py",
     "common/market/*.py",
+    "common/security/keys.py",
     "common/wire/delimited.py",
     "execution/limits.py",
     "lab/*.py",
@@ -140,6 +145,8 @@ WORLD_MODULES = {
     "urllib",
     "http",
 }
+
+WRITTEN = re.compile(r"(\.(py|md|toml|yaml|yml|conf|env|example|proto)|run|Makefile|Dockerfile)$")
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
@@ -317,23 +324,7 @@ def test_nothing_names_a_machine() -> None:
     none_of(
         f"{name}:{number}: {found[0]!r} names a machine or a registry"
         for name in tracked()
-        if name.endswith(
-            (
-                ".py",
-                ".md",
-                ".toml",
-                ".yaml",
-                ".yml",
-                ".conf",
-                ".env",
-                ".example",
-                ".proto",
-                "run",
-                "Makefile",
-                "Dockerfile",
-            )
-        )
-        and name != "tests/unit/test_house_rules.py"
+        if WRITTEN.search(name) and name != "tests/unit/test_house_rules.py"
         for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1)
         for pattern in (home, registry)
         if (found := pattern.search(line))
