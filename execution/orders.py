@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from common.messages import Order, OrderState, OrdStatus, Refusal
@@ -75,27 +75,4 @@ class OrderRecord:
 
 def same_content(a: Order, b: Order) -> bool:
     """True if two orders of one id mean the same. The epoch is the envelope, not content: a new leader may retry."""
-    return _content(a) == _content(b)
-
-
-def _content(o: Order) -> tuple[object, ...]:
-    return (
-        o.client_order_id,
-        o.instrument_id,
-        o.instrument,
-        o.side,
-        o.quantity_lots,
-        o.limit_ticks,
-        o.time_in_force,
-        o.book_id,
-        o.cycle_id,
-        o.inputs_hash,
-        o.cause_id,
-        o.order_sequence,
-        o.receive_time_ns,
-        o.event_time_ns,
-        o.allocation,
-        o.arrival_bid_ticks,
-        o.arrival_ask_ticks,
-        o.cost_shares,
-    )
+    return a == replace(b, epoch=a.epoch)

@@ -20,6 +20,7 @@ from common.messages import (
     OrderAck,
     OrderState,
     OrdStatus,
+    OrdType,
     Refusal,
     Side,
     TimeInForce,
@@ -63,11 +64,16 @@ def order_to_pb(order: Order) -> pb.Order:
         arrival_bid_ticks=order.arrival_bid_ticks,
         arrival_ask_ticks=order.arrival_ask_ticks,
         cost_shares=[pb.CostShare(factor=s.factor, agent=s.agent, parts=s.parts) for s in order.cost_shares],
+        ord_type=_wire(order.ord_type),
+        orig_client_order_id=order.orig_client_order_id,
     )
 
 
 def order_from_pb(m: pb.Order) -> Order:
-    """Order of a message. Raises ``errors.Refused`` for an unknown or unset side or time in force."""
+    """Order of a message. Raises ``errors.Refused`` for an unknown or unset side or time in force or an unknown type.
+
+    A type left unset is LIMIT: messages written before there was another one have none.
+    """
     return Order(
         client_order_id=m.client_order_id,
         epoch=m.epoch,
@@ -88,6 +94,8 @@ def order_from_pb(m: pb.Order) -> Order:
         arrival_bid_ticks=m.arrival_bid_ticks,
         arrival_ask_ticks=m.arrival_ask_ticks,
         cost_shares=tuple(CostShare(s.factor, s.agent, s.parts) for s in m.cost_shares),
+        ord_type=_member(OrdType, m.ord_type or OrdType.LIMIT, "order: ord_type"),
+        orig_client_order_id=m.orig_client_order_id,
     )
 
 
