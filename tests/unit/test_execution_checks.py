@@ -12,6 +12,7 @@ from common.snapshot import MarketSnapshot
 from common.units import NS_PER_DAY, NS_PER_S
 from execution.checks import Breach, breach, malformed
 from execution.exposure import Exposure
+from execution.flow import Flow
 from execution.limits import ExecutionLimits
 from tests.execution_world import T0_NS, make_limits, make_order, make_universe, quotes, standing, tight
 
@@ -22,13 +23,13 @@ def check(
     order: Order,
     limits: ExecutionLimits | None = None,
     exposure: Exposure | None = None,
-    accepted: deque[int] | None = None,
+    flow: Flow | None = None,
     batches: tuple = (),
 ) -> Breach | None:
     snapshot = MarketSnapshot(UNIVERSE)
     for batch in batches or (standing(),):
         snapshot.apply(batch)
-    return breach(order, limits or make_limits(), UNIVERSE, snapshot, exposure or Exposure(), accepted or deque())
+    return breach(order, limits or make_limits(), UNIVERSE, snapshot, exposure or Exposure(), flow or Flow())
 
 
 def refusal(*args, **kwargs) -> Refusal:
@@ -185,11 +186,11 @@ def test_open_orders_and_rate_in_market_time() -> None:
     assert refusal(make_order("a"), limits, Exposure(open_orders=1)) is Refusal.NONE
     assert refusal(make_order("a"), limits, Exposure(open_orders=2)) is Refusal.OPEN_ORDERS
     now_ns = T0_NS + NS_PER_S
-    inside = deque([now_ns - 10 * NS_PER_S + 1, now_ns, now_ns])
-    assert refusal(make_order("a"), limits, accepted=inside) is Refusal.RATE
-    outside = deque([now_ns - 10 * NS_PER_S, now_ns, now_ns])
-    assert refusal(make_order("a"), limits, accepted=outside) is Refusal.NONE
-    assert list(outside) == [now_ns, now_ns]
+    inside = Flow(deque([now_ns - 10 * NS_PER_S + 1, now_ns, now_ns]))
+    assert refusal(make_order("a"), limits, flow=inside) is Refusal.RATE
+    outside = Flow(deque([now_ns - 10 * NS_PER_S, now_ns, now_ns]))
+    assert refusal(make_order("a"), limits, flow=outside) is Refusal.NONE
+    assert list(outside.orders_ns) == [now_ns, now_ns]
 
 
 def test_every_refusal_names_rule_value_and_limit() -> None:
