@@ -32,7 +32,7 @@ from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
 from execution.store import Store
-from execution.venues.port import Venue, VenueEvent
+from execution.venues.port import LinkedVenue, Venue, VenueEvent, VenueLink
 
 _LATENCIES_KEPT = 8192
 #: Batches applied before anything else gets its turn on the loop.
@@ -76,6 +76,7 @@ class Engine:
         self.hub = ReportHub(config.reports_bound)
         self._config = config
         self._clock = clock
+        self._since_ns = clock.wall_ns()
         self._on_gap = on_gap
         self._executor = ThreadPoolExecutor(1, "execution-store")
         self._requests: deque[_Item] = deque()
@@ -140,6 +141,13 @@ class Engine:
         """Take what a linked venue says by itself; never waits. No more can pile up than open orders can cause."""
         self._news += events
         self._wake.set()
+
+    @property
+    def link(self) -> VenueLink:
+        """How the line to the venue is; a venue in this process is there since this engine is."""
+        if isinstance(self.venue, LinkedVenue):
+            return self.venue.link
+        return VenueLink(True, self._since_ns)
 
     def tick_to_order_ns(self) -> tuple[int, int]:
         """Median and 99th percentile over the last orders, wall nanoseconds; zeros before the first."""
@@ -209,6 +217,8 @@ class Engine:
             if fence and group:
                 break
             item = self._requests.popleft()
+            if item.done is not None and item.done.cancelled():
+                continue
             if item.sink is None or item.sink in self._streams:
                 group.append(item)
             if fence:

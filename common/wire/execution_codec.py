@@ -28,6 +28,32 @@ from common.messages import (
 
 E = TypeVar("E", bound=IntEnum)
 
+_INVALID_ARGUMENT, _NOT_FOUND, _ALREADY_EXISTS, _RESOURCE_EXHAUSTED = 3, 5, 6, 8
+_FAILED_PRECONDITION, _ABORTED, _OUT_OF_RANGE, _UNAVAILABLE = 9, 10, 11, 14
+#: Canonical code of each refusal. What is not named exceeds a limit of its own content: OUT_OF_RANGE.
+CODE_OF: dict[Refusal, int] = {
+    Refusal.MALFORMED: _INVALID_ARGUMENT,
+    Refusal.UNKNOWN_INSTRUMENT: _NOT_FOUND,
+    Refusal.UNKNOWN_ORDER: _NOT_FOUND,
+    Refusal.ID_REUSED: _ALREADY_EXISTS,
+    Refusal.DUPLICATE_CONTENT: _ALREADY_EXISTS,
+    Refusal.OPEN_ORDERS: _RESOURCE_EXHAUSTED,
+    Refusal.RATE: _RESOURCE_EXHAUSTED,
+    Refusal.MESSAGE_RATE: _RESOURCE_EXHAUSTED,
+    Refusal.STALE_EPOCH: _FAILED_PRECONDITION,
+    Refusal.PAUSED: _FAILED_PRECONDITION,
+    Refusal.KILLED: _FAILED_PRECONDITION,
+    Refusal.SCOPE_PAUSED: _FAILED_PRECONDITION,
+    Refusal.SCOPE_KILLED: _FAILED_PRECONDITION,
+    Refusal.REDUCE_ONLY: _FAILED_PRECONDITION,
+    Refusal.DRAWDOWN: _FAILED_PRECONDITION,
+    Refusal.SELF_CROSS: _FAILED_PRECONDITION,
+    Refusal.TOO_LATE: _FAILED_PRECONDITION,
+    Refusal.PENDING_CHANGE: _FAILED_PRECONDITION,
+    Refusal.VENUE: _ABORTED,
+    Refusal.STALE_REFERENCE: _UNAVAILABLE,
+}
+
 
 def _member(enum: type[E], value: int, where: str) -> E:
     try:
@@ -154,6 +180,7 @@ def ack_to_pb(ack: OrderAck) -> pb.OrderAck:
         text=ack.text,
         duplicate=ack.duplicate,
         tick_to_order_ns=ack.tick_to_order_ns,
+        code=CODE_OF.get(ack.refusal, _OUT_OF_RANGE) if ack.refusal else 0,
     )
 
 

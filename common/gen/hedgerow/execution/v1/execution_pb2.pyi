@@ -73,6 +73,17 @@ class Refusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFUSAL_DUPLICATE_CONTENT: _ClassVar[Refusal]
     REFUSAL_MESSAGE_RATE: _ClassVar[Refusal]
     REFUSAL_DRAWDOWN: _ClassVar[Refusal]
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_REQUEST: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_SUCH_ORDER: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_SUCH_REPORT: _ClassVar[ErrorReason]
+    ERROR_REASON_FENCED: _ClassVar[ErrorReason]
+    ERROR_REASON_READER_TOO_SLOW: _ClassVar[ErrorReason]
+    ERROR_REASON_STOPPING: _ClassVar[ErrorReason]
+    ERROR_REASON_TOO_LATE: _ClassVar[ErrorReason]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -122,6 +133,14 @@ REFUSAL_SELF_CROSS: Refusal
 REFUSAL_DUPLICATE_CONTENT: Refusal
 REFUSAL_MESSAGE_RATE: Refusal
 REFUSAL_DRAWDOWN: Refusal
+ERROR_REASON_UNSPECIFIED: ErrorReason
+ERROR_REASON_INVALID_REQUEST: ErrorReason
+ERROR_REASON_NO_SUCH_ORDER: ErrorReason
+ERROR_REASON_NO_SUCH_REPORT: ErrorReason
+ERROR_REASON_FENCED: ErrorReason
+ERROR_REASON_READER_TOO_SLOW: ErrorReason
+ERROR_REASON_STOPPING: ErrorReason
+ERROR_REASON_TOO_LATE: ErrorReason
 
 class Allocation(_message.Message):
     __slots__ = ("agent", "lots")
@@ -246,20 +265,22 @@ class ReplaceOrders(_message.Message):
     def __init__(self, orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
 
 class OrderAck(_message.Message):
-    __slots__ = ("client_order_id", "ord_status", "refusal", "text", "duplicate", "tick_to_order_ns")
+    __slots__ = ("client_order_id", "ord_status", "refusal", "text", "duplicate", "tick_to_order_ns", "code")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     ORD_STATUS_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     TICK_TO_ORDER_NS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     ord_status: OrdStatus
     refusal: Refusal
     text: str
     duplicate: bool
     tick_to_order_ns: int
-    def __init__(self, client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., duplicate: _Optional[bool] = ..., tick_to_order_ns: _Optional[int] = ...) -> None: ...
+    code: int
+    def __init__(self, client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., duplicate: _Optional[bool] = ..., tick_to_order_ns: _Optional[int] = ..., code: _Optional[int] = ...) -> None: ...
 
 class StreamOrdersRequest(_message.Message):
     __slots__ = ("submit", "cancel", "replace")
