@@ -89,6 +89,8 @@ class Engine:
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._fired_ns: int | None = None
+        #: Market time when it last moved, and the loop's time then.
+        self._seen: tuple[int, float] = (0, 0.0)
         self._resolve = False
         self._running = True
         self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
@@ -288,11 +290,18 @@ class Engine:
             self._timer = None
         due_ns = self.venue.next_due_ns
         if due_ns is not None:
-            wait_s = max(due_ns - self.state.now_ns, 0) / NS_PER_S / self._config.speed
+            wait_s = max(due_ns - self._reached_ns(), 0) / NS_PER_S / self._config.speed
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._fire, due_ns)
 
+    def _reached_ns(self) -> int:
+        """Market time now: what was last seen of it, and what has passed on the wall since. Work in between delays nothing."""
+        wall_s, now_ns = asyncio.get_running_loop().time(), self.state.now_ns
+        if now_ns != self._seen[0]:
+            self._seen = (now_ns, wall_s)
+        return now_ns + round((wall_s - self._seen[1]) * self._config.speed * NS_PER_S)
+
     def _fire(self, due_ns: int) -> None:
-        self._fired_ns = due_ns
+        self._fired_ns = max(due_ns, self._reached_ns())
         self._wake.set()
 
 

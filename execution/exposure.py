@@ -16,7 +16,7 @@ from execution.orders import OrderRecord
 class Exposure:
     """Signed traded lots and unsigned working lots per instrument index; number of open orders.
 
-    ``resting``: per (instrument, side) the worst price in ticks of each open order, with whether it may rest.
+    ``levels``: ids of open orders per (instrument, side, whether it may rest) and worst price in ticks.
     ``cash``: per instrument (-Σ signed lots × ticks, Σ fees in cents) of what was traded.
     """
 
@@ -24,7 +24,7 @@ class Exposure:
     working_buy_lots: dict[int, int] = field(default_factory=dict)
     working_sell_lots: dict[int, int] = field(default_factory=dict)
     open_orders: int = 0
-    resting: dict[tuple[int, Side], dict[str, tuple[int, bool]]] = field(default_factory=dict)
+    levels: dict[tuple[int, Side, bool], dict[int, dict[str, None]]] = field(default_factory=dict)
     cash: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def moved(self, before: OrderRecord | None, after: OrderRecord) -> None:
@@ -35,23 +35,25 @@ class Exposure:
         order = after.order
         at, side = order.instrument, order.side
         if was_open != after.open:
-            self._opened(after) if after.open else self._ended(order)
+            self.open_orders += 1 if after.open else -1
+            self._level(after)
         if leaves:
             working = self.working_buy_lots if side is Side.BUY else self.working_sell_lots
             working[at] = working.get(at, 0) + leaves
         if filled:
             self.position_lots[at] = self.position_lots.get(at, 0) + side.sign * filled
 
-    def _opened(self, record: OrderRecord) -> None:
-        self.open_orders += 1
-        order = record.order
-        rests = order.time_in_force is not TimeInForce.IOC
-        side = self.resting.setdefault((order.instrument, order.side), {})
-        side[order.client_order_id] = (record.worst_ticks, rests)
-
-    def _ended(self, order: Order) -> None:
-        self.open_orders -= 1
-        self.resting[order.instrument, order.side].pop(order.client_order_id)
+    def _level(self, record: OrderRecord) -> None:
+        """Enter an order that has opened at its price, take one that has ended from it."""
+        order, ticks = record.order, record.worst_ticks
+        prices = self.levels.setdefault((order.instrument, order.side, _rests(order)), {})
+        if record.open:
+            prices.setdefault(ticks, {})[order.client_order_id] = None
+            return
+        names = prices[ticks]
+        del names[order.client_order_id]
+        if not names:
+            del prices[ticks]
 
     def paid(self, instrument: int, signed_lots: int, ticks: int, fee_cents: int) -> None:
         """Account for the money of one fill."""
@@ -76,8 +78,12 @@ class Exposure:
     def crossing(self, order: Order, worst_ticks: int) -> tuple[str, int] | None:
         """A working order of ours (id, price in ticks) that this one would meet, or None. Two IOC orders never meet."""
         other = Side.SELL if order.side is Side.BUY else Side.BUY
-        rests = order.time_in_force is not TimeInForce.IOC
-        for name, (ticks, it_rests) in self.resting.get((order.instrument, other), {}).items():
-            if (rests or it_rests) and order.side.sign * (worst_ticks - ticks) >= 0:
-                return name, ticks
+        for rests in (True, False) if _rests(order) else (True,):
+            for ticks, names in self.levels.get((order.instrument, other, rests), {}).items():
+                if order.side.sign * (worst_ticks - ticks) >= 0:
+                    return next(iter(names)), ticks
         return None
+
+
+def _rests(order: Order) -> bool:
+    return order.time_in_force is not TimeInForce.IOC

@@ -125,18 +125,24 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: N802
         """What is committed about one order."""
-        found = self._engine.store.get([request.client_order_id])
+        try:
+            found = self._engine.store.get([request.client_order_id])
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
         if not found:
             await _abort(context, grpc.StatusCode.NOT_FOUND, f"no order {request.client_order_id!r}")
         return pb.GetOrderResponse(state=order_state_to_pb(found[0].state))
 
-    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: ARG002, N802
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: N802
         """A page of what is committed."""
-        rows = self._engine.store.orders(
-            open_only=request.open_only,
-            after_row=min(request.after_row, 2**63 - 1),
-            limit=min(request.limit or PAGE, PAGE),
-        )
+        try:
+            rows = self._engine.store.orders(
+                open_only=request.open_only,
+                after_row=min(request.after_row, 2**63 - 1),
+                limit=min(request.limit or PAGE, PAGE),
+            )
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
         states = [order_state_to_pb(state) for _, state in rows]
         return pb.ListOrdersResponse(states=states, last_row=rows[-1][0] if rows else request.after_row)
 

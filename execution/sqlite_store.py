@@ -51,9 +51,14 @@ class SqliteStore:
     """A store in a folder. Raises ``Conflict`` if another service has it, ``InputError`` if it is no store of ours."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE_NAME
-        self._lock = _locked(folder / LOCK_NAME)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder / LOCK_NAME)
+        except OSError as error:
+            raise InputError(
+                str(folder), [Problem(0, f"cannot be written: {error}")], "give a folder to write to"
+            ) from error
         self._closed = False
         try:
             self._writer = self._connect()
@@ -62,11 +67,14 @@ class SqliteStore:
             self._last_sequence = self._one("SELECT coalesce(max(sequence), 0) FROM reports")
         except sqlite3.DatabaseError as error:
             self._unlock()
-            remedy = "move the folder away or restore a backup of it"
-            raise InputError(str(self._path), [Problem(0, f"not a usable store: {error}")], remedy) from error
+            raise self._unusable(error) from error
         except InputError:
             self._unlock()
             raise
+
+    def _unusable(self, error: sqlite3.Error) -> InputError:
+        remedy = "move the folder away or restore a backup of it; `hedgerow execution verify` says what is damaged"
+        return InputError(str(self._path), [Problem(0, f"not a usable store: {error}")], remedy)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -93,7 +101,13 @@ class SqliteStore:
         run("COMMIT")
 
     def load(self) -> Stored:
-        """See ``Store.load``."""
+        """See ``Store.load``. Raises ``InputError`` where what a start needs is damaged."""
+        try:
+            return self._load()
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
+
+    def _load(self) -> Stored:
         read = self._reader.execute
         epoch, holder, trading, who, why = read("SELECT epoch, holder, trading_state, who, why FROM service").fetchone()
         open_rows = read(f"SELECT {_COLUMNS} FROM orders WHERE ord_status NOT IN ({TERMINAL}) ORDER BY row").fetchall()
@@ -183,22 +197,28 @@ class SqliteStore:
             self._writer.execute(_POSITION, (report.instrument, signed, cash, report.fee_cents))
 
     def get(self, ids: Iterable[str]) -> list[OrderRecord]:
-        """See ``Store.get``."""
+        """See ``Store.get``. Raises ``Unavailable`` where a page cannot be read."""
         statement = f"SELECT {_COLUMNS} FROM orders WHERE client_order_id = ?"
-        rows = (self._reader.execute(statement, (name,)).fetchone() for name in ids)
-        return [self._record(row) for row in rows if row is not None]
+        rows = (row for name in ids for row in self._read(statement, (name,)))
+        return [self._record(row) for row in rows]
+
+    def _read(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            return self._reader.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise Unavailable(f"{self._path}: cannot be read ({error}); restore a backup, then restart") from error
 
     def orders(self, *, open_only: bool, after_row: int, limit: int) -> list[tuple[int, OrderState]]:
         """See ``Store.orders``."""
         only = f"AND ord_status NOT IN ({TERMINAL})" if open_only else ""
         statement = f"SELECT {_COLUMNS} FROM orders WHERE row > ? {only} ORDER BY row LIMIT ?"
-        rows = self._reader.execute(statement, (after_row, limit)).fetchall()
+        rows = self._read(statement, (after_row, limit))
         return [(row[0], OrderState(_order(row[1]), OrdStatus(row[2]), row[3], row[4])) for row in rows]
 
     def reports(self, first: int, limit: int) -> list[ExecutionReport]:
         """See ``Store.reports``."""
         statement = "SELECT content FROM reports WHERE sequence >= ? ORDER BY sequence LIMIT ?"
-        rows = self._reader.execute(statement, (first, limit)).fetchall()
+        rows = self._read(statement, (first, limit))
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
     def close(self) -> None:
@@ -242,7 +262,7 @@ class SqliteStore:
 
     def _fills(self, name: str) -> list[str]:
         statement = "SELECT exec_id FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence"
-        return [exec_id for (exec_id,) in self._reader.execute(statement, (name,))]
+        return [exec_id for (exec_id,) in self._read(statement, (name,))]
 
 
 def _order(content: bytes) -> Order:
