@@ -33,12 +33,13 @@ from execution import events as ev
 from execution import trading
 from execution.config import ExecutionConfig
 from execution.engine import Engine
+from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
-from execution.venues.port import LinkedVenue, Venue
+from execution.venues.port import AsksRecords, LinkedVenue, Venue
 
 _log = logging.getLogger(__name__)
 PAGE = 1000
@@ -257,6 +258,8 @@ async def serve(
         server, health = _server(ExecutionServicer(engine, clock))
         address = _bind(server, config.address)
         await engine.recover()
+        if isinstance(at, AsksRecords):
+            at.use(StoredRecords(state, store))
         if isinstance(at, LinkedVenue):
             linked = at
             await linked.open(engine.hear)

@@ -52,7 +52,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "QuantLib": (),
     "cvxpy": (),
     "piqp": (),
-    "quickfix": (),
+    "quickfix": ("execution/venues/fix/initiator.py",),
+    "fixcore": (),
+    "simplefix": (),
 }
 
 #: Shells: they may ask the clock, wait, and talk to the world. Everything else in these rooms is core.
@@ -74,6 +76,9 @@ SHELLS = (
     "execution/venues/remote.py",
     "execution/venues/server.py",
     "execution/venues/venue_file.py",
+    # Threads of the engine, its files, and the wall clock that FIX messages carry.
+    "execution/venues/fix/initiator.py",
+    "execution/venues/fix/venue.py",
     "common/bus/*.py",
     "common/clock.py",
     "common/execution_client.py",
