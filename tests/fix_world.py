@@ -55,9 +55,14 @@ async def execution(
 ) -> None:
     bus = MemoryBus()
     quoting = asyncio.create_task(quoted(bus))
+
+    def told(bound: str) -> None:
+        """Ready is who has quotes, too: an order before them would be refused."""
+        quoting.add_done_callback(lambda _: ready(bound) if ready is not None else None)
+
     limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
     config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2)
-    await serve(config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **changes), ready=ready)
+    await serve(config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **changes), ready=told)
     await quoting
 
 

@@ -3,7 +3,7 @@
 | tag | value |
 |---|---|
 | Symbol 55 | root (``SPXW``, ``ESH0``) |
-| SecurityType 167 | FUT, OPT, or OOF for an option on a future |
+| SecurityType 167 | FUT or OPT; an option on a future is OPT too, 4.4 has no other word for it |
 | MaturityMonthYear 200, MaturityDate 541 | ``YYYYMM`` and ``YYYYMMDD`` |
 | StrikePrice 202, PutOrCall 201 | options only; 0 put, 1 call |
 | SecurityExchange 207 | MIC |
@@ -94,6 +94,8 @@ def named(instrument_id: str) -> Name:
     strike = known.get("StrikePrice")
     if strike is not None:
         month["StrikePrice"] = format(Decimal(strike).normalize(), "f")
+    if known["SecurityType"] == "OOF":
+        known["SecurityType"] = "OPT"
     known |= month
     order = ("Symbol", "SecurityType", "MaturityMonthYear", "MaturityDate", "PutOrCall", "StrikePrice", "SecurityExchange")
     tags = tuple((int(Tag[name]), known[name]) for name in order if name in known)

@@ -44,6 +44,11 @@ class HeartbeatHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The last probe has waited long enough: where the venue had a gap of its own, filling it took the probe with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Send a TestRequest of this name."""
 
@@ -69,7 +74,7 @@ class Gate:
     probes: int = 0
 
 
-GateEvent = LoggedOn | LoggedOut | GapOpened | HeartbeatHeard
+GateEvent = LoggedOn | LoggedOut | GapOpened | HeartbeatHeard | Unanswered
 GateInstruction = Probe | Opened | Lost
 
 
@@ -85,6 +90,8 @@ def step(gate: Gate, event: GateEvent) -> tuple[Gate, list[GateInstruction]]:
         case GapOpened():
             # Before the logon is done the gap is the logon's own; the probe that follows covers it.
             return gate, [] if gate.state is GateState.DOWN else _probe(gate)
+        case Unanswered():
+            return gate, _probe(gate) if gate.state is GateState.PROBING else []
         case HeartbeatHeard(name):
             if gate.state is GateState.PROBING and name == _name(gate):
                 gate.state = GateState.OPEN

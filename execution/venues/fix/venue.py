@@ -30,6 +30,8 @@ from execution.venues.fix.session_gate import Gate, GateEvent, GateState
 from execution.venues.port import OwnRecords, VenueEvent, VenueKind
 
 LOOK_S: Final = 0.1
+#: A probe not answered by then is sent anew.
+PROBE_S: Final = 0.5
 _ENDS = (
     VenueKind.CANCELED,
     VenueKind.REJECTED,
@@ -80,6 +82,7 @@ class FixVenue:
         self._number = started_ns // _NS_PER_MS
         self._watching: asyncio.Task[None] | None = None
         self._now_ns = 0
+        self._probed_s = 0.0
         #: Orders sent and not heard of; questions not answered: name to wall second of the sending, 0 if not sent.
         self._unanswered: dict[str, float] = {}
         self._asked: dict[str, float] = {}
@@ -192,6 +195,7 @@ class FixVenue:
         for instruction in instructions:
             match instruction:
                 case session_gate.Probe(name):
+                    self._probed_s = self._second
                     self._link.send(outgoing.test_request(name))
                 case session_gate.Opened():
                     self._opened()
@@ -256,6 +260,8 @@ class FixVenue:
         """An order not answered in time is uncertain; a question not answered in time is asked again by whoever asks."""
         while True:
             await asyncio.sleep(LOOK_S)
+            if self._second - self._probed_s > PROBE_S:
+                self._gated(session_gate.Unanswered())
             late_s = self._second - self._config.answer_timeout_s
             names = [name for name, sent_s in self._unanswered.items() if sent_s < late_s]
             for name in names:
