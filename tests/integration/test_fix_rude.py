@@ -61,7 +61,7 @@ async def desk_and(venue: RudeVenue, folder: Path) -> AsyncIterator[Desk]:
         desk = Desk(venue, folder)
         address = f"127.0.0.1:{free_port()}"
         ready = asyncio.Event()
-        changes = {"answer_timeout_s": 0.5, "mass_status": False}
+        changes = {"answer_timeout_s": 0.5, "mass_status": False, "restart_s": 2.0}
         serving = asyncio.create_task(
             execution(address, folder / "store", venue.port, desk.stop, lambda _: ready.set(), **changes)
         )

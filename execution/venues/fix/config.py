@@ -27,6 +27,9 @@ class FixConfig(BaseModel):
     account: str = Field(default="", pattern=r"^[ -~]*$", description="Account (1) on orders; empty sends none.")
     heartbeat_s: int = Field(default=10, ge=5, le=30, description="HeartBtInt (108).")
     reconnect_s: int = Field(default=1, ge=1, le=60, description="Pause before the next attempt to connect.")
+    restart_s: float = Field(
+        default=15.0, gt=0, description="Without a logon for so long, the engine is begun anew on the same files."
+    )
     answer_timeout_s: float = Field(
         default=3.0, gt=0, description="An order not answered by then is uncertain and the venue is asked."
     )

@@ -83,21 +83,26 @@ class Initiator:
         self._login = (username, password)
         self._session = fix.SessionID(BEGIN_STRING, config.sender_comp_id, config.target_comp_id)
         self._dictionary = fix.DataDictionary(str(DICTIONARY))
+        self._tell: Tell = lambda _: None
         self._engine: Any = None
         #: The engine holds bare pointers to these.
         self._held: tuple[Any, ...] = ()
 
     def start(self, tell: Tell) -> None:
-        """Begin to connect, for ever. ``tell`` is called on the running loop, in the engine's order."""
+        """Begin to connect. ``tell`` is called on the running loop, in the engine's order."""
         loop = asyncio.get_running_loop()
 
         def onto_loop(news: News) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to hear
                 loop.call_soon_threadsafe(tell, news)
 
+        self._tell = onto_loop
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._begin()
+
+    def _begin(self) -> None:
         settings = _settings(self._config, self._folder, self._session)
-        application = _Application(onto_loop, *self._login)
+        application = _Application(self._tell, *self._login)
         stores, logs = fix.FileStoreFactory(settings), fix.FileLogFactory(settings)
         self._held = (settings, application, stores, logs)
         self._engine = fix.SocketInitiator(application, stores, settings, logs)
@@ -111,6 +116,11 @@ class Initiator:
             return bool(fix.Session.sendToTarget(built, self._session))
         except fix.SessionNotFound:
             return False
+
+    async def restart(self) -> None:
+        """A new engine on the same files: one that refused a logon may keep a dead connection and never dial again."""
+        await self.stop()
+        self._begin()
 
     async def stop(self) -> None:
         """Log out and end the engine's thread."""

@@ -61,6 +61,10 @@ class Link(Protocol):
         """Number, store and send; False if it did not go out."""
         ...
 
+    async def restart(self) -> None:
+        """End and begin anew with the same session."""
+        ...
+
     async def stop(self) -> None:
         """Log out and end."""
         ...
@@ -257,11 +261,17 @@ class FixVenue:
             self._link.send(outgoing.cancel(order, self._next(), self._contracts, self._wall_ns))
 
     async def _watch(self) -> None:
-        """An order not answered in time is uncertain; a question not answered in time is asked again by whoever asks."""
+        """What waits too long: an order is uncertain then, a probe is repeated, an engine that is not logged on is begun anew."""
+        stood_s = self._second
         while True:
             await asyncio.sleep(LOOK_S)
             if self._second - self._probed_s > PROBE_S:
                 self._gated(session_gate.Unanswered())
+            if self._gate.state is not GateState.DOWN:
+                stood_s = self._second
+            elif self._second - stood_s > self._config.restart_s:
+                await self._link.restart()
+                stood_s = self._second
             late_s = self._second - self._config.answer_timeout_s
             names = [name for name, sent_s in self._unanswered.items() if sent_s < late_s]
             for name in names:
