@@ -62,9 +62,7 @@ class Exchange(Application):
     def _order(self, message, name: str) -> None:
         known = name in self.book.orders
         lots, ticks = int(message.get(38)), price_ticks(message.get(44))
-        self.book.write(
-            act="order", name=name, symbol=message.get(55), side=message.get(54), lots=lots, ticks=ticks
-        )
+        self.book.write(act="order", name=name, symbol=message.get(55), side=message.get(54), lots=lots, ticks=ticks)
         if known:
             self._say("8", [*report(self.book, name, "8", f"D{name}"), (103, "6")])
             return

@@ -50,9 +50,7 @@ async def quoted(bus: MemoryBus) -> None:
         await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol, size=10**6)))
 
 
-async def execution(
-    address: str, folder: Path, port: int, stop: asyncio.Event, ready=None, **changes: object
-) -> None:
+async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, ready=None, **changes: object) -> None:
     bus = MemoryBus()
     quoting = asyncio.create_task(quoted(bus))
 

@@ -214,7 +214,12 @@ async def answers_late(desk: Desk) -> None:
 async def sends_rubbish(desk: Desk) -> None:
     venue = desk.venue
     good = venue.frame("8", [(11, "x"), (17, "E"), (150, "F")], venue.next_out)
-    for rubbish in (b"\x00\xff" * 50, b"8=FIX.4.4\x019=5\x01", good[:-7] + b"10=999\x01", b"8=FIX.4.4\x019=-1\x0135=8\x01"):
+    for rubbish in (
+        b"\x00\xff" * 50,
+        b"8=FIX.4.4\x019=5\x01",
+        good[:-7] + b"10=999\x01",
+        b"8=FIX.4.4\x019=-1\x0135=8\x01",
+    ):
         venue.write(rubbish)
     await asyncio.sleep(0.2)
     await desk.open_line()
@@ -231,7 +236,9 @@ async def sends_rubbish(desk: Desk) -> None:
 async def busts_a_trade(desk: Desk) -> None:
     await desk.order("bust")
     assert await desk.ended("bust") is OrdStatus.FILLED
-    desk.venue.send("8", [(11, "bust"), (17, "B1"), (19, "E1"), (150, "H"), (39, "1"), (14, "0"), (32, "4"), (31, "250.5")])
+    desk.venue.send(
+        "8", [(11, "bust"), (17, "B1"), (19, "E1"), (150, "H"), (39, "1"), (14, "0"), (32, "4"), (31, "250.5")]
+    )
     async with asyncio.timeout(5):
         while (await desk.state())[0] != "PAUSED":
             await asyncio.sleep(0.02)

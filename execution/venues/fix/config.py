@@ -22,7 +22,9 @@ class FixConfig(BaseModel):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Where the venue listens.")
     port: int = Field(ge=1, le=65535, description="The venue's port.")
-    sender_comp_id: str = Field(min_length=1, pattern=r"^[!-<>-~]+$", description="Our CompID, as agreed with the venue.")
+    sender_comp_id: str = Field(
+        min_length=1, pattern=r"^[!-<>-~]+$", description="Our CompID, as agreed with the venue."
+    )
     target_comp_id: str = Field(min_length=1, pattern=r"^[!-<>-~]+$", description="The venue's CompID.")
     account: str = Field(default="", pattern=r"^[ -~]*$", description="Account (1) on orders; empty sends none.")
     heartbeat_s: int = Field(default=10, ge=5, le=30, description="HeartBtInt (108).")

@@ -199,7 +199,11 @@ class _Reading:
         did = "corrected" if kind == "G" else "cancelled"
         about = self._message.text(Tag.ExecRefID) or "without naming it"
         now = f"{self._message.text(Tag.LastQty) or '?'} lots at {self._message.text(Tag.LastPx) or '?'}"
-        return [self._disputed(f"the venue {did} trade {about} ({venue_id}: {now}); the booked fill stands until people decide")]
+        return [
+            self._disputed(
+                f"the venue {did} trade {about} ({venue_id}: {now}); the booked fill stands until people decide"
+            )
+        ]
 
     def _standing(self, cum: int | None) -> list[VenueEvent]:
         """Answer to OrderStatusRequest."""
@@ -208,7 +212,9 @@ class _Reading:
         if status == "8":
             return [self._rejected()]
         short = ended and cum is not None and cum < self._view.cum_lots
-        wrong = [self._disputed(f"the venue ended it with {cum} lots, {self._view.cum_lots} are booked")] if short else []
+        wrong = (
+            [self._disputed(f"the venue ended it with {cum} lots, {self._view.cum_lots} are booked")] if short else []
+        )
         if status in _ENDED:
             return [self._plain(_ENDED[status]), *wrong]
         if status == "2" and self._view.cum_lots + self._view.base_lots < self._view.order.quantity_lots:
@@ -229,7 +235,9 @@ class _Reading:
             return []
         why = self._message.text(Tag.ExecRestatementReason) or "not given"
         asked = self._view.order.quantity_lots
-        return [self._disputed(f"the venue restated its quantity to {quantity} from {asked} (ExecRestatementReason {why})")]
+        return [
+            self._disputed(f"the venue restated its quantity to {quantity} from {asked} (ExecRestatementReason {why})")
+        ]
 
     def _plain(self, kind: VenueKind, otherwise: str = "") -> VenueEvent:
         text = self._message.text(Tag.Text) or otherwise

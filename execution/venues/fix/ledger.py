@@ -91,7 +91,9 @@ class Ledger:
         fee = self._contracts.fee_cents
         at = original.order.instrument
         return [
-            VenueEvent(VenueKind.FILL, original.name, now.time_ns, e, n, t, fee(at, n), now.bid_ticks, now.ask_ticks, text)
+            VenueEvent(
+                VenueKind.FILL, original.name, now.time_ns, e, n, t, fee(at, n), now.bid_ticks, now.ask_ticks, text
+            )
             for e, n, t in fills
         ]
 

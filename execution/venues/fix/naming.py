@@ -97,7 +97,15 @@ def named(instrument_id: str) -> Name:
     if known["SecurityType"] == "OOF":
         known["SecurityType"] = "OPT"
     known |= month
-    order = ("Symbol", "SecurityType", "MaturityMonthYear", "MaturityDate", "PutOrCall", "StrikePrice", "SecurityExchange")
+    order = (
+        "Symbol",
+        "SecurityType",
+        "MaturityMonthYear",
+        "MaturityDate",
+        "PutOrCall",
+        "StrikePrice",
+        "SecurityExchange",
+    )
     tags = tuple((int(Tag[name]), known[name]) for name in order if name in known)
     leg = [(int(_LEG_TAGS[Tag(tag)]), value) for tag, value in tags if Tag(tag) in _LEG_TAGS]
     if "CFICode" in known:

@@ -43,7 +43,9 @@ class Combo:
 
 def new_order(order: Order, contracts: Contracts, account: str, wall_ns: int) -> FixMessage:
     """NewOrderSingle (D)."""
-    return FixMessage(MsgType.NEW_ORDER, ((Tag.ClOrdID, order.client_order_id), *_terms(order, contracts, account, wall_ns)))
+    return FixMessage(
+        MsgType.NEW_ORDER, ((Tag.ClOrdID, order.client_order_id), *_terms(order, contracts, account, wall_ns))
+    )
 
 
 def replacement(order: Order, original_id: str, contracts: Contracts, account: str, wall_ns: int) -> FixMessage:

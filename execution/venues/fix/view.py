@@ -48,6 +48,12 @@ class OrderView:
         """True if lots ``low+1 … high`` are booked from a statement already."""
         return any(a <= low_lots and high_lots <= b for a, b in self.covered)
 
+    def cover(self, low_lots: int, high_lots: int) -> None:
+        """Note lots booked from a statement; ranges that touch become one, since a trade may lie across both."""
+        if self.covered and self.covered[-1][1] == low_lots:
+            low_lots = self.covered.pop()[0]
+        self.covered.append((low_lots, high_lots))
+
     def book(self, exec_id: str, lots: int, ticks: int) -> None:
         """Note a booked fill."""
         self.exec_ids.add(exec_id)
@@ -61,7 +67,7 @@ def restored(order: Order, fills: Iterable[tuple[str, int, int]], base_lots: int
     for exec_id, lots, ticks in fills:
         view.book(exec_id, lots, ticks)
         if (found := _STATUS_ID.search(exec_id)) is not None:
-            view.covered.append((int(found[1]), int(found[2])))
+            view.cover(int(found[1]), int(found[2]))
     return view
 
 
@@ -87,7 +93,7 @@ def made_good(
             high = low + part
             exec_id = view.exec_id(f"status {low}-{high}")
             view.book(exec_id, part, ticks)
-            view.covered.append((low, high))
+            view.cover(low, high)
             out.append((exec_id, part, ticks))
             low = high
     return out
