@@ -1,7 +1,7 @@
 """An exchange on the fixcore engine: an independent FIX implementation as the counterparty.
 
-``python -m tests.fix_exchange PORT FOLDER``. IOC orders fill in two parts at once, DAY orders rest until cancelled; order ids ending in
-``x`` fill their first lot only. Its book is a file of its own, its session fixcore's file store.
+``python -m tests.fix_exchange PORT FOLDER``. IOC orders fill in two parts at once, DAY orders rest until cancelled; order
+ids ending in ``x`` fill their first lot only. Its book is a file of its own, its session fixcore's file store.
 """
 
 from __future__ import annotations

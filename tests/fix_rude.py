@@ -1,7 +1,7 @@
-"""A FIX venue without manners, on a bare socket: it keeps its own sequence numbers, sends what a test tells it to, and forgets what it is told.
+"""A FIX venue without manners, on a bare socket: it sends what a test tells it to, and forgets what it is told to.
 
-Messages are built by simplefix, so that lengths and checksums are right unless a test makes them wrong. Its book (``fix_market``) is the
-truth. An order is filled by the next of ``acts``; with none left it is accepted and filled in full.
+Messages are built by simplefix, so that lengths and checksums are right unless a test makes them wrong. Its book
+(``fix_market``) is the truth. An order is filled by the next of ``acts``; with none left it is accepted and filled in full.
 """
 
 from __future__ import annotations

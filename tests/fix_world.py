@@ -1,6 +1,7 @@
 """Execution with a FIX session as a process that a test may kill, and what both sides hold at the end.
 
-``python -m tests.fix_world ADDRESS FOLDER PORT``: the product's own parts, on the market of ``fix_market``, with quotes that stand.
+``python -m tests.fix_world ADDRESS FOLDER PORT``: the product's own parts, on the market of ``fix_market``, with quotes
+that stand.
 """
 
 from __future__ import annotations
@@ -67,13 +68,13 @@ async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, 
 class Part:
     """One process; ended and frozen by its pid."""
 
-    def __init__(self, module: str, *argv: str) -> None:
-        self._argv = ("-m", module, *argv)
+    def __init__(self, *argv: str) -> None:
+        self._argv = argv
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         env = os.environ | {"OMP_NUM_THREADS": "1"}
-        self.process = await asyncio.create_subprocess_exec(sys.executable, *self._argv, cwd=ROOT, env=env)
+        self.process = await asyncio.create_subprocess_exec(*self._argv, cwd=ROOT, env=env)
 
     async def kill(self) -> None:
         assert self.process is not None

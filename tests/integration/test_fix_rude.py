@@ -137,7 +137,7 @@ async def gap_fills_fills_it_lost(desk: Desk) -> None:
     await desk.order("lost", lots=5, time_in_force=DAY)
     await desk.until(lambda: desk.lots("lost") == 3)
     assert desk.last("lost").ord_status is OrdStatus.PARTIALLY_FILLED
-    assert "status" in [r.exec_id for r in desk.got if r.last_lots][0]
+    assert "status" in next(r.exec_id for r in desk.got if r.last_lots)
     # One of them turns up after all, late and under a number of its own.
     desk.venue.send("8", [(11, "lost"), (17, "E1"), (150, "F"), (39, "1"), (32, "1"), (31, "250.25"), (14, "1")])
     desk.venue.trade("lost", 2, 1002)

@@ -35,11 +35,11 @@ def test_what_is_ordered_is_what_a_venue_reads(instrument: int, side: Side, lots
     assert parse(raw).text(Tag.ClOrdID) == "o1"
 
 
+TRADE = st.tuples(st.integers(1, 9), st.integers(900, 1100), st.sampled_from(["told", "lost", "late", "twice"]))
+
+
 @settings(max_examples=300)
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(900, 1100), st.sampled_from(["told", "lost", "late", "twice"])), min_size=1, max_size=12),
-    st.integers(0, 12),
-)  # fmt: skip
+@given(st.lists(TRADE, min_size=1, max_size=12), st.integers(0, 12))
 def test_lost_late_and_repeated_fills_come_to_the_venues_own_book(
     trades: list[tuple[int, int, str]], restart_after: int
 ) -> None:

@@ -40,7 +40,7 @@ def test_secrets_come_from_the_environment() -> None:
 def test_a_fix_venue_needs_its_session(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text('[execution]\nvenue = "fix"\n')
-    with pytest.raises(InputError, match="needs .execution.fix."):
+    with pytest.raises(InputError, match=r"needs \[execution\.fix\]"):
         load(path, {}, {})
     path.write_text(
         '[execution]\nvenue = "fix"\n[execution.fix]\nport = 9876\nsender_comp_id = "DESK"\ntarget_comp_id = "VENUE"\n'

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from execution.venues.fix.session_gate import (
-    Gate,
     GapOpened,
+    Gate,
     GateState,
     HeartbeatHeard,
     LoggedOn,

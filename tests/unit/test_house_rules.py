@@ -135,16 +135,7 @@ OUTSIDE = {
     "unlink",
     "mkdir",
 }
-WORLD_MODULES = {
-    "socket",
-    "subprocess",
-    "secrets",
-    "threading",
-    "multiprocessing",
-    "sqlite3",
-    "urllib",
-    "http",
-}
+WORLD_MODULES = {"socket", "subprocess", "secrets", "threading", "multiprocessing", "sqlite3", "urllib", "http"}
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60

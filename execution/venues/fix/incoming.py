@@ -13,7 +13,8 @@
 | D Restated | DISPUTED if the quantity changed |
 | 6 Pending cancel, E Pending replace, A, 7, 9, B | nothing |
 
-Whatever a report says, fills it implies and we lack are booked first (`view.made_good`). What cannot be read is DISPUTED, never dropped.
+Whatever a report says, fills it implies and we lack are booked first (`view.made_good`). What cannot be read is DISPUTED,
+never dropped.
 *Tested by* tests/unit/test_fix_incoming.py, tests/properties/test_fix_round_trip.py.
 """
 

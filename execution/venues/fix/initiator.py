@@ -1,8 +1,8 @@
 """The engine behind the line: QuickFIX, whose threads only put what they hear on the event loop. The one place that imports it.
 
-The engine keeps the session: sequence numbers, resends, heartbeats, in files beside the store. It never sends an order a second time:
-asked for one again it fills the gap (``NEVER_RESENT``). No dictionary checks what comes in, since a report the engine refused would be a
-fill nobody hears of; what cannot be read is for ``incoming`` to say.
+The engine keeps the session: sequence numbers, resends, heartbeats, in files beside the store. It never sends an order a
+second time: asked for one again it fills the gap (``NEVER_RESENT``). No dictionary checks what comes in, since a report
+the engine refused would be a fill nobody hears of; what cannot be read is for ``incoming`` to say.
 *Tested by* tests/integration/test_fix_fixcore.py, tests/integration/test_fix_rude.py.
 """
 

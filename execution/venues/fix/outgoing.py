@@ -1,7 +1,7 @@
 """What we say to a FIX venue: orders, cancels, replacements, questions, combos. Pure; times and ids are arguments.
 
-An order's ClOrdID is our ``client_order_id``. A cancel needs a ClOrdID of its own each time it is asked: the order's id, ``~`` and a
-number the caller never repeats.
+An order's ClOrdID is our ``client_order_id``. A cancel needs a ClOrdID of its own each time it is asked: the order's id,
+``~`` and a number the caller never repeats.
 *Tested by* tests/unit/test_fix_translate.py, tests/properties/test_fix_round_trip.py.
 """
 
@@ -49,7 +49,7 @@ def new_order(order: Order, contracts: Contracts, account: str, wall_ns: int) ->
 
 
 def replacement(order: Order, original_id: str, contracts: Contracts, account: str, wall_ns: int) -> FixMessage:
-    """OrderCancelReplaceRequest (G): ``order`` takes the place of ``original_id``; its quantity counts what that one has filled."""
+    """OrderCancelReplaceRequest (G): ``order`` takes the place of ``original_id``; its quantity is the total."""
     ids = ((Tag.OrigClOrdID, original_id), (Tag.ClOrdID, order.client_order_id))
     return FixMessage(MsgType.REPLACE, (*ids, *_terms(order, contracts, account, wall_ns)))
 

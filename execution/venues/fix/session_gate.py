@@ -1,8 +1,9 @@
 """When new orders may leave after a logon, as a pure state machine.
 
-Session recovery is not order recovery. After every logon, and whenever a gap opens later, orders are held until a TestRequest sent
-after the gap was seen has been answered: the engine delivers in sequence, so the answer shows that every message before it, a
-replayed one too, has been heard. Then every order that is not terminal is asked about, and new orders may leave.
+Session recovery is not order recovery. After every logon, and whenever a gap opens later, orders are held until a
+TestRequest sent after the gap was seen has been answered: the engine delivers in sequence, so the answer shows that every
+message before it, a replayed one too, has been heard. Then every order that is not terminal is asked about, and new orders
+may leave.
 *Tested by* tests/unit/test_fix_gate.py.
 """
 

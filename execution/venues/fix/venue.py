@@ -2,8 +2,8 @@
 
 After every logon, and after a gap that opens later, new orders are refused until everything missed has been heard
 (``session_gate``); then the cancels that wait go out, and every order that is not terminal is asked about (OrderStatusRequest).
-An order sent and not answered when the line breaks, or within ``answer_timeout_s``, is UNCERTAIN; only the venue's own word that it
-has no such order ends it. The engine is a ``Link``; nothing here imports it.
+An order sent and not answered when the line breaks, or within ``answer_timeout_s``, is UNCERTAIN; only the venue's own
+word that it has no such order ends it. The engine is a ``Link``; nothing here imports it.
 *Tested by* tests/unit/test_fix_venue.py, tests/integration/test_fix_fixcore.py, tests/integration/test_fix_rude.py.
 """
 
@@ -40,7 +40,7 @@ _ENDS = (
     VenueKind.CANCEL_REJECTED,
     VenueKind.REPLACED,
 )
-_GATE_EVENTS: Final = {
+_GATE_EVENTS: Final[dict[Said, GateEvent]] = {
     Said.LOGGED_ON: session_gate.LoggedOn(),
     Said.LOGGED_OUT: session_gate.LoggedOut(),
     Said.GAP: session_gate.GapOpened(),

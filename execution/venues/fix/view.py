@@ -1,9 +1,10 @@
 """What this gateway knows of one order at a FIX venue: what is booked of it, and how a fill that never came is made good. Pure.
 
-A venue states with every report how much of an order it has filled (CumQty) and at what average (AvgPx). If that is more than what has
-been booked, fills were lost on the way: a venue that dies may fill the gap in its sequence without the reports it could not
-write. They are booked from the statement, in at most two parts at neighbouring ticks so that lots and cash agree to the tick, under the id
-``ORDER:status A-B``: lots A+1 to B of the order. A report that comes late and tells of lots within A-B is one of those.
+A venue states with every report how much of an order it has filled (CumQty) and at what average (AvgPx). If that is more
+than what has been booked, fills were lost on the way: a venue that dies may fill the gap in its sequence without the
+reports it could not write. They are booked from the statement, in at most two parts at neighbouring ticks so that lots and
+cash agree to the tick, under the id ``ORDER:status A-B``: lots A+1 to B of the order. A report that comes late and tells
+of lots within A-B is one of those.
 *Tested by* tests/unit/test_fix_incoming.py, tests/properties/test_fix_round_trip.py.
 """
 
@@ -21,10 +22,10 @@ _STATUS_ID = re.compile(r":status (\d+)-(\d+)\Z", re.ASCII)
 
 @dataclass(slots=True)
 class OrderView:
-    """One order. ``cum_lots`` and ``notional_ticks`` (sum of lots × ticks) of what is booked; ids of booked fills in ``exec_ids``.
+    """One order: ``cum_lots`` and ``notional_ticks`` (sum of lots × ticks) of what is booked; its fills' ids in ``exec_ids``.
 
-    ``base_lots``: filled under the orders this one replaced, which the venue's CumQty counts too. ``covered``: lot ranges booked from
-    statements. ``disputed``: corrections and busts already told.
+    ``base_lots``: filled under the orders this one replaced, which the venue's CumQty counts too. ``covered``: lot ranges
+    booked from statements. ``disputed``: corrections and busts already told.
     """
 
     order: Order
