@@ -33,6 +33,8 @@ class RudeVenue:
         self.logon_offset = 0
         #: Seconds every answer to a question waits.
         self.late_s = 0.0
+        #: Hang up at the next order as if it had never come, and ask for it again after the logon.
+        self.forgets = False
         self.port = 0
         self._writer: asyncio.StreamWriter | None = None
         self._server: asyncio.Server | None = None
@@ -129,10 +131,12 @@ class RudeVenue:
         if kind == "4":
             self.next_in = max(self.next_in, int(got[36]))
             return
+        if kind == "D" and self.forgets:
+            self.forgets = False
+            await self.cut()
+            return
         if number > self.next_in:
             self.send("2", [(7, str(self.next_in)), (16, "0")])
-            if kind != "A":
-                return
             return
         if number < self.next_in:
             return

@@ -169,6 +169,15 @@ async def dies_before_it_reads_an_order(desk: Desk) -> None:
     assert not any(m[35] == "D" and m.get(43) == "Y" for m in desk.venue.heard)
 
 
+async def asks_again_for_an_order_from_before_the_break(desk: Desk) -> None:
+    desk.venue.forgets = True
+    await desk.order("stale")
+    assert await desk.ended("stale") is OrdStatus.REJECTED
+    assert [m.get(43) for m in desk.venue.heard if m[35] == "D"] == [None]
+    await desk.order("fresh")
+    assert await desk.ended("fresh") is OrdStatus.FILLED
+
+
 async def fills_after_a_cancel(desk: Desk) -> None:
     async def act(venue: RudeVenue, name: str) -> None:
         venue.accept(name)
@@ -265,6 +274,7 @@ SCENARIOS = (
     gap_fills_fills_it_lost,
     loses_the_last_fill_and_hangs_up,
     dies_before_it_reads_an_order,
+    asks_again_for_an_order_from_before_the_break,
     fills_after_a_cancel,
     lowers_its_sequence_numbers,
     answers_late,
