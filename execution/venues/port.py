@@ -59,6 +59,15 @@ class VenueEvent:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VenueLink:
+    """How the line to a venue is: ``since_ns`` wall time of the last change (0: never connected), what it waits for."""
+
+    connected: bool
+    since_ns: int
+    waits_for: str = ""
+
+
 class Venue(Protocol):
     """A place where orders work. Times are market time; a venue that answers later returns nothing now.
 

@@ -74,6 +74,7 @@ def test_an_order_says_what_was_decided() -> None:
         "TimeInForce": "0",
     }
     ioc = outgoing.new_order(replace(ORDER, time_in_force=TimeInForce.IOC), CONTRACTS, "", WALL_NS)
+    assert outgoing.pricing(0, None, CONTRACTS) == ((Tag.OrdType, "1"),)
     assert ioc.text(Tag.TimeInForce) == "3" and Tag.Account not in ioc.first
 
 

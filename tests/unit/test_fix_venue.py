@@ -80,13 +80,15 @@ def test_orders_wait_for_the_gate_and_questions_and_cancels_go_first() -> None:
             world.records.put(fix_order("doubt"), OrdStatus.UNKNOWN)
             world.venue.cancel("old", 1)
             world.venue.ask("doubt", 1)
+            assert (world.venue.link.connected, world.venue.link.since_ns) == (False, 0)
             with pytest.raises(Unavailable, match="down"):
                 world.venue.submit(fix_order("new"), 1)
             world.tell(Said.LOGGED_ON)
             with pytest.raises(Unavailable, match="catching up"):
                 world.venue.submit(fix_order("new"), 1)
-            assert "catching up" in world.venue.name
+            assert "catching up" in world.venue.name and "missed" in world.venue.link.waits_for
             world.answer_probe()
+            assert world.venue.link.connected and world.venue.link.since_ns > 0
             assert world.engine.kinds() == ["1", "AF", "H", "H", "F"]
             world.venue.submit(fix_order("new"), 1)
             world.venue.ask("doubt", 1)  # on its way already

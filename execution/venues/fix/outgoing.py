@@ -20,7 +20,7 @@ from execution.venues.fix.naming import Contracts
 MARK: Final = "~"
 _SIDE = {Side.BUY: "1", Side.SELL: "2"}
 _TIME_IN_FORCE = {TimeInForce.DAY: "0", TimeInForce.IOC: "3"}
-_LIMIT = "2"
+_MARKET, _LIMIT = "1", "2"
 #: MassStatusReqType and MassCancelRequestType of everything.
 _ALL: Final = "7"
 
@@ -128,13 +128,16 @@ def _terms(order: Order, contracts: Contracts, account: str, wall_ns: int) -> Fi
         (Tag.Side, _SIDE[order.side]),
         (Tag.TransactTime, utc(wall_ns)),
         (Tag.OrderQty, str(order.quantity_lots)),
-        *_pricing(order, contracts),
+        *pricing(order.instrument, order.limit_ticks, contracts),
         (Tag.TimeInForce, _TIME_IN_FORCE[order.time_in_force]),
     )
 
 
-def _pricing(order: Order, contracts: Contracts) -> Fields:
-    return ((Tag.OrdType, _LIMIT), (Tag.Price, contracts.price(order.instrument, order.limit_ticks)))
+def pricing(instrument: int, limit_ticks: int | None, contracts: Contracts) -> Fields:
+    """OrdType, and Price unless the order is at the market (no limit)."""
+    if limit_ticks is None:
+        return ((Tag.OrdType, _MARKET),)
+    return ((Tag.OrdType, _LIMIT), (Tag.Price, contracts.price(instrument, limit_ticks)))
 
 
 def utc(wall_ns: int) -> str:

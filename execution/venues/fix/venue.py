@@ -27,7 +27,7 @@ from execution.venues.fix.message import FixMessage, MsgType, Tag
 from execution.venues.fix.naming import Contracts
 from execution.venues.fix.news import News, Said, Tell
 from execution.venues.fix.session_gate import Gate, GateEvent, GateState
-from execution.venues.port import OwnRecords, VenueEvent, VenueKind
+from execution.venues.port import OwnRecords, VenueEvent, VenueKind, VenueLink
 
 LOOK_S: Final = 0.1
 #: A probe not answered by then is sent anew.
@@ -44,6 +44,10 @@ _GATE_EVENTS: Final[dict[Said, GateEvent]] = {
     Said.LOGGED_ON: session_gate.LoggedOn(),
     Said.LOGGED_OUT: session_gate.LoggedOut(),
     Said.GAP: session_gate.GapOpened(),
+}
+_WAITS_FOR: Final = {
+    GateState.DOWN: "a logon",
+    GateState.PROBING: "everything missed to be heard",
 }
 _NS_PER_MS: Final = 1_000_000
 _log = logging.getLogger(__name__)
@@ -87,6 +91,7 @@ class FixVenue:
         self._watching: asyncio.Task[None] | None = None
         self._now_ns = 0
         self._probed_s = 0.0
+        self._changed_ns = 0
         #: Orders sent and not heard of; questions not answered: name to wall second of the sending, 0 if not sent.
         self._unanswered: dict[str, float] = {}
         self._asked: dict[str, float] = {}
@@ -97,6 +102,14 @@ class FixVenue:
         """For status and messages."""
         at = f"{self._config.target_comp_id} at {self._config.host}:{self._config.port}"
         return f"fix {at}{'' if self._gate.state is GateState.OPEN else ', ' + self._gate.state.value}"
+
+    @property
+    def link(self) -> VenueLink:
+        """How the session is now."""
+        state = self._gate.state
+        return VenueLink(
+            state is GateState.OPEN, self._changed_ns, "" if state is GateState.OPEN else _WAITS_FOR[state]
+        )
 
     @property
     def next_due_ns(self) -> int | None:
@@ -195,6 +208,7 @@ class FixVenue:
         before = self._gate.state
         _, instructions = session_gate.step(self._gate, event)
         if self._gate.state is not before:
+            self._changed_ns = self._wall_ns
             _log.info("the FIX session with %s is %s", self._config.target_comp_id, self._gate.state.value)
         for instruction in instructions:
             match instruction:
