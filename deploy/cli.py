@@ -18,6 +18,7 @@ import typer
 
 from common.errors import HedgerowError
 from deploy.commands import AsJson, Nats, RunDir, Why, act
+from deploy.execution_cli import execution_app
 from deploy.limits_cli import limits_app
 from deploy.risk_cli import risk
 from deploy.steering_cli import agents_app, book_app, hedge, kill, pause, resume
@@ -33,6 +34,7 @@ app.add_typer(limits_app, name="limits")
 app.add_typer(config_app, name="config")
 app.add_typer(agents_app, name="agents")
 app.add_typer(book_app, name="book")
+app.add_typer(execution_app, name="execution")
 app.command()(risk)
 for _steer in (pause, resume, kill, hedge):
     app.command()(_steer)

@@ -68,16 +68,20 @@ class MemoryStore:
     def load(self) -> Stored:
         """See ``Store.load``."""
         position: dict[int, int] = {}
+        cash: dict[int, tuple[int, int]] = {}
         for report in self._reports:
             if report.last_lots:
                 signed = report.side.sign * report.last_lots
                 position[report.instrument] = position.get(report.instrument, 0) + signed
+                paid, fees = cash.get(report.instrument, (0, 0))
+                cash[report.instrument] = (paid - signed * report.last_ticks, fees + report.fee_cents)
         return Stored(
             epoch=self._epoch.epoch,
             holder=self._epoch.holder,
             trading=self._trading,
             open_records=tuple(r for r in self._records if r.open),
             position_lots=position,
+            cash=cash,
             last_sequence=len(self._reports),
             last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
             orders=len(self._records),

@@ -93,6 +93,17 @@ class Venue(Protocol):
         """Ask for a cancel; may be repeated."""
         ...
 
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
+        """Ask that ``order``, under its own new id, take the place of ``original_id``; at most once, as ``submit``.
+
+        FIX 4.4 message G: ``order.quantity_lots`` is the total with what the original has filled. The venue answers under
+        the new id: REPLACED (fills after it carry the new id; nothing more is told under the old one) or REPLACE_REJECTED
+        (the original is as it was). A total at or below what is filled already is REPLACED and nothing of it works.
+        Raises ``errors.Unavailable`` as ``submit``; a later ``ask`` of the new id then tells REPLACED, REPLACE_REJECTED or
+        NOT_FOUND.
+        """
+        ...
+
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Everything that happened to the order so far, told again with the same ids, or one NOT_FOUND."""
         ...
@@ -113,6 +124,11 @@ class LinkedVenue(Venue, Protocol):
     ``submit`` raises ``errors.Unavailable`` while the line is down; ``cancel`` and ``ask`` are kept until it stands again.
     When it breaks, every order sent and not known to have arrived becomes UNCERTAIN, and is asked about first of all.
     """
+
+    @property
+    def link(self) -> VenueLink:
+        """How the line is now."""
+        ...
 
     async def open(self, hear: Callable[[Sequence[VenueEvent]], None]) -> None:
         """Begin to connect, for ever; ``hear`` gets what the venue says."""

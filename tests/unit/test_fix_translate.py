@@ -10,7 +10,7 @@ from fixcore.message.data_dictionary import load_data_dictionary
 from fixcore.message.message import Message
 
 from common.errors import InputError
-from common.messages import Side, TimeInForce
+from common.messages import OrdType, Side, TimeInForce
 from execution.venues.fix import outgoing
 from execution.venues.fix.message import FixMessage, Tag, parse, unframed
 from execution.venues.fix.naming import Contracts, named
@@ -74,6 +74,8 @@ def test_an_order_says_what_was_decided() -> None:
         "TimeInForce": "0",
     }
     ioc = outgoing.new_order(replace(ORDER, time_in_force=TimeInForce.IOC), CONTRACTS, "", WALL_NS)
+    market = outgoing.new_order(replace(ORDER, ord_type=OrdType.MARKET), CONTRACTS, "", WALL_NS)
+    assert (market.text(Tag.OrdType), market.text(Tag.Price)) == ("2", "250.25")
     assert outgoing.pricing(0, None, CONTRACTS) == ((Tag.OrdType, "1"),)
     assert ioc.text(Tag.TimeInForce) == "3" and Tag.Account not in ioc.first
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from common.messages import Order, Side, TimeInForce
+from common.messages import Order, OrdType, Side, TimeInForce
 from common.units import NS_PER_S
 from execution.venues.fix.message import Fields, FixMessage, MsgType, Tag
 from execution.venues.fix.naming import Contracts
@@ -128,9 +128,14 @@ def _terms(order: Order, contracts: Contracts, account: str, wall_ns: int) -> Fi
         (Tag.Side, _SIDE[order.side]),
         (Tag.TransactTime, utc(wall_ns)),
         (Tag.OrderQty, str(order.quantity_lots)),
-        *pricing(order.instrument, order.limit_ticks, contracts),
+        *pricing(order.instrument, _worst_ticks(order), contracts),
         (Tag.TimeInForce, _TIME_IN_FORCE[order.time_in_force]),
     )
+
+
+def _worst_ticks(order: Order) -> int | None:
+    """The limit; a market order leaves as a limit at the collar's edge, since FIX has no market order with a worst price."""
+    return None if order.ord_type is OrdType.MARKET and not order.limit_ticks else order.limit_ticks
 
 
 def pricing(instrument: int, limit_ticks: int | None, contracts: Contracts) -> Fields:
