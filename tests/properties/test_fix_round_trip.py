@@ -21,6 +21,7 @@ UNIVERSE = fix_universe()
 CONTRACTS = Contracts(UNIVERSE)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(IDS) - 1), st.sampled_from(list(Side)), st.integers(1, 10**6), st.integers(-(10**6), 10**7))
 def test_what_is_ordered_is_what_a_venue_reads(instrument: int, side: Side, lots: int, ticks: int) -> None:
     order = fix_order("o1", instrument, side, lots, limit_ticks=ticks)
@@ -38,7 +39,7 @@ def test_what_is_ordered_is_what_a_venue_reads(instrument: int, side: Side, lots
 TRADE = st.tuples(st.integers(1, 9), st.integers(900, 1100), st.sampled_from(["told", "lost", "late", "twice"]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(TRADE, min_size=1, max_size=12), st.integers(0, 12))
 def test_lost_late_and_repeated_fills_come_to_the_venues_own_book(
     trades: list[tuple[int, int, str]], restart_after: int
