@@ -81,7 +81,9 @@ def live(
     run_dir: RunDir = None,
     venue: Annotated[
         str | None,
-        typer.Option(help="paper (inside execution, the default) or paper-process (its own process and file)."),
+        typer.Option(
+            help="paper (inside execution, the default), paper-process (its own process and file) or fix (a FIX 4.4 venue)."
+        ),
     ] = None,
     nats: Annotated[str | None, typer.Option(help="External NATS; default: an embedded one.")] = None,
     ray: Annotated[str | None, typer.Option(help="External Ray address; default: an embedded one.")] = None,

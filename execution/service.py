@@ -39,12 +39,13 @@ from execution import trading
 from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.guard import Guard, bind, health_server
+from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
-from execution.venues.port import LinkedVenue, Venue
+from execution.venues.port import AsksRecords, LinkedVenue, Venue
 
 _log = logging.getLogger(__name__)
 PAGE = 1000
@@ -302,6 +303,8 @@ async def serve(
         address = bind(server, config.address, tls)
         probed = health_server(config.health_address, health) if config.health_address else None
         await engine.recover()
+        if isinstance(at, AsksRecords):
+            at.use(StoredRecords(state, store))
         if isinstance(at, LinkedVenue):
             linked = at
             await linked.open(engine.hear)

@@ -54,7 +54,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "QuantLib": (),
     "cvxpy": (),
     "piqp": (),
-    "quickfix": (),
+    "quickfix": ("execution/venues/fix/initiator.py",),
+    "fixcore": (),
+    "simplefix": (),
 }
 
 #: Shells: they may ask the clock, wait, and talk to the world. Everything else in these rooms is core.
@@ -77,6 +79,9 @@ SHELLS = (
     "execution/venues/remote.py",
     "execution/venues/server.py",
     "execution/venues/venue_file.py",
+    # Threads of the engine, its files, and the wall clock that FIX messages carry.
+    "execution/venues/fix/initiator.py",
+    "execution/venues/fix/venue.py",
     "common/bus/*.py",
     "common/clock.py",
     "common/security/audit_file.py",
@@ -135,16 +140,7 @@ OUTSIDE = {
     "unlink",
     "mkdir",
 }
-WORLD_MODULES = {
-    "socket",
-    "subprocess",
-    "secrets",
-    "threading",
-    "multiprocessing",
-    "sqlite3",
-    "urllib",
-    "http",
-}
+WORLD_MODULES = {"socket", "subprocess", "secrets", "threading", "multiprocessing", "sqlite3", "urllib", "http"}
 
 WRITTEN = re.compile(r"(\.(py|md|toml|yaml|yml|conf|env|example|proto)|run|Makefile|Dockerfile)$")
 
