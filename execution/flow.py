@@ -25,6 +25,8 @@ class Flow:
     messages_ns: deque[int] = field(default_factory=deque)
     _same_ns: dict[_Content, deque[int]] = field(default_factory=dict)
     _contents: deque[tuple[int, _Content]] = field(default_factory=deque)
+    #: Newest time counted. An order may be ahead of the market, and after a window has emptied nothing else knows of it.
+    _newest_ns: int = 0
 
     def orders_within(self, limits: ExecutionLimits, now_ns: int) -> int:
         """Orders in the window that ends now."""
@@ -39,13 +41,14 @@ class Flow:
         last_ns = now_ns - limits.same_order_window_ns
         while self._contents and self._contents[0][0] <= last_ns:
             content = self._contents.popleft()[1]
-            if not _pruned(self._same_ns[content], last_ns):
+            # Two of one content and one time: the first that leaves the window takes both times with it.
+            if content in self._same_ns and not _pruned(self._same_ns[content], last_ns):
                 del self._same_ns[content]
         return len(self._same_ns.get(_content(order), ()))
 
     def take_order(self, order: Order, now_ns: int) -> None:
         """Count an order let in; a replacement is a message only."""
-        now_ns = max(now_ns, self.messages_ns[-1]) if self.messages_ns else now_ns
+        self._newest_ns = now_ns = max(now_ns, self._newest_ns)
         self.messages_ns.append(now_ns)
         if order.orig_client_order_id:
             return
@@ -57,7 +60,8 @@ class Flow:
     def take_cancel(self, limits: ExecutionLimits, now_ns: int) -> None:
         """Count a cancel; it is never refused, so no more of them are kept than refuse an order."""
         if self.messages_within(limits, now_ns) < limits.max_messages_per_window:
-            self.messages_ns.append(max(now_ns, self.messages_ns[-1]) if self.messages_ns else now_ns)
+            self._newest_ns = max(now_ns, self._newest_ns)
+            self.messages_ns.append(self._newest_ns)
 
 
 def _pruned(times_ns: deque[int], last_ns: int) -> int:
