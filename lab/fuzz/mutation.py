@@ -62,12 +62,15 @@ Structured = Callable[[Seed, random.Random], bytes]
 
 
 class Cases:
-    """Cases from seeds. ``structured`` makes a wrong message of a whole one; without, and otherwise in half, bytes are changed."""
+    """Cases from seeds. ``structured`` makes a wrong message of a whole one; a ``bytes_share`` of the cases has bytes changed."""
 
-    def __init__(self, seed: int, seeds: Sequence[Seed], structured: Structured | None = None) -> None:
+    def __init__(
+        self, seed: int, seeds: Sequence[Seed], structured: Structured | None = None, bytes_share: float = 0.5
+    ) -> None:
         self.seed = seed
         self._seeds = tuple(seeds)
         self._structured = structured
+        self._bytes_share = bytes_share if structured is not None else 1.0
         self._all = tuple(s.data for s in seeds)
 
     def case(self, number: int) -> Case:
@@ -76,9 +79,9 @@ class Cases:
         seed = self._seeds[rng.randrange(len(self._seeds))]
         data = seed.data
         way = rng.random()
-        if self._structured is not None and way < 0.6:
+        if self._structured is not None and way >= 0.8 * self._bytes_share:
             data = self._structured(seed, rng)
-        if self._structured is None or way >= 0.5:
+        if way < self._bytes_share:
             data = mutated(data, rng, self._all)
         return Case(f"{self.seed}:{number}", seed, data[:MAX_BYTES].replace(MARK, b"%09d" % number))
 

@@ -195,7 +195,7 @@ def _json(was: str, rng: random.Random) -> str:
         return rng.choice(_JSON)
     try:
         found = json.loads(was)
-    except ValueError:
+    except (ValueError, RecursionError):
         return rng.choice(_JSON)
     if not isinstance(found, dict) or not found:
         return rng.choice(_JSON)
