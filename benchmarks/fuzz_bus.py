@@ -26,17 +26,19 @@ from benchmarks.fuzz_bus_world import MAX_LOTS, SYMBOLS, World, setting
 from benchmarks.fuzz_verdict import ANSWER_S, SHOWN, Ears, Memory, Verdict, listening
 from common import subjects
 from common.bus.framing import pack, unpack
+from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Command
 from common.errors import HedgerowError, Refused
 from common.messages import TradingState
+from common.ports import Bus
 from common.security.access import RISK_MANAGER
 from common.security.audit_commands import audited
 from common.security.audit_file import AuditFile
 from common.security.keys import Keys, Tls
 from common.security.proof import prove_command, sign_command
 from common.wire import codec
-from deploy import certs
+from deploy import certs, nats_server
 from lab.audit import Run, audit
 from lab.fuzz import protobuf
 from lab.fuzz.mutation import Case, Cases, Seed
@@ -234,11 +236,15 @@ def _remade(seed: Seed, rng: random.Random) -> bytes:
 class Fuzzer:
     """Gives mutated payloads to a world and looks at it."""
 
-    def __init__(self, part: str, made: Material, cases: Cases, state: TradingState, folder: Path) -> None:
+    def __init__(
+        self, part: str, made: Material, cases: Cases, state: TradingState, folder: Path, bus: Bus | None = None
+    ) -> None:
+        self._bus = bus
         self.verdict = Verdict(part)
         self._made, self._cases, self._state, self._folder = made, cases, state, folder
         self._asked: dict[asyncio.Task[None], str] = {}
-        self._keyed = part == "nats, killed"
+        self._keyed = state is TradingState.KILLED
+        self._real = {_content(s.data) for s in made.signed}
 
     async def run(self, first: int, count: int) -> Verdict:
         """``count`` cases, a new world every ``WORLD_CASES``."""
@@ -257,7 +263,9 @@ class Fuzzer:
         keys = self._made.keys if self._keyed else None
         lines = AuditFile.open(self._folder, "manager", keys, WallClock())
         keeps = self._state is TradingState.ACTIVE
-        async with World(self._state, lambda r: audited(r, lines, keys, WallClock()), keeps=keeps) as world:
+        async with World(
+            self._state, lambda r: audited(r, lines, keys, WallClock()), keeps=keeps, bus=self._bus
+        ) as world:
             held = world.steered()
             ears.take()
             for number in numbers:
@@ -285,8 +293,8 @@ class Fuzzer:
     async def _give(self, world: World, case: Case, number: int) -> None:
         subject, data = case.seed.where, case.data
         if subject.startswith(_CONTROL):
-            if self._keyed and not _signed(data):
-                self.verdict.counts["command that lost its signature, left out"] += 1
+            if self._keyed and (not _signed(data) or _content(data) in self._real):
+                self.verdict.counts["commands that are real or bear no signature, left out"] += 1
                 return
             task = asyncio.create_task(self._ask(world, subject, data, case.name))
             self._asked[task] = case.name
@@ -334,6 +342,13 @@ class Fuzzer:
         entries = [codec.decode_journal_entry(e) for e in world.log.entries]
         found = audit(Run(world.made.universe, world.made.book, entries, limits=world.made.limits))
         self.verdict.orders += [f"{name}: {text}"[:300] for text in found]
+
+
+def _content(data: bytes) -> bytes:
+    try:
+        return bytes(control_pb2.Command.FromString(data).SerializeToString(deterministic=True))
+    except DecodeError:
+        return b""
 
 
 def _signed(data: bytes) -> bool:
@@ -389,3 +404,21 @@ async def active(made: Material, folder: Path, seed: int, first: int, count: int
     # Parameters that no command set are told of by nobody, as the audit rightly says.
     cases = Cases(seed, [s for s in made.data if s.where != subjects.PARAMETERS], protobuf.remade)
     return await Fuzzer("nats, active", made, cases, TradingState.ACTIVE, folder).run(first, count)
+
+
+async def live(made: Material, folder: Path, seed: int, first: int, count: int) -> Verdict:
+    """As ``killed``, over a real nats-server; one world, so at most ``WORLD_CASES`` cases."""
+    server = nats_server.start(folder / "nats")
+    try:
+        bus = await NatsBus.connect(server.url, "fuzz")
+        try:
+            await bus.create_streams()
+            cases = Cases(seed, [*made.data, *made.signed], protobuf.remade)
+            fuzzer = Fuzzer("nats, live", made, cases, TradingState.KILLED, folder / "audit", bus)
+            verdict = await fuzzer.run(first, min(count, WORLD_CASES))
+            verdict.counts["dropped with a reason"] = bus.refused
+            return verdict
+        finally:
+            await bus.close()
+    finally:
+        server.stop()

@@ -23,7 +23,7 @@ from common.errors import HedgerowError
 from common.execution_client import ExecutionClient, Fenced
 from common.messages import ExecutionReport, Order, OrderState, OrdStatus, QuoteBatch, Refusal, TradingState
 from common.parameters import values_of
-from common.ports import Responder
+from common.ports import Bus, Responder
 from common.snapshot import MarketSnapshot
 from common.tasks import end
 from common.wire import codec
@@ -141,7 +141,7 @@ class Host:
 class Feed:
     """Quotes on, step by step, and answers for what stands."""
 
-    def __init__(self, bus: MemoryBus, made: Setting) -> None:
+    def __init__(self, bus: Bus, made: Setting) -> None:
         self._bus = bus
         self._path = path_of(made.universe, random.Random(2), 10**9)
         self.standing = MarketSnapshot(made.universe)
@@ -172,9 +172,13 @@ class World:
         audited: Callable[[Responder], Responder] = lambda responder: responder,
         *,
         keeps: bool = True,
+        bus: Bus | None = None,
     ) -> None:
         self.made = setting()
-        self.bus, self.log = MemoryBus(), MemoryLog()
+        #: Another bus than one in memory needs time, not turns, until everybody has heard.
+        self._pause_s = 0.0 if bus is None else 0.004
+        self.bus: Bus = bus or MemoryBus()
+        self.log = MemoryLog()
         self.desk, self.feed = Desk(TradingState.ACTIVE), Feed(self.bus, self.made)
         self._wanted, self._keeps = state, keeps
         s = self.made
@@ -245,6 +249,8 @@ class World:
         """Everybody has taken in what was said."""
         for _ in range(TURNS):
             await asyncio.sleep(0)
+        if self._pause_s:
+            await asyncio.sleep(self._pause_s)
         if not self._keeps:
             self.log.entries.clear()
 

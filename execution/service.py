@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -120,6 +121,8 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             stream.half_close()
         except (UsageError, Unavailable) as error:
             stream.cut(error)
+        except DecodeError as error:  # it ends the reading, so nobody would ever say that no more answers are due
+            stream.cut(UsageError(f"a message of the stream does not decode: {error}"))
 
     async def Fence(self, request: pb.FenceRequest, context: Any) -> pb.FenceResponse:  # noqa: N802
         """Raise the epoch. Idempotent for the same holder; cuts every order stream."""
