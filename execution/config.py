@@ -17,12 +17,24 @@ class _Frozen(BaseModel):
 
 
 class PaperConfig(_Frozen):
-    """The paper venue. Latency in market milliseconds: base plus a share of the jitter fixed by seed and order id."""
+    """The paper venue; times are market time. Rules: execution/venues/paper.py and the files beside it.
+
+    Latency: base plus a share of the jitter fixed by seed and order id. ``queue_trade_percent``: of what disappears at the best
+    price, how much was traded and not cancelled. ``refill_half_life_ms`` 0: taken lots are back when the side is quoted
+    anew. ``calendar`` names a market of common/calendars whose hours, halts and holidays hold; empty: the sessions of the
+    data. ``halts_ns``: (start, end) of halts on top of those.
+    """
 
     latency_ms: float = Field(default=50.0, ge=0.0)
     jitter_ms: float = Field(default=10.0, ge=0.0)
     seed: int = 0
     reject_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    queue_trade_percent: int = Field(default=25, ge=0, le=100)
+    refill_half_life_ms: float = Field(default=0.0, ge=0.0)
+    impact_ticks_per_100_lots: float = Field(default=0.0, ge=0.0)
+    calendar: str = ""
+    pre_open_min: int = Field(default=0, ge=0, le=1440)
+    halts_ns: tuple[tuple[int, int], ...] = ()
 
 
 class ExecutionConfig(_Frozen):
