@@ -39,7 +39,9 @@ class Flow:
         last_ns = now_ns - limits.same_order_window_ns
         while self._contents and self._contents[0][0] <= last_ns:
             content = self._contents.popleft()[1]
-            if not _pruned(self._same_ns[content], last_ns):
+            times_ns = self._same_ns[content]
+            times_ns.popleft()
+            if not times_ns:
                 del self._same_ns[content]
         return len(self._same_ns.get(_content(order), ()))
 
