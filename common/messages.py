@@ -220,6 +220,8 @@ class OrdStatus(IntEnum):
     EXPIRED = 7
     UNKNOWN = 8
     REPLACED = 9
+    #: Of no order: a report that tells a settlement price (`common.lifecycle`).
+    SETTLED = 10
 
     @property
     def terminal(self) -> bool:
@@ -332,7 +334,11 @@ class OrderAck:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
-    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto."""
+    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto.
+
+    With ``OrdStatus.SETTLED`` it is about no order: contracts have settled (`common.lifecycle`), ``exec_id`` and
+    ``client_order_id`` are the settlement's id, ``instrument`` its reference, ``last_ticks`` the price, ``last_lots`` 0.
+    """
 
     sequence: int
     exec_id: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from common.lifecycle import CASH, Outcome
 from common.messages import Order, Side, TimeInForce
 from execution.orders import OrderRecord
 
@@ -59,6 +60,18 @@ class Exposure:
         """Account for the money of one fill."""
         cash, fees = self.cash.get(instrument, (0, 0))
         self.cash[instrument] = (cash - signed_lots * ticks, fees + fee_cents)
+
+    def settled(self, outcome: Outcome) -> None:
+        """Let a position settle: it is gone, what it paid is cash, what it delivered is a position in the future."""
+        lots = self.position_lots.pop(outcome.instrument, 0)
+        if not lots:
+            return
+        if outcome.future == CASH:
+            self.paid(outcome.instrument, -lots, outcome.value_ticks, 0)
+            return
+        bought = outcome.future_lots * lots
+        self.position_lots[outcome.future] = self.position_lots.get(outcome.future, 0) + bought
+        self.paid(outcome.future, bought, outcome.strike_ticks, 0)
 
     def worst_after(self, instrument: int, side: Side, lots: int) -> int:
         """Signed position if this order and everything working on its side fills and nothing on the other does."""

@@ -274,7 +274,7 @@ async def serve(
     try:
         state = start(ExecutionSetup(universe, config.limits, store.load()))
         clock = WallClock()
-        at = venue if venue is not None else PaperVenue(universe, config.paper, config.sessions_ns)
+        at = venue if venue is not None else PaperVenue(universe, config.paper, config.sessions_ns, state.now_ns)
         engine = Engine(config, state, store, at, clock, lambda source: feed.heal(source))
 
         def gapped(source: str) -> bool:

@@ -50,4 +50,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             fee_cents = (SELECT coalesce(sum(report_fee_cents(content)), 0) FROM reports
                 WHERE reports.instrument = positions.instrument AND signed_lots <> 0)""",
     ),
+    # What has settled, each once; such a report is about no order and bears the settlement's id twice.
+    ("CREATE UNIQUE INDEX settlements ON reports (exec_id) WHERE client_order_id = exec_id",),
 )

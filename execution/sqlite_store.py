@@ -129,6 +129,10 @@ class SqliteStore:
             orders=self._one("SELECT coalesce(max(row), 0) FROM orders"),
             fills=sum(fills for _, _, fills, _, _ in positions),
             stopped=tuple(TradingSet(TradingState(s), who, why, scope) for s, who, why, scope in stopped),
+            settled=tuple(
+                report_from_pb(pb.ExecutionReport.FromString(content))
+                for (content,) in read("SELECT content FROM reports WHERE client_order_id = exec_id ORDER BY sequence")
+            ),
         )
 
     def commit(self, records: Sequence[Record]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from common.messages import TradingState
+from common.lifecycle import Outcome, outcomes, settlement_at
+from common.messages import ExecutionReport, TradingState
 from common.snapshot import MarketSnapshot
 from common.universe import Universe
 from execution.drawdown import Drawdown
@@ -40,6 +41,8 @@ class Stored:
     fills: int = 0
     #: Underlyings that are not active, each under its scope.
     stopped: tuple[TradingSet, ...] = ()
+    #: Reports of what has settled, in their order; ``position_lots`` and ``cash`` do not know of them.
+    settled: tuple[ExecutionReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,18 @@ class ExecutionState:
     drawdown: Drawdown = field(default_factory=Drawdown)
     #: Scopes that are paused or killed apart from everything else: ``underlying:SPX``.
     stopped: dict[str, TradingSet] = field(default_factory=dict)
+    #: What a lot of each contract that has settled became.
+    settled: dict[int, Outcome] = field(default_factory=dict)
+
+    def settle(self, reference: int, price_ticks: int) -> bool:
+        """Take a settlement in; False if it was before."""
+        settlement = settlement_at(self.universe, reference)
+        if reference in self.settled:
+            return False
+        for outcome in outcomes(self.universe, settlement, price_ticks):
+            self.settled[outcome.instrument] = outcome
+            self.exposure.settled(outcome)
+        return True
 
     def put(self, record: OrderRecord) -> None:
         """Make ``record`` what is known of its order; forget the oldest finished one when there are too many."""
@@ -121,4 +136,6 @@ def start(setup: ExecutionSetup) -> ExecutionState:
     # The stored position holds every fill, those of open orders too, which ``put`` has just counted.
     state.exposure.position_lots = dict(stored.position_lots)
     state.exposure.cash = dict(stored.cash)
+    for told in stored.settled:
+        state.settle(told.instrument, told.last_ticks)
     return state

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from common.errors import Refused
-from common.messages import ExecutionReport, OrderState, TradingState
+from common.messages import ExecutionReport, OrderState, OrdStatus, TradingState
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.state import Stored
@@ -81,8 +81,9 @@ class MemoryStore:
             last_sequence=len(self._reports),
             last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
             orders=len(self._records),
-            fills=len(self._fills),
+            fills=sum(r.last_lots > 0 for r in self._reports),
             stopped=tuple(self._stopped[scope] for scope in sorted(self._stopped)),
+            settled=tuple(r for r in self._reports if r.ord_status is OrdStatus.SETTLED),
         )
 
     def commit(self, records: Sequence[Record]) -> None:
@@ -97,7 +98,7 @@ class MemoryStore:
                     self._records[self._rows[record.order.client_order_id]] = record
                 case ExecutionReport():
                     self._reports.append(record)
-                    if record.last_lots:
+                    if record.last_lots or record.ord_status is OrdStatus.SETTLED:
                         self._fills[record.exec_id] = None
                 case EpochRaised():
                     self._epoch = record
@@ -125,9 +126,9 @@ class MemoryStore:
                     sequence += 1
                     if record.sequence != sequence:
                         raise Refused(f"report {record.sequence} does not follow {sequence - 1}")
-                    if record.last_lots and (record.exec_id in self._fills or record.exec_id in fills):
-                        raise Refused(f"fill {record.exec_id} is stored already")
-                    if record.last_lots:
+                    if record.exec_id in self._fills or record.exec_id in fills:
+                        raise Refused(f"fill or settlement {record.exec_id} is stored already")
+                    if record.last_lots or record.ord_status is OrdStatus.SETTLED:
                         fills.add(record.exec_id)
 
     def get(self, ids: Iterable[str]) -> list[OrderRecord]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from common.calendars.day import schedule_of_bounds
 from common.control_messages import JournalEntry
 from common.messages import I64, ExecutionReport, OrderState
 from common.ports import MarketSource
@@ -28,6 +29,8 @@ from lab.fills import fills_of
 from lab.marks import Marks, marks_of
 from lab.page import page
 from lab.pnl import PnlPath, pnl_path
+from lab.settled import settlement_rows
+from lab.strikes import rows_of, strikes_of
 
 #: Longest first, so that two workers end together.
 BASELINES: tuple[Mode, ...] = ("alone", "plain", "joint", "delta_only")
@@ -75,6 +78,8 @@ def write_report(
     pnl = _pnl(source, book, marks, {**outcomes, hedged.name: hedged})
     extra = _extra(run_id, source, book, marks, live)
     aversion = settings.limits.risk_aversion_per_usd
+    hours = schedule_of_bounds(source.session_bounds_ns)
+    extra["strikes"] = {name: rows_of(strikes_of(hours, path.times_ns, path.total)) for name, path in pnl.items()}
     found = figures(hedged, outcomes, pnl, source.universe, aversion, source.statements, extra)
     drawn = _pictures(hedged, outcomes, pnl, source, live)
     for name, png in drawn.items():
@@ -128,8 +133,13 @@ def _live_outcome(settings: Settings, source: MarketSource, book: Book, live: Li
 
 
 def _pnl(source: MarketSource, book: Book, marks: Marks, outcomes: Mapping[str, Outcome]) -> dict[str, PnlPath]:
-    pnl = {name: pnl_path(name, source.universe, book, out.fills, marks) for name, out in outcomes.items()}
-    pnl[UNHEDGED] = pnl_path(UNHEDGED, source.universe, book, fills_of(()), marks)
+    u, pnl = source.universe, {}
+    for name, out in outcomes.items():
+        pnl[name] = pnl_path(name, u, book, out.fills, marks, settlement_rows(u, book, out.fills, out.settled))
+    # The same market settles alike whoever trades in it.
+    settled = next((out.settled for out in outcomes.values()), ())
+    rows = settlement_rows(u, book, fills_of(()), settled)
+    pnl[UNHEDGED] = pnl_path(UNHEDGED, u, book, fills_of(()), marks, rows)
     return pnl
 
 

@@ -124,6 +124,7 @@ class LastingVenue:
         return whole or name in self._replaced or any(r.kind in _ENDS for r in records)
 
     def _restore(self) -> None:
+        self._paper.restore_settled([r.exec_id for r in self.records if r.kind is RecordKind.SETTLED])
         for name, records in self._of_order.items():
             if (taken := self._taken(name)) is None:
                 continue

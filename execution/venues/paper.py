@@ -7,6 +7,7 @@ Rules
 - No fill where the side is absent or without size, the quote crossed or locked, the source gapped, the market not open.
 - The rest of an IOC order is cancelled. The rest of a DAY order rests in the queue at its price and fills at its own limit,
   from what the quotes say was traded there: `paper_queue`. It expires with the session or the instrument.
+- At their instant contracts settle, from these quotes: `paper_settle`.
 - The day is `common.calendars.day`: orders are taken while the market is open, and refused with the phase as the reason.
 - Quotes of time t meet what arrived before t first; what arrives at t meets the new quotes.
 - A replacement arrives as an order does, never before what it names, and finds that working or is rejected. It keeps the
@@ -24,7 +25,7 @@ import heapq
 from collections import deque
 from collections.abc import Sequence
 
-from common.calendars.day import Phase
+from common.calendars.day import Phase, Spans
 from common.errors import Refused
 from common.messages import Order, QuoteBatch, Side, TimeInForce
 from common.units import NO_PRICE, NS_PER_MS
@@ -33,6 +34,7 @@ from execution.config import PaperConfig
 from execution.venues.paper_hours import hours_of
 from execution.venues.paper_market import PaperMarket, Touch
 from execution.venues.paper_queue import Ticket, fills_of, placed, traded_lots
+from execution.venues.paper_settle import PaperSettlements
 from execution.venues.port import VenueEvent, VenueKind
 
 #: Finished orders whose events are kept for ``ask`` and against a second submission.
@@ -43,15 +45,19 @@ _SIDES = (Side.BUY, Side.SELL)
 
 
 class PaperVenue:
-    """See the module. ``sessions_ns``: (open, close) of each session, ascending, half-open; empty means always open."""
+    """See the module. ``sessions_ns``: (open, close) of each session, ascending, half-open; empty means always open.
+
+    ``since_ns``: market time that an earlier process had seen, so that nothing stays unsettled between the two; 0 for none.
+    """
 
     name = "paper"
 
-    def __init__(self, universe: Universe, config: PaperConfig, sessions_ns: tuple[tuple[int, int], ...] = ()) -> None:
+    def __init__(self, universe: Universe, config: PaperConfig, sessions_ns: Spans = (), since_ns: int = 0) -> None:
         self._universe = universe
         self._config = config
         self.schedule = hours_of(config, sessions_ns)
         self._market = PaperMarket(universe, config)
+        self._settlements = PaperSettlements(universe, self._market, self.schedule, since_ns)
         self._tickets: dict[str, Ticket] = {}
         self._finished: deque[str] = deque()
         #: By instrument and side, best limits first, then earlier arrivals.
@@ -66,10 +72,13 @@ class PaperVenue:
 
     @property
     def next_due_ns(self) -> int | None:
-        """Market time of the next arrival or close, or None."""
+        """Market time of the next arrival, close or settlement of this session, or None."""
         while self._due and self._void(self._due[0]):
             heapq.heappop(self._due)
-        return self._due[0][0] if self._due else None
+        settles_ns = self._settlements.due_ns(self._now_ns)
+        if not self._due or (settles_ns is not None and settles_ns < self._due[0][0]):
+            return settles_ns
+        return self._due[0][0]
 
     @property
     def now_ns(self) -> int:
@@ -106,10 +115,12 @@ class PaperVenue:
         """Take new quotes. Old batches are ignored; a gap stops fills of its source until a snapshot heals it."""
         at_ns = batch.header.event_time_ns
         out = self._run_until(at_ns - 1) if self._due else []
+        out += self._settlements.settle(at_ns, self._now_ns)
         before = {key: (self._market.touch(key[0]), self._market.trades(key[0])) for key in self._resting}
         if not self._market.take(batch):
             return out
         source = batch.header.source
+        self._settlements.quoted(source, at_ns)
         unbroken = self.schedule.unbroken(self._quoted_ns.get(source, 0), at_ns) if before else False
         self._quoted_ns[source] = max(self._quoted_ns.get(source, 0), at_ns)
         for key, (touch, whole) in before.items():
@@ -119,13 +130,13 @@ class PaperVenue:
         self._now_ns = max(self._now_ns, at_ns)
         for key in list(self._resting):
             self._reached(key, self._now_ns, out)
-        return out
+        return out + self._settlements.settle(at_ns + 1, self._now_ns, source)
 
     def on_time(self, now_ns: int) -> list[VenueEvent]:
-        """Arrivals, cancels and closes up to and including ``now_ns``."""
+        """Arrivals, cancels, closes and settlements up to and including ``now_ns``."""
         out = self._run_until(now_ns)
         self._now_ns = max(self._now_ns, now_ns)
-        return out
+        return out + self._settlements.settle(now_ns + 1, self._now_ns)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -261,6 +272,10 @@ class PaperVenue:
             heapq.heappush(self._due, (now_ns, self._tie, _CANCEL, name))
         else:
             self._rest(ticket, now_ns)
+
+    def restore_settled(self, settlement_ids: Sequence[str]) -> None:
+        """An earlier process has told these settlements; they are not told again."""
+        self._settlements.told(settlement_ids)
 
     # -- the queue -----------------------------------------------------------------------------------------------------
 

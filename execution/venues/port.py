@@ -34,6 +34,8 @@ class VenueKind(IntEnum):
     REPLACED = 10
     #: A replacement was refused; the order it names goes on as it was.
     REPLACE_REJECTED = 11
+    #: Contracts have settled; about no order (`common.lifecycle`).
+    SETTLED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class VenueEvent:
     """One thing that happened to one order at the venue.
 
     ``exec_id`` is unique per venue and repeated when the same event is told again. ``lots`` > 0, ``ticks`` on a FILL;
-    ``fee_cents`` for the whole fill; ``bid_ticks``, ``ask_ticks`` as quoted then, ``units.NO_PRICE`` if absent.
+    ``fee_cents`` for the whole fill; ``bid_ticks``, ``ask_ticks`` as quoted then, ``units.NO_PRICE`` if absent. On
+    SETTLED ``client_order_id`` and ``exec_id`` are the settlement's, ``ticks`` its price in ticks of ``instrument``.
     """
 
     kind: VenueKind
@@ -54,6 +57,7 @@ class VenueEvent:
     bid_ticks: int = NO_PRICE
     ask_ticks: int = NO_PRICE
     text: str = ""
+    instrument: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,8 @@ async def serve_venue(
         stop.set()
 
     try:
-        venue = LastingVenue(PaperVenue(universe, config, sessions_ns), file.records)
+        since_ns = max((r.event_time_ns for r in file.records), default=0)
+        venue = LastingVenue(PaperVenue(universe, config, sessions_ns, since_ns), file.records)
         server = VenueServer(venue, file, speed, failed, lambda source: feed.heal(source))
         feed = ReferenceFeed(
             bus, universe, server.take_quotes, venue.gapped, bound=QUOTES_BOUND, timeout_s=SNAPSHOT_TIMEOUT_S

@@ -157,7 +157,7 @@ def test_an_expired_instrument_rejects_and_takes_its_resting_orders_along() -> N
     v.on_time(S1_NS + NS_PER_S)
     expiry_ns = T0_NS + NS_PER_DAY
     assert v.next_due_ns == expiry_ns
-    assert brief(v.on_time(expiry_ns)) == [("a", "EXPIRED")]
+    assert brief(v.on_time(expiry_ns)) == [("a", "EXPIRED"), (f"S-BBB-{expiry_ns}", "SETTLED")]
     v.submit(make_order("b", instrument=7), expiry_ns)
     assert brief(v.on_time(expiry_ns + NS_PER_S)) == [("b", "REJECTED")]
 

@@ -37,6 +37,7 @@ class OrdStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORD_STATUS_EXPIRED: _ClassVar[OrdStatus]
     ORD_STATUS_UNKNOWN: _ClassVar[OrdStatus]
     ORD_STATUS_REPLACED: _ClassVar[OrdStatus]
+    ORD_STATUS_SETTLED: _ClassVar[OrdStatus]
 
 class TradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -103,6 +104,7 @@ ORD_STATUS_REJECTED: OrdStatus
 ORD_STATUS_EXPIRED: OrdStatus
 ORD_STATUS_UNKNOWN: OrdStatus
 ORD_STATUS_REPLACED: OrdStatus
+ORD_STATUS_SETTLED: OrdStatus
 TRADING_STATE_UNSPECIFIED: TradingState
 TRADING_STATE_ACTIVE: TradingState
 TRADING_STATE_PAUSED: TradingState

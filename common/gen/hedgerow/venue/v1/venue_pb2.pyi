@@ -19,6 +19,7 @@ class RecordKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECORD_KIND_CANCEL_REJECTED: _ClassVar[RecordKind]
     RECORD_KIND_REPLACED: _ClassVar[RecordKind]
     RECORD_KIND_REPLACE_REJECTED: _ClassVar[RecordKind]
+    RECORD_KIND_SETTLED: _ClassVar[RecordKind]
     RECORD_KIND_DUPLICATE: _ClassVar[RecordKind]
     RECORD_KIND_ORDER: _ClassVar[RecordKind]
     RECORD_KIND_CANCEL: _ClassVar[RecordKind]
@@ -32,13 +33,14 @@ RECORD_KIND_EXPIRED: RecordKind
 RECORD_KIND_CANCEL_REJECTED: RecordKind
 RECORD_KIND_REPLACED: RecordKind
 RECORD_KIND_REPLACE_REJECTED: RecordKind
+RECORD_KIND_SETTLED: RecordKind
 RECORD_KIND_DUPLICATE: RecordKind
 RECORD_KIND_ORDER: RecordKind
 RECORD_KIND_CANCEL: RecordKind
 RECORD_KIND_REPLACE: RecordKind
 
 class VenueRecord(_message.Message):
-    __slots__ = ("sequence", "kind", "client_order_id", "event_time_ns", "exec_id", "lots", "ticks", "fee_cents", "bid_ticks", "ask_ticks", "text")
+    __slots__ = ("sequence", "kind", "client_order_id", "event_time_ns", "exec_id", "lots", "ticks", "fee_cents", "bid_ticks", "ask_ticks", "text", "instrument")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +52,7 @@ class VenueRecord(_message.Message):
     BID_TICKS_FIELD_NUMBER: _ClassVar[int]
     ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     kind: RecordKind
     client_order_id: str
@@ -61,7 +64,8 @@ class VenueRecord(_message.Message):
     bid_ticks: int
     ask_ticks: int
     text: str
-    def __init__(self, sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., client_order_id: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., exec_id: _Optional[str] = ..., lots: _Optional[int] = ..., ticks: _Optional[int] = ..., fee_cents: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+    instrument: int
+    def __init__(self, sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., client_order_id: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., exec_id: _Optional[str] = ..., lots: _Optional[int] = ..., ticks: _Optional[int] = ..., fee_cents: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., text: _Optional[str] = ..., instrument: _Optional[int] = ...) -> None: ...
 
 class OpenSession(_message.Message):
     __slots__ = ("resume", "after_sequence")
