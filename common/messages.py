@@ -229,7 +229,9 @@ class OrdStatus(IntEnum):
         return self in _TERMINAL
 
 
-_TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED})
+_TERMINAL = frozenset(
+    {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED, OrdStatus.SETTLED}
+)
 
 
 class TradingState(IntEnum):

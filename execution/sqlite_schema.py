@@ -9,7 +9,8 @@ from __future__ import annotations
 from common.messages import OrdStatus, TradingState
 
 #: Of the statuses as they are now; a migration names those of its time.
-TERMINAL = ", ".join(str(int(s)) for s in OrdStatus if s.terminal)
+#: SETTLED is of no order, so that the index of open orders need not know it.
+TERMINAL = ", ".join(str(int(s)) for s in OrdStatus if s.terminal and s is not OrdStatus.SETTLED)
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE service (
