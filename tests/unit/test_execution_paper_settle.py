@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from common.messages import ExecutionReport, OrdStatus
 from common.units import NO_PRICE, NS_PER_DAY, NS_PER_MIN, NS_PER_S
 from common.universe import AMERICAN, Underlying
 from execution.config import PaperConfig
+from execution.events import NewOrder
 from execution.inprocess import InProcessExecution
+from execution.sqlite_store import FILE_NAME, SqliteStore
+from execution.sqlite_verify import verify
 from execution.state import ExecutionSetup, start
 from execution.venues.lasting import LastingVenue
 from execution.venues.paper import PaperVenue
@@ -94,7 +100,7 @@ def test_the_venue_with_a_file_does_not_settle_again_after_a_restart() -> None:
     assert again.on_quotes(bbb(1, 900, 902, EXPIRY_NS + NS_PER_S)) == []
 
 
-def test_execution_books_a_settlement_once_as_a_report_of_no_order() -> None:
+def test_execution_books_a_settlement_once_as_a_report_of_no_order(tmp_path: Path) -> None:
     universe = replace(UNIVERSE, style=UNIVERSE.style * 0 + AMERICAN)
     ex = InProcessExecution(universe, make_limits(), EXACT)
     ex.fence(1, "test")
@@ -113,5 +119,15 @@ def test_execution_books_a_settlement_once_as_a_report_of_no_order() -> None:
     assert ex._venue([again], EXPIRY_NS) == ()
     stored: list[ExecutionReport] = ex.store.reports(1, 100)
     assert [r.sequence for r in stored] == list(range(1, len(stored) + 1))
+    durable = SqliteStore(tmp_path)
+    durable.commit([*(NewOrder(r) for r in ex.store.get(["a"])), *stored])
+    assert durable.load().settled == ex.store.load().settled == (told,)
+    durable.close()
+    assert verify(tmp_path).findings == []
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
+        db.execute("DROP INDEX settlements")
+        columns = "client_order_id, exec_id, instrument, signed_lots, event_time_ns, content"
+        db.execute(f"INSERT INTO reports SELECT sequence + 1, {columns} FROM reports WHERE client_order_id = exec_id")
+    assert any("stands twice" in said for said in verify(tmp_path).findings)
     reborn = start(ExecutionSetup(universe, make_limits(), ex.store.load()))
     assert reborn.exposure.position_lots == ex.state.exposure.position_lots and reborn.settled == ex.state.settled
