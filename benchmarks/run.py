@@ -31,6 +31,7 @@ from benchmarks import (
     table,
     takeover,
     throughput,
+    trading_day,
 )
 from benchmarks.registry import Context, Entry, entries, measure
 from common.errors import UsageError
