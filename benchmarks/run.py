@@ -20,12 +20,15 @@ from benchmarks import (
     chaos,
     closed_loops,
     execution,
+    execution_kills,
+    fix,
     kernels,
     live_runs,
     many_books,
     netting,
     repository,
     risk,
+    security,
     simulator,
     surfaces,
     table,
@@ -48,6 +51,8 @@ ROOMS = (
     chain,
     takeover,
     execution,
+    execution_kills,
+    fix,
     repository,
     kernels,
     book_risk,
@@ -55,6 +60,8 @@ ROOMS = (
     risk,
     surfaces,
     simulator,
+    security,
+    trading_day,
 )
 
 

@@ -44,9 +44,7 @@ def across_an_expiry(context: Context) -> Iterable[Row]:
     loop.manager.check()
     result, universe, n = loop.result(), source.universe, len(source.universe)
     position = book.net_lots(n) + loop.manager.fold.ledger.net_lots()
-    broken = audit(
-        Run(universe, book, result.entries, result.order_states, result.reports, position, settings.limits)
-    )
+    broken = audit(Run(universe, book, result.entries, result.order_states, result.reports, position, settings.limits))
     seconds = time.perf_counter() - began
     told = [r for r in result.reports if r.ord_status is OrdStatus.SETTLED]
     what = f"sentences of the auditors over {len(source.session_bounds_ns)} days, {len(result.orders)} orders"
@@ -57,4 +55,6 @@ def across_an_expiry(context: Context) -> Iterable[Row]:
     yield Row("trading_day.settled_contracts", what, gone, "", "above 0", gone > 0, "", len(told))
     expired = universe.expiry_ns <= source.session_bounds_ns[-1][1]
     left = int(np.abs(position[expired]).sum())
-    yield Row("trading_day.left_in_expired", "lots still held of contracts past their end", left, "lots", "0", left == 0)
+    yield Row(
+        "trading_day.left_in_expired", "lots still held of contracts past their end", left, "lots", "0", left == 0
+    )

@@ -27,6 +27,7 @@ from execution.events import (
     Ack,
     AskVenue,
     Cancel,
+    CancelAllAtVenue,
     EpochRaised,
     Event,
     Fence,
@@ -176,6 +177,8 @@ def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
     said = trading.hold(state, TradingSet(event.state, event.who, event.why, event.scope))
     out: list[Instruction] = [Persist(said)]
     if event.state is TradingState.KILLED:
+        if not event.scope:
+            out.append(CancelAllAtVenue())
         for name in list(state.open):
             if trading.covers(state, event.scope, state.orders[name].order):
                 out += venue_news.ask_cancel(state, state.orders[name])

@@ -225,6 +225,12 @@ class SqliteStore:
         rows = self._read(statement, (first, limit))
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
+        """See ``Store.fills``."""
+        statement = "SELECT content FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence"
+        rows = self._reader.execute(statement, (client_order_id,)).fetchall()
+        return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
+
     def close(self) -> None:
         """See ``Store.close``."""
         if not self._closed:

@@ -17,6 +17,7 @@ from typing import Final
 
 from hedgerow.venue.v1 import venue_pb2 as pb
 
+from common import tasks
 from common.clock import WallClock
 from common.errors import Refused, Unavailable
 from common.messages import Order, QuoteBatch
@@ -77,8 +78,7 @@ class RemoteVenue:
     async def close(self) -> None:
         """See ``LinkedVenue``."""
         if self._job is not None:
-            self._job.cancel()
-            await asyncio.gather(self._job, return_exceptions=True)
+            await tasks.end([self._job])
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -130,7 +130,8 @@ class RemoteVenue:
 
     def _send_once(self, order: Order, now_ns: int, request: pb.VenueRequest) -> None:
         self._now_ns = max(self._now_ns, now_ns)
-        if self._writer is None:
+        # A line that was just cut is closing before its session has ended; to write on it would be an error of ours.
+        if self._writer is None or self._writer.transport.is_closing():
             raise Unavailable(f"the venue at {self.address} cannot be reached")
         if self._writer.transport.get_write_buffer_size() > UNSENT_MAX:
             raise Unavailable(f"the venue at {self.address} does not read")
@@ -138,7 +139,7 @@ class RemoteVenue:
         self._send(request)
 
     def _send(self, request: pb.VenueRequest) -> None:
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.transport.is_closing():
             self._writer.write(framed(request))
 
     def _send_cancel(self, name: str, now_ns: int) -> None:

@@ -16,16 +16,16 @@ from common.errors import InputError, Unavailable
 from common.messages import Side, TimeInForce, TradingState
 from common.units import NS_PER_S
 from deploy.cli import app
-from execution.sqlite_backup import backup
 from execution.config import PaperConfig
 from execution.core import step
 from execution.events import Ack, Cancel, Fence, Quotes, SetTrading, Submit, VenueEvents
 from execution.hand import act, decide
+from execution.sqlite_backup import backup
 from execution.sqlite_store import FILE_NAME, SqliteStore
+from execution.sqlite_verify import verify
 from execution.state import ExecutionSetup, Stored, start
 from execution.venues.paper import PaperVenue
 from execution.venues.port import VenueEvent, VenueKind
-from execution.sqlite_verify import verify
 from tests.execution_world import T0_NS, make_limits, make_order, make_universe, standing
 
 DAY = TimeInForce.DAY
