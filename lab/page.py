@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from lab.pictures import names
 
 _CSS = """
@@ -49,7 +51,12 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     body = [
         _head(report),
         _cards(report),
-        _section("Did it hedge?", _pnl(report), _image(pictures, "pnl", "P&L of the position, hedged and not")),
+        _section(
+            "Did it hedge?",
+            _pnl(report),
+            _image(pictures, "pnl", "P&L of the position, hedged and not"),
+            _days(report),
+        ),
         _section("What did it cost?", _cost(report), _image(pictures, "cost", "External cost by kind of netting")),
         _section(
             "Exposures and their intervals", _exposures(report), _image(pictures, "exposures", "Exposures over time")
@@ -121,6 +128,22 @@ def _pnl(r: Mapping[str, Any]) -> str:
     )
     head = ("run", "deviation, 30 min", "deviation, daily", "P&L", "book", "hedges at mid", "spread", "fees")
     return _table(head, rows) + f'<p class="soft">{escape(note)}</p>'
+
+
+def _days(r: Mapping[str, Any]) -> str:
+    """Each day's P&L from strike to strike, folded away; empty where no day has closed."""
+    hedged, unhedged = r["strikes"][r["hedged_run"]], r["strikes"]["unhedged"]
+    rows = [
+        (
+            np.datetime_as_string(np.datetime64(h["at_ns"], "ns"), "m").replace("T", " ")
+            + (" early" if h["early"] else ""),
+            *map(_usd, (h["open_usd"], h["pnl_usd"], h["open_usd"] + h["pnl_usd"], u["pnl_usd"])),
+        )
+        for h, u in zip(hedged, unhedged, strict=True)
+    ]
+    head = ("close, UTC", "opens from", "P&L of the day", "struck at", "P&L unhedged")
+    text = "Day by day, struck at the close"
+    return f"<details><summary>{text}</summary>{_table(head, rows)}</details>" if rows else ""
 
 
 def _cost(r: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agents.config import AgentsConfig
+from common.calendars.day import schedule_of_bounds
 from common.limits import load_limits
 from common.messages import ExecutionReport, OrdStatus
 from common.units import NS_PER_YEAR
@@ -24,6 +25,7 @@ from lab.fills import fills_of
 from lab.marks import marks_of
 from lab.pnl import pnl_path
 from lab.settled import settlement_rows
+from lab.strikes import strikes_of
 from lab.synthetic import short_book
 from manager import fold, hash, snapshot
 from manager import state as manager_state
@@ -133,6 +135,24 @@ def test_profit_and_loss_runs_through_a_settlement_without_a_jump_of_its_own(del
     begin = float(np.nansum(book.net_lots(n) * universe.multiplier_usd * points[0]))
     assert path.total[-1] == pytest.approx(end - begin, abs=0.01)
     assert np.all(lots[market.settling] == 0)
+
+    # The first day is struck with what was held and paid by its close, settled contracts as what they became.
+    close_ns = market.session_bounds_ns[0][1]
+    lots, cash = book.net_lots(n), 0.0
+    for at_ns, i, signed, ticks, cents in (
+        x
+        for f in (fills, rows)
+        for x in zip(f.time_ns, f.instrument, f.signed_lots, f.last_ticks, f.fee_cents, strict=True)
+    ):
+        if at_ns <= close_ns:
+            lots[i] += signed
+            cash -= float(signed * ticks * universe.tick_size[i] * universe.multiplier_usd[i]) + float(cents) / 100
+    assert np.all(lots[market.settling] == 0)
+    worth = float(np.nansum(lots * universe.multiplier_usd * points[np.flatnonzero(marks.times_ns == close_ns)[-1]]))
+    first, second = strikes_of(schedule_of_bounds(market.session_bounds_ns), path.times_ns, path.total)
+    assert first.at_ns == close_ns and first.close_usd == pytest.approx(worth + cash - begin, abs=0.01)
+    assert (first.open_usd, second.open_usd) == (0.0, first.close_usd)
+    assert first.pnl_usd + second.pnl_usd == pytest.approx(path.total[-1], abs=1e-6)
 
     # What settled was worth its intrinsic value before; afterwards it is that much cash and futures, to the rounding of S.
     held = book.net_lots(n) + fills.net_lots(n)
