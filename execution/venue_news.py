@@ -58,6 +58,7 @@ def _settled(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Ins
     """Contracts have settled: once, whatever is told again, and a report of no order."""
     if not state.settle(event.instrument, event.ticks):
         return []
+    state.drawdown.quoted()
     state.sequence += 1
     told = ExecutionReport(
         sequence=state.sequence,

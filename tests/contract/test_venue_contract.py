@@ -217,7 +217,8 @@ def test_a_resting_order_waits_behind_what_is_shown_and_fills_at_its_own_limit(m
     assert quoted(2, 1000, 1002, 4) == []  # six of the ten ahead
     assert quoted(3, 1000, 1002, 9) == []  # who comes now stands behind
     assert quoted(4, 1000, 1002, 3) == [("a", 2, 1000)]  # the last four ahead, then two of the first
-    assert quoted(5, 999, 1000, 9) == [("a", 2, 1000), ("b", 1, 1000), ("b", 3, 1000)]  # three that went, three shown
+    # The last three at the price, then three shown, at 999, by who comes to us.
+    assert quoted(5, 997, 999, 9) == [("a", 2, 1000), ("b", 1, 1000), ("b", 3, 1000)]
 
 
 def test_a_smaller_quantity_keeps_the_place_and_any_other_change_goes_to_the_end(make: Make) -> None:
