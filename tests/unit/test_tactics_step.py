@@ -157,8 +157,8 @@ def test_a_venue_that_refuses_again_and_again_is_left_alone() -> None:
     desk = Desk(parent(TacticKind.PASSIVE))
     desk.market(0, quote())
     for number in range(1, MAX_REJECTS):
-        assert isinstance(desk.end(number, OrdStatus.REJECTED)[0] if number < 1 else Place, type | object)
-        desk.market(500, quote())
+        assert desk.end(number, OrdStatus.REJECTED) == [], "not again within the interval"
+        assert desk.market(500, quote()) == [Place(number + 1, 10, 1000, DAY)]
     (finish,) = desk.end(MAX_REJECTS, OrdStatus.REJECTED)
     assert isinstance(finish, Finish) and "rejects: 3" in finish.text
 
