@@ -356,6 +356,8 @@ class ExecutionReport:
     receive_time_ns: int
     bid_ticks: int
     ask_ticks: int
+    #: The child that filled, where the order is worked through children.
+    child_order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

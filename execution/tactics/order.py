@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from common.messages import Order, OrdType
 from common.tactics import DIRECT, Follow, Tactic, TacticKind
+from execution.orders import OrderRecord
 from execution.tactics.plan import MAX_CHILDREN, Place
 
 #: Ids of this form are given by execution alone: `<parent>.<number>`.
@@ -88,6 +90,12 @@ def _following(order: Order, follow: Follow | None) -> str:
     if not follow.lead_client_order_id or follow.lead_client_order_id == order.client_order_id:
         return f"follows: {follow.lead_client_order_id!r}, limit another order's id"
     return ""
+
+
+def leads_of(records: Iterable[OrderRecord]) -> list[str]:
+    """Ids of the orders that these follow, each once."""
+    named = (r.order.follows.lead_client_order_id for r in records if r.order.follows is not None)
+    return list(dict.fromkeys(named))
 
 
 def lead_mismatch(order: Order, follow: Follow, lead: Order | None) -> str:

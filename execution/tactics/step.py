@@ -35,14 +35,19 @@ from execution.tactics.plan import (
 )
 
 
+def see(plan: Plan, market: Market) -> None:
+    """Let the plan know time, quote and whether orders may leave, before the event that makes it act."""
+    plan.now_ns = max(plan.now_ns, market.now_ns)
+    plan.quote, plan.may_place = market.quote, market.may_place
+
+
 def step(plan: Plan, event: PlanEvent) -> list[Action]:
     """Apply one event to the plan, in place, and say what to do now."""
     if plan.finished:
         return []
     match event:
-        case Market(now_ns, quote, may_place):
-            plan.now_ns = max(plan.now_ns, now_ns)
-            plan.quote, plan.may_place = quote, may_place
+        case Market():
+            see(plan, event)
         case Filled(number, lots):
             _filled(plan, number, lots)
         case Ended(number, status):
@@ -194,7 +199,7 @@ def _release(plan: Plan) -> list[Action]:
 
 def _passive(plan: Plan) -> list[Action]:
     if _leave_at_limit(plan):
-        return _rest_at(plan, plan.order.limit_ticks)
+        return _rest_at(plan, plan.order.limit_ticks) if _paced(plan) else []
     if plan.crossing or plan.now_ns >= plan.cross_ns or _ran_away(plan):
         return _cross(plan)
     ticks = _near(plan)
@@ -205,7 +210,7 @@ def _passive(plan: Plan) -> list[Action]:
 
 def _sliced(plan: Plan) -> list[Action]:
     if _leave_at_limit(plan):
-        return _rest_at(plan, plan.order.limit_ticks)
+        return _rest_at(plan, plan.order.limit_ticks) if _paced(plan) else []
     far = _far(plan)
     if plan.children or far is None or not _paced(plan):
         return []
