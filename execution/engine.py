@@ -25,8 +25,8 @@ from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import OrderAck, QuoteBatch
 from common.ports import Clock
 from common.units import NS_PER_S
-from execution.config import ExecutionConfig
 from execution import parents
+from execution.config import ExecutionConfig
 from execution.core import step
 from execution.events import Event, Fence, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
 from execution.hand import Group, Outcome, act, decide

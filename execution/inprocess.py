@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from common.messages import ExecutionReport, Order, OrderAck, OrderState, QuoteBatch, TradingState
 from common.universe import Universe
-from execution.config import PaperConfig
 from execution import parents
+from execution.config import PaperConfig
 from execution.core import step
 from execution.events import Cancel, Event, Fence, Quotes, SetTrading, Submit, VenueEvents, Work
 from execution.hand import act, decide

@@ -240,9 +240,7 @@ def _placed(state: ExecutionState, plan: Plan, place: Place) -> tuple[list[Instr
     )
     if breach is not None:
         return [], step(plan, Refused(place.number, breach.text))
-    record = OrderRecord(
-        order, OrdStatus.PENDING_NEW, leaves_lots=order.quantity_lots, parent=parent.client_order_id
-    )
+    record = OrderRecord(order, OrdStatus.PENDING_NEW, leaves_lots=order.quantity_lots, parent=parent.client_order_id)
     state.put(record)
     state.flow.take_order(order, max(state.snapshot.now_ns, order.event_time_ns))
     return [Persist(NewOrder(record)), Send(order)], []

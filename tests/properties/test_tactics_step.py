@@ -90,7 +90,9 @@ class Work(RuleBasedStateMachine):
                 before = [t.placed_ns for n, t in desk.tickets.items() if n != place.number]
                 assert all(desk.now_ns - at_ns >= order.tactic.interval_ms * MS for at_ns in before)
 
-    @rule(after_ms=st.sampled_from([0, 1, 100, 500, 2000]), quoted=QUOTES, may_place=st.sampled_from([True, True, False]))
+    @rule(
+        after_ms=st.sampled_from([0, 1, 100, 500, 2000]), quoted=QUOTES, may_place=st.sampled_from([True, True, False])
+    )
     def market(self, after_ms: int, quoted: object, may_place: bool) -> None:
         actions = self.desk.market(after_ms, quoted, may_place)
         assert may_place or not any(isinstance(a, Place) for a in actions)
