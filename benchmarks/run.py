@@ -30,6 +30,7 @@ from benchmarks import (
     simulator,
     surfaces,
     table,
+    tactics,
     takeover,
     throughput,
 )
@@ -49,6 +50,7 @@ ROOMS = (
     takeover,
     execution,
     execution_kills,
+    tactics,
     repository,
     kernels,
     book_risk,

@@ -43,7 +43,9 @@ def test_it_adds_up_with_orders_at_work(kind: str, tmp_path: Path) -> None:
     fills = fills_of(result.reports)
     np.testing.assert_array_equal(fills.net_lots(n), result.traded_lots)
     position = book.net_lots(n) + fills.net_lots(n)
-    assert audit(Run(market.universe, book, result.entries, result.order_states, result.reports, position, narrow)) == []
+    assert (
+        audit(Run(market.universe, book, result.entries, result.order_states, result.reports, position, narrow)) == []
+    )
     filled = {r.client_order_id for r in result.reports if r.child_order_id}
     assert filled, "orders were worked and children filled"
     named = {o.client_order_id for o in result.orders}
