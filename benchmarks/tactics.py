@@ -131,7 +131,7 @@ def _cost(path: Path, begin: int, side: Side, share: float, tactic: Tactic) -> t
     for k in range(begin + 1, len(path.columns)):
         if path.columns[k, 0] > start_ns + HORIZON_MIN * NS_PER_MIN:
             break
-        reports = []
+        reports: list[ExecutionReport] = []
         while (due_ns := execution.next_due_ns) is not None and due_ns < path.columns[k, 0]:
             reports += execution.on_time(due_ns)
         reports += execution.on_quotes(_batch(path, k, k - begin + 1))

@@ -154,6 +154,9 @@ def _refused(state: ExecutionState, order: Order, original: OrderRecord | None) 
         text = lead_mismatch(order, order.follows, lead.order if lead is not None and not lead.parent else None)
         if text:
             return Breach(Refusal.UNKNOWN_ORDER, text)
+    if worked(order) and len(state.plans) >= state.limits.max_open_orders:
+        text = f"open orders: {len(state.plans)} already at work, limit {state.limits.max_open_orders}"
+        return Breach(Refusal.OPEN_ORDERS, text)
     was = original.order if original is not None else None
     return trading.stopped(state, order, was) or checks.breach(
         order, state.limits, state.universe, state.snapshot, state.exposure, state.flow, was

@@ -135,7 +135,8 @@ def _keeps_to(said: Mapping[str, Any], order: Order, *, child: bool) -> bool:
         return False
     if not child:
         return (said["lots"], said["ticks"]) == (order.quantity_lots, order.limit_ticks)
-    return said["lots"] <= order.quantity_lots and (said["ticks"] - order.limit_ticks) * order.side.sign <= 0
+    beyond = (said["ticks"] - order.limit_ticks) * order.side.sign
+    return bool(said["lots"] <= order.quantity_lots and beyond <= 0)
 
 
 def every_order_ended(e: Evidence) -> Iterator[str]:

@@ -165,6 +165,16 @@ def test_a_leg_that_follows_nothing_known_or_by_the_wrong_ratio_is_refused_for_g
     assert house.state.orders["q"].ord_status is OrdStatus.REJECTED
 
 
+def test_there_are_at_most_as_many_parents_as_open_orders() -> None:
+    house = House()
+    submit(house, "lead", instrument=1, lots=4, limit_ticks=1002, tactic=DIRECT)
+    house.state.limits = make_limits(max_open_orders=2)
+    for k in range(2):
+        assert submit(house, f"leg{k}", lots=4, tactic=DIRECT, follows=Follow("lead", 1, 1)).ord_status is OrdStatus.NEW
+    refused = submit(house, "leg2", lots=4, tactic=DIRECT, follows=Follow("lead", 1, 1))
+    assert (refused.refusal, refused.text) == (Refusal.OPEN_ORDERS, "open orders: 2 already at work, limit 2")
+
+
 def test_a_leg_ends_when_its_lead_does() -> None:
     house = House()
     submit(house, "lead", instrument=1, lots=4, limit_ticks=1002, tactic=DIRECT)
