@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,17 +29,20 @@ import psutil
 import ray
 import uvloop
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from agents.places import HERE_ENV, LOCAL_SHARDS, OBJECT_STORE_BYTES, resource_of
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.errors import Unavailable, UsageError
 from common.factors import KINDS, agent_name, kind_of
+from common.security.keys import KEYS_VARIABLE, Keys
 
 NAMESPACE: Final = "hedgerow"
 LOCAL: Final = "local"
 CONNECT_TIMEOUT_S: Final = 10.0
 NATS_RETRY_S: Final = 0.2
+MOVE_TIMEOUT_S: Final = 5.0
 NATS_URL_VARIABLE: Final = "HEDGEROW_NATS_URL"
 #: Ray's default finds a dead node after 15 s.
 _SYSTEM_CONFIG: Final = {
@@ -64,7 +69,8 @@ class AgentPlace:
     """What an agent needs to find its world: NATS, and the folder for its log (empty, or not there: standard error).
 
     A node that says in ``HEDGEROW_NATS_URL`` how its agents log in overrides ``nats_url``: a cluster's NATS knows agents as
-    another user than the fleet. An embedded Ray gets the fleet's own address into that variable.
+    another user than the fleet. An embedded Ray gets the fleet's own address into that variable. Which keys an agent has stands
+    in ``HEDGEROW_KEYS`` of its node, and nowhere in Ray.
     """
 
     nats_url: str
@@ -123,16 +129,18 @@ class AgentActor:
         if bus is None:
             return
         try:
-            await run_agent(bus, self._kind, self._shard, self.incarnation, WallClock(), self._stop)
+            node = ray.get_runtime_context().get_node_id()
+            await run_agent(bus, self._kind, self._shard, self.incarnation, WallClock(), self._stop, node=node)
         finally:
             await bus.close()
 
     async def _connect(self) -> NatsBus | None:
         """The bus, waited for as long as it takes; None if told to stop first."""
         url = os.environ.get(NATS_URL_VARIABLE) or self._place.nats_url
+        keys = Keys.of(os.environ.get(KEYS_VARIABLE))
         while not self._stop.is_set():
             try:
-                return await NatsBus.connect(url, self.name)
+                return await NatsBus.connect(url, self.name, seed=keys.seed if keys is not None else None)
             except Unavailable as error:
                 log.warning("%s: %s", self.name, error)
                 await asyncio.sleep(NATS_RETRY_S)
@@ -154,11 +162,13 @@ def _log_to(folder: str, name: str) -> None:
 class RayHost:
     """Where agents run: an embedded Ray of this process, or an external one. Every call of Ray stands here.
 
-    Construct it in the main thread: the kernel ends Ray's daemons when the thread that started them ends.
+    ``keys``: the agents' folder of keys, for an embedded Ray. Construct it in the main thread: the kernel ends Ray's daemons
+    when the thread that started them ends.
     """
 
-    def __init__(self, address: str, place: AgentPlace) -> None:
+    def __init__(self, address: str, place: AgentPlace, keys: str = "") -> None:
         self.embedded = address == LOCAL
+        self._keys = keys
         self.place = place if self.embedded else replace(place, nats_url=without_user(place.nats_url))
         self._actors: dict[str, Any] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
@@ -173,6 +183,9 @@ class RayHost:
 
     def _start_local(self) -> None:
         os.environ[NATS_URL_VARIABLE] = self.place.nats_url  # workers inherit it
+        os.environ.pop(KEYS_VARIABLE, None)  # the fleet's own stay with the fleet
+        if self._keys:
+            os.environ[KEYS_VARIABLE] = self._keys
         # Ray keeps Unix sockets below this folder, whose paths may have 107 bytes: it must be short.
         folder = tempfile.mkdtemp(prefix="hrw-")
         self._reaper = subprocess.Popen(
@@ -197,6 +210,9 @@ class RayHost:
 
     def start(self, name: str) -> None:
         """Start the agent, or adopt it if it runs already. Returns at once; its heartbeat says when it is there."""
+        self._start(name, "SPREAD")
+
+    def _start(self, name: str, where: Any) -> None:
         kind, shard = kind_of(name), int(name.rpartition("-")[2])
         self._actors[name] = self._remote.options(
             name=name,
@@ -204,10 +220,16 @@ class RayHost:
             lifetime="detached",
             num_cpus=0,
             resources={resource_of(kind): 1},
-            scheduling_strategy="SPREAD",
+            scheduling_strategy=where,
             max_restarts=-1,
             max_task_retries=0,
         ).remote(kind, shard, self.place)
+
+    def gone(self, pids: Mapping[str, int]) -> set[str]:
+        """Where every node is on this machine, its process table says in a moment what Ray says after two seconds."""
+        if not self.embedded and not os.environ.get(HERE_ENV):
+            return set()
+        return {name for name, pid in pids.items() if pid and not psutil.pid_exists(pid)}
 
     def replace(self, name: str, pid: int) -> None:
         """End a hung process hard; Ray starts the actor again. ``pid`` as its last heartbeat said, 0 if it sent none.
@@ -226,6 +248,21 @@ class RayHost:
                     process.kill()
         else:
             ray.kill(self._actors[name], no_restart=False)
+
+    def nodes(self) -> tuple[str, ...]:
+        """Living nodes with room for agents."""
+        wanted = {resource_of(kind) for kind in KINDS}
+        return tuple(n["NodeID"] for n in ray.nodes() if n["Alive"] and wanted <= set(n["Resources"]))
+
+    def move(self, name: str, node: str) -> None:
+        """End the actor and start it on another node. Its place is a wish: without the node it lives anywhere."""
+        ray.kill(self._actors.pop(name), no_restart=True)
+        deadline_s = time.monotonic() + MOVE_TIMEOUT_S
+        with contextlib.suppress(ValueError):  # what Ray raises once the name is free
+            while time.monotonic() < deadline_s:
+                ray.get_actor(name, NAMESPACE)
+                time.sleep(0.02)
+        self._start(name, NodeAffinitySchedulingStrategy(node, soft=True))
 
     def stop(self, name: str, timeout_s: float) -> None:
         """Let the agent say goodbye, then end its actor for good."""

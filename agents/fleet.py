@@ -18,9 +18,7 @@ import hashlib
 import json
 import logging
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import uvloop
 
@@ -30,6 +28,7 @@ from agents.fleet_plan import (
     Beat,
     GiveUp,
     Known,
+    Move,
     Replace,
     Rules,
     Start,
@@ -41,15 +40,19 @@ from agents.fleet_plan import (
     unsettled,
 )
 from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
-from agents.fleet_scale import Load, Scaler
+from agents.fleet_scale import Scaler, loads
+from agents.fleet_settings import FleetSettings
+from agents.fleet_spread import better, settled_places
+from agents.places import AgentHost
 from agents.sharding import all_keys
-from common import subjects
+from common import subjects, tasks
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
 from common.factors import KINDS
-from common.ports import Bus, Clock, Subscription
+from common.ports import Bus, Clock, Responder, Subscription
+from common.units import NS_PER_S
 from common.universe import Book, Universe
 from common.wire import codec
 
@@ -57,41 +60,12 @@ STEP_S = 0.1
 REQUEST_TIMEOUT_S = 2.0
 SCALE_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 2.0
+#: How often the fleet looks whether agents are spread over the nodes; they must have been settled as long.
+SPREAD_EVERY_S = 2.0
 HEARTBEAT_BOUND = 1024
 OPENED_BY = b"fleet"
 
 log = logging.getLogger(__name__)
-
-
-class AgentHost(Protocol):
-    """Where agents run: ``agents.actor.RayHost``, or a fake. Calls may block; names are agent names."""
-
-    def start(self, name: str) -> None:
-        """Start an agent, or adopt the one that runs under this name."""
-        ...
-
-    def replace(self, name: str, pid: int) -> None:
-        """End its process (``pid`` if it has ever spoken, else 0) hard and have it started again."""
-        ...
-
-    def stop(self, name: str, timeout_s: float) -> None:
-        """End it for good, after at most ``timeout_s`` for a goodbye."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FleetSettings:
-    """Where NATS and Ray are (``"local"`` embeds a Ray), where agents log, and whether they end with the fleet.
-
-    ``opens_market``: nobody else does (no launcher), so the fleet sets ``subjects.MARKET_START`` once its agents are ready.
-    How agents log in to NATS: `agents.actor.AgentPlace`.
-    """
-
-    nats_url: str
-    ray_address: str = "local"
-    log_folder: str = ""
-    stop_agents: bool = True
-    opens_market: bool = False
 
 
 def serve(settings: FleetSettings) -> None:
@@ -103,10 +77,10 @@ def serve(settings: FleetSettings) -> None:
     from agents.actor import AgentPlace, RayHost  # imports ray: only the process that needs it
 
     async def check_nats() -> None:
-        await (await NatsBus.connect(settings.nats_url, "fleet")).close()
+        await (await NatsBus.connect(settings.nats_url, "fleet", seed=settings.seed)).close()
 
     uvloop.run(check_nats())
-    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder))
+    host = RayHost(settings.ray_address, AgentPlace(settings.nats_url, settings.log_folder), settings.agent_keys)
     try:
         uvloop.run(_serve(settings, host))
     finally:
@@ -117,9 +91,16 @@ async def _serve(settings: FleetSettings, host: AgentHost) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bus = await NatsBus.connect(settings.nats_url, "fleet")
+    bus = await NatsBus.connect(settings.nats_url, "fleet", seed=settings.seed)
     try:
-        fleet = Fleet(bus, host, WallClock(), stop_agents=settings.stop_agents, opens_market=settings.opens_market)
+        fleet = Fleet(
+            bus,
+            host,
+            WallClock(),
+            stop_agents=settings.stop_agents,
+            opens_market=settings.opens_market,
+            audited=settings.marking(),
+        )
         await fleet.run(stop)
     finally:
         await bus.close()
@@ -137,12 +118,14 @@ class Fleet:
         *,
         stop_agents: bool = True,
         opens_market: bool = False,
+        audited: Callable[[Responder], Responder] = lambda responder: responder,
     ) -> None:
         self.known = Known(desired={})
         self._bus, self._host, self._clock = bus, host, clock
         self._rules = rules or Rules()
         self._stop_agents = stop_agents
         self._opens_market = opens_market
+        self._audited = audited
         self._scaling = asyncio.Lock()
         self._opens_ns = 0
         self._refused = ""
@@ -163,9 +146,14 @@ class Fleet:
             # The assignment that holds tells how far people had scaled before this process began.
             self.known.desired = dict(config.shards) | shards_in(self.known.owner)
             self._scaler = Scaler(config.scaling)
-            running.append(await self._bus.serve(subjects.control("scale"), self._on_scale))
-            running.append(await self._bus.serve(subjects.control("restart.agents"), self._on_restart))
-            await self._control(universe, book, stop)
+            running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
+            restarts = self._audited(self._on_restart)
+            running.append(await self._bus.serve(subjects.control("restart.agents"), restarts))
+            spreading = asyncio.create_task(self._keep_spread())
+            try:
+                await self._control(universe, book, stop)
+            finally:
+                await tasks.end([spreading])
         finally:
             for subscription in running:
                 await subscription.stop()
@@ -209,6 +197,7 @@ class Fleet:
                 ready=not beat.state.startswith("starting"),
                 busy_share=beat.busy_share,
                 lag_s=beat.lag_us / 1e6,
+                node=beat.node,
             )
             self.known.hear(name, heard, self._rules)
 
@@ -226,6 +215,7 @@ class Fleet:
 
     async def _control(self, universe: Universe, book: Book, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            await self._look_for_the_dead()
             for wish in plan(self.known, self._rules, self._clock.wall_ns()):
                 await self._do(wish)
             if not self.known.keys and (now_ns := await self._market_now_ns(universe)):
@@ -236,6 +226,12 @@ class Fleet:
                 await self._open_market()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), STEP_S)
+
+    async def _look_for_the_dead(self) -> None:
+        """Who runs the agents may see at once that a process has ended; silence tells after two heartbeats."""
+        pids = {name: beat.pid for name, beat in self.known.beats.items() if name in self.known.started}
+        for name in await asyncio.to_thread(self._host.gone, pids):
+            self.known.end(name, pids[name])
 
     def _follow_load(self) -> None:
         """Change the desired shards where the load asks for it, unless people are changing something right now."""
@@ -265,6 +261,10 @@ class Fleet:
                 beat = known.beats.get(name)
                 await asyncio.to_thread(self._host.replace, name, beat.pid if beat else 0)
                 known.replaced[name] = known.replaced.get(name, (0, 0))[0] + 1, self._clock.wall_ns()
+            case Move(name, node):
+                log.info("%s moves to node %s, so that agents are spread", name, node)
+                await asyncio.to_thread(self._host.move, name, node)
+                known.started[name] = self._clock.wall_ns()
             case Stop(name):
                 await asyncio.to_thread(self._host.stop, name, STOP_TIMEOUT_S)
                 for table in (known.started, known.beats, known.replaced):
@@ -353,20 +353,23 @@ class Fleet:
         if not names:
             return False, f"no agent {part!r}; there are {', '.join(agents_of(self.known, ALL))}"
         log.info("%s asks for a restart of %s: %s", command.who, part, command.why)
-        restarter = Restarter(self.known, self._rules, self._clock, self._do)
         for done, name in enumerate(names):
-            if why := await restarter.restart(name):
+            if why := await self._restarter().restart(name):
                 return False, f"{name} was not restarted within {AGENT_TIMEOUT_S:g} s: {why}; {done} before it were"
         return True, f"restarted one at a time, each with its keys back: {', '.join(names)}"
 
+    def _restarter(self) -> Restarter:
+        return Restarter(self.known, self._rules, self._clock, self._do)
 
-def loads(known: Known, rules: Rules, wall_ns: int) -> dict[str, Load]:
-    """Load of each kind whose shards have settled: while keys move, heartbeats say little about the load to come."""
-    out: dict[str, Load] = {}
-    for kind in known.desired:
-        beats = [known.beats[name] for name in known.agents(kind) if name in known.beats]
-        if beats and not unsettled(known, kind, rules, wall_ns):
-            keys = sum(key.partition("/")[0] == kind for key in known.keys)
-            busy = sum(beat.busy_share for beat in beats) / len(beats)
-            out[kind] = Load(len(beats), keys, busy, max(beat.lag_s for beat in beats))
-    return out
+    async def _keep_spread(self) -> None:
+        """Move one agent at a time to where it lives with fewer others, while all is well and nobody else changes things."""
+        while True:
+            await asyncio.sleep(SPREAD_EVERY_S)
+            wall_ns = self._clock.wall_ns()
+            where = settled_places(self.known, self._rules, wall_ns, int(SPREAD_EVERY_S * NS_PER_S))
+            if len(where) < 2 or self._scaling.locked():
+                continue
+            if wish := better(where, await asyncio.to_thread(self._host.nodes)):
+                async with self._scaling:
+                    if why := await self._restarter().restart(*wish):
+                        log.warning("%s was not moved within %g s: %s", wish[0], AGENT_TIMEOUT_S, why)

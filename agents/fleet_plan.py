@@ -43,8 +43,8 @@ class Beat:
     """Last heartbeat of an agent. ``wall_ns`` when it came here, ``now_ns`` its market time.
 
     ``ready``: it has what it needs to hedge a key. ``busy_share``, ``lag_s``: see `agents.fleet_scale.Load`.
-    ``since_ns``: since when it has been heard without a break, ``breaks``: how many there were of late; both are
-    `Known.hear`'s.
+    ``node``: where it lives; empty where nobody says. ``since_ns``: since when it has been heard without a break,
+    ``breaks``: how many there were of late; both are `Known.hear`'s.
     """
 
     incarnation: int
@@ -55,6 +55,7 @@ class Beat:
     ready: bool = True
     busy_share: float = 0.0
     lag_s: float = 0.0
+    node: str = ""
     since_ns: int = 0
     breaks: int = 0
 
@@ -66,7 +67,8 @@ class Known:
     ``started``: agent to wall time of its start; ``replaced``: number and wall time of replacements since its last
     heartbeat. ``keys`` is empty until the market's time is known. ``heard_ns``: last heartbeat of anybody, managers
     included; ``resumed_ns``: when one came after a silence of all, which was the bus's and says nothing of an agent.
-    ``draining``: agents whose keys others are to take, because they are about to be restarted.
+    ``draining``: agents whose keys others are to take, because they are about to be restarted. ``ended``: agents whose
+    process is known to be gone, until they are heard again.
     """
 
     desired: dict[str, int]
@@ -79,6 +81,7 @@ class Known:
     heard_ns: int = 0
     resumed_ns: int = 0
     draining: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
 
     def hear_anybody(self, wall_ns: int, rules: Rules) -> None:
         """Somebody beats, so the bus works."""
@@ -106,6 +109,14 @@ class Known:
                 since_ns = beat.wall_ns
         self.beats[name] = replace(beat, since_ns=since_ns, breaks=min(breaks, rules.flaps_max))
         self.replaced.pop(name, None)
+        if last is None or beat.incarnation > last.incarnation:
+            self.ended.discard(name)
+
+    def end(self, name: str, pid: int) -> None:
+        """The process with this pid is gone; nothing is known of a newer one by that."""
+        beat = self.beats.get(name)
+        if beat is not None and beat.pid == pid:
+            self.ended.add(name)
 
     def agents(self, kind: str) -> tuple[str, ...]:
         """Agents of a kind that should run."""
@@ -125,6 +136,14 @@ class Replace:
 
     name: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """End an agent that owns nothing and start it on another node."""
+
+    name: str
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +167,7 @@ class GiveUp:
     why: str
 
 
-Step = Start | Replace | Assign | Stop | GiveUp
+Step = Start | Replace | Move | Assign | Stop | GiveUp
 
 
 def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
@@ -163,7 +182,9 @@ def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
         attempts, replaced_ns = known.replaced.get(name, (0, 0))
         silent_ns = _silent_ns(known, name, wall_ns)
         waited_ns = min(silent_ns, wall_ns - replaced_ns)
-        if waited_ns > (rules.hung_ns if _has_spoken(known, name) and not attempts else rules.start_ns):
+        # Ray starts one whose process has ended again by itself; only who is there and silent is hung.
+        hung = _has_spoken(known, name) and not attempts and name not in known.ended
+        if waited_ns > (rules.hung_ns if hung else rules.start_ns):
             why = f"{name} has been silent for {silent_ns / NS_PER_S:.1f} s"
             nobody = not any(is_fresh(known, other, rules, wall_ns) for other in wanted)
             steps.append(GiveUp(why) if nobody and attempts >= rules.max_replacements else Replace(name, why))
@@ -194,6 +215,8 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
         if living == agents:
             out |= assign(keys, {kind: len(agents)})
             continue
+        # One that has only just come back is better than nobody.
+        living = living or tuple(a for a in agents if a not in lost and _is_there(known, a, rules, wall_ns))
         given = {k: known.owner[k] for k in keys if k in known.owner}
         if not given and not lost:
             return {}
@@ -212,15 +235,22 @@ def _deal(keys: list[str], kind: str, living: tuple[str, ...]) -> dict[str, str]
 def is_fresh(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
     """True if the agent has been heard lately."""
     beat = known.beats.get(name)
-    return name in known.started and beat is not None and wall_ns - beat.wall_ns <= rules.fresh_ns
+    there = name in known.started and name not in known.ended
+    return there and beat is not None and wall_ns - beat.wall_ns <= rules.fresh_ns
 
 
 def is_lost(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
     """True if others should take its keys. While nobody at all is heard the bus is to blame, and nobody is lost."""
     if wall_ns - known.heard_ns > rules.fresh_ns and name in known.beats:
         return _silent_ns(known, name, wall_ns) > rules.takeover_ns
+    if name in known.ended:
+        return True
     allowed_ns = rules.cover_ns if _has_spoken(known, name) else rules.takeover_ns
     return _silent_ns(known, name, wall_ns) > allowed_ns
+
+
+def _is_there(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
+    return is_fresh(known, name, rules, wall_ns) and known.beats[name].ready
 
 
 def is_settled(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:

@@ -1,4 +1,4 @@
-"""Restarts agents one at a time while hedging goes on.
+"""Restarts agents one at a time while hedging goes on, where they are or on another node.
 
 An agent's keys go to the other shards of its kind before its process ends, and come back once the new one is ready: at
 every moment each key has one living owner. A kind with one shard gets a second one for that long. Agents keep nothing
@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from agents.fleet_plan import Known, Replace, Rules, is_fresh, unsettled
+from agents.fleet_plan import Known, Move, Replace, Rules, is_fresh, unsettled
 from common.factors import KINDS, kind_of
 from common.ports import Clock
 
@@ -37,10 +37,10 @@ class Restarter:
     known: Known
     rules: Rules
     clock: Clock
-    do: Callable[[Replace], Awaitable[None]]
+    do: Callable[[Replace | Move], Awaitable[None]]
 
-    async def restart(self, name: str) -> str:
-        """Restart one agent; returns what it lacks, empty once its kind is settled again.
+    async def restart(self, name: str, node: str = "") -> str:
+        """Restart one agent, on ``node`` if one is named; returns what it lacks, empty once its kind is settled again.
 
         Whatever happens, the kind is left with as many shards as before and with nobody drained.
         """
@@ -56,7 +56,7 @@ class Restarter:
             if why := await self._until(lambda: self._drained(kind, name), deadline_ns):
                 return why
             old = known.beats[name].incarnation if name in known.beats else 0
-            await self.do(Replace(name, f"restart of {name}"))
+            await self.do(Move(name, node) if node else Replace(name, f"restart of {name}"))
             if why := await self._until(lambda: self._back(name, old), deadline_ns):
                 return why
         finally:

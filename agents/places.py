@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 #: Room for shards per kind on one node of an embedded or local Ray, in the kind's custom resource.
 LOCAL_SHARDS: Final = 64
@@ -17,3 +18,31 @@ HERE_ENV: Final = "HEDGEROW_RAY_HERE"
 def resource_of(kind: str) -> str:
     """Custom resource that places the actors of a kind, and by which a cluster scales for them."""
     return f"agent_{kind}"
+
+
+class AgentHost(Protocol):
+    """Where agents run: ``agents.actor.RayHost``, or a fake. Calls may block; names are agent names."""
+
+    def start(self, name: str) -> None:
+        """Start an agent, or adopt the one that runs under this name."""
+        ...
+
+    def gone(self, pids: Mapping[str, int]) -> set[str]:
+        """Agents whose process, last heard under this pid, is no more; none where processes cannot be seen from here."""
+        ...
+
+    def replace(self, name: str, pid: int) -> None:
+        """End its process (``pid`` if it has ever spoken, else 0) hard and have it started again."""
+        ...
+
+    def nodes(self) -> tuple[str, ...]:
+        """Living nodes that can carry agents."""
+        ...
+
+    def move(self, name: str, node: str) -> None:
+        """End its process and start the agent on this node; elsewhere if the node has gone."""
+        ...
+
+    def stop(self, name: str, timeout_s: float) -> None:
+        """End it for good, after at most ``timeout_s`` for a goodbye."""
+        ...

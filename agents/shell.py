@@ -57,20 +57,23 @@ _STATE_STREAMS: dict[str, tuple[str, Callable[[bytes], AgentEvent]]] = {
 }
 
 
-async def run_agent(bus: Bus, kind: str, shard: int, incarnation: int, clock: Clock, stop: asyncio.Event) -> None:
+async def run_agent(
+    bus: Bus, kind: str, shard: int, incarnation: int, clock: Clock, stop: asyncio.Event, *, node: str = ""
+) -> None:
     """Run the agent ``kind-shard`` until ``stop`` is set; ``incarnation`` rises with every start of the same agent.
+    ``node`` is where it runs, for its heartbeats.
 
     Waits for the reference data as long as it takes. Raises what is not worth waiting for: ``errors.Refused`` for
     reference data that do not decode, ``pydantic.ValidationError`` for a configuration that makes no sense.
     """
-    await AgentShell(bus, kind, shard, incarnation, clock).run(stop)
+    await AgentShell(bus, kind, shard, incarnation, clock, node).run(stop)
 
 
 class AgentShell:
     """One agent's subscriptions, gates, heartbeat and counters."""
 
-    def __init__(self, bus: Bus, kind: str, shard: int, incarnation: int, clock: Clock) -> None:
-        self.kind, self.shard = kind, shard
+    def __init__(self, bus: Bus, kind: str, shard: int, incarnation: int, clock: Clock, node: str = "") -> None:
+        self.kind, self.shard, self.node = kind, shard, node
         self.name = agent_name(kind, shard)
         self.incarnation = incarnation
         self._bus, self._clock = bus, clock
@@ -297,4 +300,5 @@ class AgentShell:
             assignment_version=self._assignment_version,
             busy_share=busy_share,
             lag_us=lag_us,
+            node=self.node,
         )

@@ -104,13 +104,12 @@ async def _echo(name: str, s: ChainSettings, bus: NatsBus, queue: asyncio.Queue[
 async def manager(s: ChainSettings, bus: NatsBus, stop: asyncio.Event) -> None:
     """Send the orders of a tick at its first proposal."""
     queue: asyncio.Queue[bytes] = asyncio.Queue(_BOUND)
-    newest = -1
+    sent: set[int] = set()  # proposals of two ticks may overtake each other
 
     def on_proposal(_subject: str, data: bytes) -> None:
-        nonlocal newest
         tick, wall_ns, causes = stamp_of(data)
-        if tick > newest:
-            newest = tick
+        if tick not in sent:
+            sent.add(tick)
             queue.put_nowait(message(tick, wall_ns, causes, s.order_bytes))
 
     async def orders() -> AsyncIterator[bytes]:

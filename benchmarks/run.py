@@ -21,12 +21,14 @@ from benchmarks import (
     closed_loops,
     execution,
     execution_kills,
+    fix,
     kernels,
     live_runs,
     many_books,
     netting,
     repository,
     risk,
+    security,
     simulator,
     surfaces,
     table,
@@ -51,6 +53,7 @@ ROOMS = (
     execution,
     execution_kills,
     tactics,
+    fix,
     repository,
     kernels,
     book_risk,
@@ -58,6 +61,7 @@ ROOMS = (
     risk,
     surfaces,
     simulator,
+    security,
 )
 
 

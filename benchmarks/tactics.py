@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import execution_world as world
 from benchmarks.registry import Context, Row, bench
 from common.market.es_files import QuoteRows, read_futures, read_options
-from common.messages import F64, Header, Order, QuoteBatch, Side, TimeInForce
+from common.messages import F64, ExecutionReport, Header, Order, QuoteBatch, Side, TimeInForce
 from common.tactics import DIRECT, Tactic, TacticKind
 from common.units import NO_PRICE, NS_PER_MIN
 from common.universe import FUTURE, OPTION

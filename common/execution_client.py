@@ -22,6 +22,8 @@ from hedgerow.execution.v1 import execution_pb2_grpc
 
 from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import ExecutionReport, Order, OrderAck, OrderState, TradingState
+from common.security.access import on_behalf
+from common.security.keys import Tls
 from common.tasks import end
 from common.wire.error_codec import error_reason
 from common.wire.execution_codec import ack_from_pb, order_state_from_pb, order_to_pb, report_from_pb
@@ -55,7 +57,10 @@ class Fenced:
 
 
 class ExecutionClient:
-    """``deadline_s`` of each unary call and ``patience_s`` for which a report stream tries to resume, wall seconds."""
+    """``deadline_s`` of each unary call and ``patience_s`` for which a report stream tries to resume, wall seconds.
+
+    ``tls``: what proves who we are, for an execution that asks for it; None talks in the open.
+    """
 
     def __init__(
         self,
@@ -64,12 +69,14 @@ class ExecutionClient:
         *,
         deadline_s: float = 5.0,
         patience_s: float = 5.0,
+        tls: Tls | None = None,
     ) -> None:
         self.address = address
         self._on_ack = on_ack
         self._deadline_s = deadline_s
         self._patience_s = patience_s
-        self._channel: Any = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._name = tls.identity.name if tls is not None else ""
+        self._channel: Any = _channel(address, tls)
         stub: Any = execution_pb2_grpc.ExecutionServiceStub
         self._stub: Any = stub(self._channel)
         self._unanswered: dict[_Key, pb.StreamOrdersRequest] = {}
@@ -243,9 +250,10 @@ class ExecutionClient:
     async def set_trading_state(self, state: TradingState, who: str, why: str, scope: str = "") -> int:
         """Pause, resume or kill; it holds on return. Returns how many cancels were sent to the venue.
 
-        ``scope``: empty for everything, ``underlying:SPX`` for one underlying.
+        ``scope``: empty for everything, ``underlying:SPX`` for one underlying. With a certificate its name is put before ``who``.
         """
         wanted: Any = int(state)
+        who = on_behalf(self._name, who) if self._name else who
         request = pb.SetTradingStateRequest(state=wanted, who=who, why=why, scope=scope)
         answer = await self._call(self._stub.SetTradingState, request)
         return int(answer.cancels_sent)
@@ -314,3 +322,11 @@ class ExecutionClient:
             if report.sequence >= last:
                 break
         return tuple(out)
+
+
+def _channel(address: str, tls: Tls | None) -> Any:
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return grpc.aio.secure_channel(
+        address, grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate), options=_OPTIONS
+    )

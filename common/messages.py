@@ -180,6 +180,7 @@ class Heartbeat:
     assignment_version: int = 0
     busy_share: float = 0.0
     lag_us: float = 0.0
+    node: str = ""
 
 
 class Side(IntEnum):

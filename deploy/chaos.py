@@ -105,7 +105,7 @@ class ChaosLauncher(Launcher):
     async def _watch(self, bus: NatsBus, supervisor: Supervisor) -> None:
         showing = asyncio.create_task(self.watcher.show(bus, supervisor, self._stop, self.console))
         shards = sum(self.prepared.settings.agents.shards.values())
-        signs = Signs(bus, self.info["execution_address"], self.info["venue_address"], shards)
+        signs = Signs(bus, self.info["execution_address"], self.info["venue_address"], shards, self.tls)
         self._say("the run is up; the storm begins")
         try:
             async with signs.watching():

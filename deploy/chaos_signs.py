@@ -17,11 +17,12 @@ from typing import Any, Final
 from hedgerow.venue.v1 import venue_pb2 as pb
 
 from agents.status import HEDGING, IDLE
-from common import subjects
+from common import subjects, tasks
 from common.bus.nats_bus import NatsBus
 from common.errors import HedgerowError
 from common.execution_client import ExecutionClient
 from common.ports import Subscription
+from common.security.keys import Tls
 from common.wire import codec
 from execution.venues.record import framed, read_frame, response_of
 
@@ -50,6 +51,7 @@ class Signs:
     execution_address: str
     venue_address: str
     shards: int
+    tls: Tls | None = None
     agents: dict[str, Sign] = field(default_factory=dict)
     managers: dict[str, Sign] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Signs:
             await self.bus.subscribe(subjects.HEARTBEATS_ALL, self._on_beat, bound=BEATS_BOUND),
             await self.bus.watch(subjects.ASSIGNMENT, self._on_assignment),
         ]
-        async with ExecutionClient(self.execution_address, deadline_s=ANSWER_S) as client:
+        async with ExecutionClient(self.execution_address, deadline_s=ANSWER_S, tls=self.tls) as client:
             asked = {
                 "execution": client.status,
                 "venue": self._ask_venue,
@@ -74,9 +76,7 @@ class Signs:
             try:
                 yield self
             finally:
-                for job in jobs:
-                    job.cancel()
-                await asyncio.gather(*jobs, return_exceptions=True)
+                await tasks.end(jobs)
                 for watch in watches:
                     await watch.stop()
 

@@ -40,7 +40,8 @@ def act(
     if command_id:
         order = replace(order, command_id=command_id)
     wait_s = timeout_s or control.ASK_TIMEOUT_S
-    text = control.ask(control.nats_url(run_dir, nats), lambda bus: control.act(bus, order, timeout_s=wait_s))
+    door = control.nats_url(run_dir, nats)
+    text = control.ask(door, lambda bus: control.act(bus, order, timeout_s=wait_s, tls=door.tls))
     show_done(action, order.command_id, text, as_json)
 
 

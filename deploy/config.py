@@ -16,13 +16,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agents.config import AgentsConfig
+from common.bus.delivery import without_password
 from common.errors import InputError, Problem, UsageError
 from common.market.config import MarketConfig
 from common.toml_lines import Loc, line_of, line_of_error, lines_of
 from execution.config import PaperConfig
+from execution.venues.fix.config import FixConfig
 from manager.config import ManagerConfig
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -63,10 +65,23 @@ class LiveConfig(BaseModel):
     )
     managers: int = Field(default=2, ge=1, le=5, description="Manager processes; the first to get the lease leads.")
     nats_url: str | None = Field(default=None, description="An external NATS; none embeds one.")
+    keys: bool = Field(
+        default=True,
+        description="Make keys for this run: NATS nkeys, and mutual TLS with execution. false: open on loopback.",
+    )
     ray_address: str | None = Field(default=None, description="An external Ray; none embeds one.")
     ray_nodes: int = Field(
         default=0, ge=0, le=8, description="Ray nodes started here, one of which may die; 0 embeds Ray in the fleet."
     )
+
+    @field_validator("nats_url")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        if url is not None and without_password(url) != url:
+            raise ValueError(
+                "holds a user or password, and settings are shown and stored: name a folder in HEDGEROW_KEYS"
+            )
+        return url
 
     @model_validator(mode="after")
     def _one_ray(self) -> Self:
@@ -76,13 +91,21 @@ class LiveConfig(BaseModel):
 
 
 class ExecutionSettings(BaseModel):
-    """Which venue execution sends to. Both are paper: the same rules, settings in ``paper``."""
+    """Which venue execution sends to. The first two are paper: the same rules, settings in ``paper``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    venue: Literal["paper", "paper-process"] = Field(
-        default="paper", description="paper lives inside execution; paper-process is a process with a file of its own."
+    venue: Literal["paper", "paper-process", "fix"] = Field(
+        default="paper",
+        description="paper lives inside execution; paper-process is a process with a file of its own; fix is a FIX 4.4 venue.",
     )
+    fix: FixConfig | None = Field(default=None, description="The session with the FIX venue.")
+
+    @model_validator(mode="after")
+    def _fix_is_told(self) -> Self:
+        if self.venue == "fix" and self.fix is None:
+            raise ValueError("venue = 'fix' needs [execution.fix]: port, sender_comp_id, target_comp_id")
+        return self
 
 
 class RecordConfig(BaseModel):
@@ -135,12 +158,12 @@ def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = o
         if name.startswith(ENV_PREFIX) and "__" in name:
             key: Loc = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
             if _put(tree, key, _value(value)):
-                given[key] = f"{name}={value}"
+                given[key] = f"{name}={_shown(value)}"
     for dotted, value in flags.items():
         if value is not None:
             key = tuple(dotted.split("."))
             if _put(tree, key, value):
-                given[key] = f"{FLAGS.get(dotted, dotted)} {value}"
+                given[key] = f"{FLAGS.get(dotted, dotted)} {_shown(str(value))}"
     problems = [(loc, "is not a finite number") for loc in _not_finite(tree)]
     config: RunConfig | None = None
     try:
@@ -215,6 +238,11 @@ def _put(tree: dict[str, Any], key: Loc, value: Any) -> bool:
             return False
     tree[key[-1]] = value
     return True
+
+
+def _shown(value: str) -> str:
+    """A value as an error may show it: without a password, where it is an address."""
+    return without_password(value) if "://" in value else value
 
 
 def _value(text: str) -> Any:

@@ -13,10 +13,12 @@ import hashlib
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from common import subjects
+from common.bus.delivery import without_password
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Command
@@ -24,6 +26,9 @@ from common.errors import Refused, Unavailable, UsageError
 from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.ports import Bus
+from common.security.access import RISK_MANAGER, on_behalf
+from common.security.keys import KEYS_VARIABLE, Keys, Tls
+from common.security.proof import sign_command
 from common.universe import Book, Universe
 from common.wire import codec
 from deploy import run_folder
@@ -39,6 +44,29 @@ SCALE_TIMEOUT_S = 60.0
 HASH_TIMEOUT_S = 15.0
 
 T = TypeVar("T")
+
+
+class Door(str):
+    """Address of NATS, and the keys with which it is entered (None where it asks for none)."""
+
+    __slots__ = ("keys",)
+    keys: Keys | None
+
+    def __new__(cls, url: str, keys: Keys | None = None) -> Door:
+        """An address with its keys."""
+        door = super().__new__(cls, url)
+        door.keys = keys
+        return door
+
+    @property
+    def seed(self) -> Path | None:
+        """File of the seed with which it is entered."""
+        return self.keys.seed if self.keys is not None else None
+
+    @property
+    def tls(self) -> Tls | None:
+        """What proves who sends a command."""
+        return self.keys.tls() if self.keys is not None else None
 
 
 def run_info(run_dir: Path | None) -> dict[str, Any]:
@@ -61,11 +89,36 @@ def run_info(run_dir: Path | None) -> dict[str, Any]:
     return info
 
 
-def nats_url(run_dir: Path | None, nats: str | None) -> str:
-    """NATS address from the flag, the run folder named, the environment or the newest run, in this order."""
+def nats_url(run_dir: Path | None, nats: str | None) -> Door:
+    """NATS address from the flag, the run folder named, the environment or the newest run, in this order.
+
+    A run folder's NATS is entered with that run's keys, any other with those of ``HEDGEROW_KEYS``.
+    """
+    refuse_password(nats)
     if nats is None and run_dir is None:
         nats = os.environ.get("HEDGEROW_NATS_URL")
-    return nats or str(run_info(run_dir)["nats_url"])
+    keys = keys_of(run_dir, named=nats is not None)
+    return Door(nats or str(run_info(run_dir)["nats_url"]), keys)
+
+
+def refuse_password(nats: str | None) -> None:
+    """Raises ``UsageError`` for an address on the command line that holds a password: every process list shows it."""
+    if nats is not None and without_password(nats) != nats:
+        raise UsageError(
+            f"--nats {without_password(nats)}: give it without user and password, which every process list would show; "
+            "keys come from HEDGEROW_KEYS, a password from HEDGEROW_NATS_URL"
+        )
+
+
+def keys_of(run_dir: Path | None, *, named: bool) -> Keys | None:
+    """Whose keys a person's command uses: where an address is ``named`` those of ``HEDGEROW_KEYS``, else the run's for people.
+
+    None where there are none. Raises ``InputError`` for a variable that names no folder.
+    """
+    if named:
+        return Keys.of(os.environ.get(KEYS_VARIABLE))
+    folder = run_info(run_dir).get("keys")
+    return Keys(Path(folder) / RISK_MANAGER) if isinstance(folder, str) and folder else None
 
 
 def execution_address(run_dir: Path | None) -> str:
@@ -80,14 +133,21 @@ def execution_address(run_dir: Path | None) -> str:
     return address
 
 
-def kill_direct(address: str, order: Command, scope: str = "") -> str:
+def execution_tls(run_dir: Path | None, address: str | None) -> Tls | None:
+    """What proves to execution who we are: as for NATS; ``address`` is what the command line named, if anything."""
+    named = address is not None or (run_dir is None and "HEDGEROW_EXECUTION_ADDRESS" in os.environ)
+    keys = keys_of(run_dir, named=named)
+    return keys.tls() if keys is not None else None
+
+
+def kill_direct(address: str, order: Command, scope: str = "", tls: Tls | None = None) -> str:
     """Kill at execution itself, over gRPC, without NATS or a manager; returns what holds now.
 
     The manager, if it lives, learns it from execution's status and from the next refused order.
     """
 
     async def talk() -> str:
-        async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S) as client:
+        async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S, tls=tls) as client:
             await client.connect(ASK_TIMEOUT_S)
             sent = await client.set_trading_state(TradingState.KILLED, order.who, order.why, scope)
             return f"{scope} killed at execution {address}; {sent} cancels sent".lstrip()
@@ -99,7 +159,7 @@ def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
     """Connect, do ``work(bus)``, disconnect."""
 
     async def talk() -> T:
-        bus = await NatsBus.connect(url, "hedgerow-cli")
+        bus = await NatsBus.connect(url, "hedgerow-cli", seed=url.seed if isinstance(url, Door) else None)
         try:
             return await work(bus)
         finally:
@@ -157,9 +217,16 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S) -> str:
-    """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out."""
-    data = await bus.request(subjects.control(order.action), codec.encode_command(order), timeout_s=timeout_s)
+async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S, tls: Tls | None = None) -> str:
+    """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out.
+
+    ``tls``: what proves who asks; its name is put before ``who`` and the command is signed.
+    """
+    if tls is None:
+        wanted = codec.encode_command(order)
+    else:
+        wanted = sign_command(codec.encode_command(replace(order, who=on_behalf(tls.identity.name, order.who))), tls)
+    data = await bus.request(subjects.control(order.action), wanted, timeout_s=timeout_s)
     answer = codec.decode_acknowledgement(data)
     if not answer.accepted:
         raise Refused(f"{order.action} refused: {answer.text}")

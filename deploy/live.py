@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,12 @@ from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.errors import HedgerowError, Refused, Unavailable
 from common.factors import GAMMA
+from common.security import access
+from common.security.audit_commands import audited
+from common.security.audit_file import FOLDER, AuditFile
+from common.security.keys import KEYS_VARIABLE, Keys, Tls
 from common.tasks import end
-from deploy import control, nats_server, ray_nodes
+from deploy import certs, control, nats_server, ray_nodes
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.processes import ChildSpec, Ended, Supervisor
@@ -84,6 +89,9 @@ class Launcher:
         self._stop = asyncio.Event()
         self._ray: ray_nodes.RayNodes | None = None
         self.info: dict[str, Any] = {}
+        #: Folder of the run's keys, one folder a role; None leaves NATS and execution open on loopback.
+        self.keys: Path | None = None
+        self.tls: Tls | None = None
 
     def summary(self) -> dict[str, Any]:
         """What only the launcher knows: last status, memory, restarts, time series of the watcher."""
@@ -99,6 +107,7 @@ class Launcher:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
+        self._make_keys()
         supervisor = Supervisor(self.folder.path, on_ended=self._on_ended)
         try:
             async with self._nats(supervisor) as url:
@@ -112,6 +121,17 @@ class Launcher:
             log = self.folder / f"{self.given_up}.log"
             raise Unavailable(f"{self.given_up} could not be kept running: its log {_short(log)} says why")
         return 130 if self.interrupted else 0
+
+    def _make_keys(self) -> None:
+        """Keys of this run alone: loopback is open to every user of the machine, the run folder is not."""
+        if not self.prepared.settings.live.keys:
+            return
+        self.keys = self.folder / "keys"
+        certs.make(self.keys, certs.defaults(embedded=True), embedded=True)
+        self.tls = Keys(self.keys / access.OPERATOR).tls()
+
+    def _seed_of(self, role: str) -> Path | None:
+        return Keys(self.keys / role).seed if self.keys is not None else None
 
     def _interrupt(self) -> None:
         if not self.interrupted:
@@ -132,18 +152,24 @@ class Launcher:
         if external is not None:
             yield external
             return
-        server = nats_server.prepare(self.folder / "nats")
+        server = nats_server.prepare(
+            self.folder / "nats", self.keys / "public" / "accounts.conf" if self.keys is not None else None
+        )
         supervisor.start(ChildSpec("nats", server.argv, stop_order=9))
         await asyncio.to_thread(nats_server.wait_ready, server)
         yield server.url
 
     async def _hedge(self, supervisor: Supervisor, url: str) -> None:
-        await create_and_publish(url, self.prepared, fresh=self.prepared.settings.live.nats_url is not None)
+        fresh = self.prepared.settings.live.nats_url is not None
+        await create_and_publish(url, self.prepared, fresh=fresh, seed=self._seed_of(access.SETUP))
         await asyncio.to_thread(self._compile)
         await self._start_ray(supervisor, url)
         execution_address = self._start_children(supervisor, url)
-        bus = await NatsBus.connect(url, "launcher")
-        restarts = Restarts(bus, supervisor, execution_address)
+        bus = await NatsBus.connect(url, "launcher", seed=self._seed_of(access.OPERATOR))
+        own = Keys(self.keys / access.OPERATOR) if self.keys is not None else None
+        audit = AuditFile.open(self.folder / FOLDER, "launcher", own, WallClock())
+        mark = partial(audited, audit=audit, keys=own, clock=WallClock())
+        restarts = Restarts(bus, supervisor, execution_address, tls=self.tls, audited=mark)
         watching = asyncio.create_task(supervisor.watch())
         recorder = Recorder(bus, self.folder.path, self.prepared.settings.record)
         recording = asyncio.create_task(recorder.keep())
@@ -161,10 +187,14 @@ class Launcher:
             await end([recording, watching])
             await bus.close()
 
-    def _env(self, url: str) -> dict[str, str]:
-        """What every part, and every agent below it, finds its world by."""
+    def _env(self, url: str, role: str) -> dict[str, str]:
+        """What a part of that role, and every agent below it, finds its world by."""
         ray = self.prepared.settings.live.ray_address
+        own = {KEYS_VARIABLE: str(self.keys / role)} if self.keys is not None else {}
+        if role == access.FLEET and self.keys is not None:
+            own["HEDGEROW_AGENT_KEYS"] = str(self.keys / access.AGENT)
         return {
+            **own,
             "HEDGEROW_NATS_URL": url,
             "HEDGEROW_RUN_DIR": str(self.folder.path),
             "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(self.folder.path.parent / ".numba")),
@@ -178,7 +208,7 @@ class Launcher:
         """The nodes of a Ray of our own, if the settings ask for it; the fleet connects to their head."""
         if not self.prepared.settings.live.ray_nodes:
             return
-        self._ray = ray_nodes.prepare(self.prepared.settings.live.ray_nodes, self._env(url))
+        self._ray = ray_nodes.prepare(self.prepared.settings.live.ray_nodes, self._env(url, access.AGENT))
         for node in (self._ray.head, *self._ray.nodes):
             supervisor.start(node)
             await asyncio.to_thread(self._ray.wait_started, node, self.folder.path)
@@ -186,7 +216,7 @@ class Launcher:
     def _start_children(self, supervisor: Supervisor, url: str) -> str:
         """Start the parts; returns the address of execution."""
         address = f"127.0.0.1:{_free_port()}"
-        env = {**self._env(url), "HEDGEROW_EXECUTION_ADDRESS": address}
+        env = {"HEDGEROW_EXECUTION_ADDRESS": address}
         names = {"execution": ["execution"], "manager": [f"manager-{c}" for c in "abcde"]}
         members = [("fleet", "fleet", 1), ("execution", "execution", 4), ("feed", "feed", 0)]
         if self.prepared.settings.execution.venue == "paper-process":
@@ -195,13 +225,14 @@ class Launcher:
         members += [("manager", n, 3) for n in names["manager"][: self.prepared.settings.live.managers]]
         for role, name, order in members:
             argv = [sys.executable, "-m", self.entry, "role", role, "--member", name]
-            supervisor.start(ChildSpec(name, argv, env=env, stop_order=order))
+            supervisor.start(ChildSpec(name, argv, env={**self._env(url, role), **env}, stop_order=order))
         pids = {name: child.pid for name, child in supervisor.children.items()}
         self.info = {
             "run_id": self.prepared.run_id,
             "nats_url": url,
             "execution_address": address,
             "venue_address": env.get("HEDGEROW_VENUE_ADDRESS", ""),
+            "keys": str(self.keys) if self.keys is not None else "",
             "launcher_pid": os.getpid(),
             "pids": pids,
         }
@@ -255,7 +286,7 @@ class Launcher:
         """No new orders, nothing working, everything in the record; then export it."""
         try:
             why = "stopped by Ctrl-C" if self.interrupted else "end of the run"
-            text = await control.act(bus, control.command("kill", why, {}))
+            text = await control.act(bus, control.command("kill", why, {}), tls=self.tls)
             self.last_status = await self._settled(bus)
             open_orders = self.last_status["orders"]["open"]
             self.console.print(f"{text}; {open_orders} orders still working", highlight=False)

@@ -8,6 +8,7 @@ and waits until JetStream answers. A restart in the same folder keeps the port a
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -85,24 +86,31 @@ def binary() -> Path:
     return Path(found)
 
 
-def prepare(folder: Path) -> NatsSettings:
-    """Write the server's settings into ``folder`` (made if needed); the port is free now, or the one it had before."""
+def prepare(folder: Path, accounts: Path | None = None) -> NatsSettings:
+    """Write the server's settings into ``folder`` (made if needed); the port is free now, or the one it had before.
+
+    ``accounts``: file that says who may enter and do what; None lets in whoever reaches the loopback.
+    """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     port_file = folder / "nats.port"
     port = int(port_file.read_text()) if port_file.exists() else _free_port()
     port_file.write_text(str(port))
     config = folder / "nats.conf"
-    config.write_text(Template(_TEMPLATE.read_text()).substitute(port=port, folder=folder))
+    text = Template(_TEMPLATE.read_text()).substitute(port=port, folder=folder)
+    # The server reads an include as a path relative to this file.
+    config.write_text(text + (f'include "{os.path.relpath(accounts, folder)}"\n' if accounts is not None else ""))
     return NatsSettings(folder, port, (str(binary()), "--config", str(config)))
 
 
-def start(folder: Path, *, sync_always: bool = True) -> NatsServer:
+def start(folder: Path, *, sync_always: bool = True, accounts: Path | None = None) -> NatsServer:
     """Start a server and wait until it is ready. Without ``sync_always`` a power failure may lose what it acknowledged.
+
+    ``accounts``: see ``prepare``.
 
     Raises ``errors.Conflict`` if one runs in that folder already, ``errors.Unavailable`` if it does not come up.
     """
-    settings = prepare(folder)
+    settings = prepare(folder, accounts)
     if _greeting(settings.port) is not None:
         raise Conflict(f"{settings.folder}: a nats-server answers on its port {settings.port} already")
     if not sync_always:

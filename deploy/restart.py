@@ -19,7 +19,8 @@ from common import subjects
 from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
-from common.ports import Bus, Subscription
+from common.ports import Bus, Responder, Subscription
+from common.security.keys import Tls
 from common.wire import codec
 from deploy import control
 from deploy.processes import Supervisor
@@ -52,13 +53,15 @@ class Restarts:
     supervisor: Supervisor
     execution_address: str
     works: dict[str, Callable[[str], Awaitable[bool]]] = field(default_factory=dict)
+    tls: Tls | None = None
+    audited: Callable[[Responder], Responder] = lambda responder: responder
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _feed_pid: int = 0
 
     async def open(self) -> list[Subscription]:
         """Answer from now on; the caller stops what this returns."""
         return [
-            await self.bus.serve(subjects.control("restart"), self._on_command),
+            await self.bus.serve(subjects.control("restart"), self.audited(self._on_command)),
             await self.bus.subscribe(subjects.MARKET_HEARTBEAT, self._on_feed, bound=16),
         ]
 
@@ -134,7 +137,7 @@ class Restarts:
         return bool(leads and name in status["standby"] and time.monotonic() - child.started_s > STANDBY_S)
 
     async def _execution_works(self, _name: str) -> bool:
-        async with ExecutionClient(self.execution_address, deadline_s=_CONNECT_S) as client:
+        async with ExecutionClient(self.execution_address, deadline_s=_CONNECT_S, tls=self.tls) as client:
             await client.connect(_CONNECT_S)
             await client.status()
         return bool((await control.status(self.bus))["execution"]["reachable"])

@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,13 @@ from common.bus.nats_lease import NatsLease
 from common.clock import WallClock
 from common.errors import HedgerowError, UsageError
 from common.messages import OrderAck
+from common.security.audit_commands import audited
+from common.security.audit_file import FOLDER, AuditFile
+from common.security.keys import KEYS_VARIABLE, Keys
 from common.universe import Book, Universe
 from common.wire import codec
 from deploy.config import RunConfig
+from deploy.control import refuse_password
 from deploy.processes import watch_parent
 from execution.venues.port import Venue
 
@@ -48,6 +53,12 @@ class Place:
     nats_url: str
     folder: Path
     execution_address: str
+    keys: Keys | None = None
+
+    @property
+    def seed(self) -> Path | None:
+        """File of the seed with which NATS is entered; None where it asks for none."""
+        return self.keys.seed if self.keys is not None else None
 
 
 @dataclass(frozen=True)
@@ -69,12 +80,19 @@ def run_role(role: str, run_dir: Path | None, nats: str | None, member: str) -> 
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    refuse_password(nats)
     url = nats or os.environ.get("HEDGEROW_NATS_URL")
     if not url:
         raise UsageError(f"role {role}: where is NATS? give --nats or HEDGEROW_NATS_URL")
     folder = run_dir or Path(os.environ.get("HEDGEROW_RUN_DIR", "."))
     address = os.environ.get("HEDGEROW_EXECUTION_ADDRESS", DEFAULT_EXECUTION_ADDRESS)
-    place = Place(member or f"{role}-{socket.gethostname()}-{os.getpid()}", url, folder, address)
+    place = Place(
+        member or f"{role}-{socket.gethostname()}-{os.getpid()}",
+        url,
+        folder,
+        address,
+        Keys.of(os.environ.get(KEYS_VARIABLE)),
+    )
     if role == "setup":
         return _setup(place)
     if role == "fleet":
@@ -99,7 +117,7 @@ async def _until_stopped(loop_of: Callable[[Place, NatsBus, asyncio.Event], Awai
         loop.call_soon_threadsafe(stop.set)
 
     watch_parent(stop_from_thread)
-    bus = await NatsBus.connect(place.nats_url, place.name)
+    bus = await NatsBus.connect(place.nats_url, place.name, seed=place.seed)
     try:
         await loop_of(place, bus, stop)
     finally:
@@ -136,10 +154,13 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     run_id = reference.config["run_id"]
     setup = ManagerSetup(reference.universe, reference.book, settings.manager, limits, run_id, tuned)
     acks: list[Callable[[OrderAck], None]] = []
-    async with ExecutionClient(place.execution_address, lambda ack: acks[0](ack)) as client:
+    tls = place.keys.tls() if place.keys is not None else None
+    async with ExecutionClient(place.execution_address, lambda ack: acks[0](ack), tls=tls) as client:
         journal = NatsJournal(bus)
         snapshots = Snapshots(journal, reference.settings.record.snapshot_every)
-        ports = Ports(bus, journal, NatsLease(bus), client, WallClock(), snapshots)
+        audit = AuditFile.open(place.folder / FOLDER, place.name, place.keys, WallClock())
+        mark = partial(audited, audit=audit, keys=place.keys, clock=WallClock())
+        ports = Ports(bus, journal, NatsLease(bus), client, WallClock(), snapshots, mark)
         service = ManagerService(setup, ports, place.name)
         acks.append(service.on_ack)
         ended = await service.run(stop)
@@ -158,19 +179,30 @@ async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         return
     config = ExecutionConfig(
         address=place.execution_address,
+        keys=place.keys.folder if place.keys is not None else None,
+        health_address=os.environ.get("HEDGEROW_HEALTH_ADDRESS", ""),
+        audit=place.folder / FOLDER,
         store=place.folder / "store",
         limits=ExecutionLimits.model_validate(reference.config["execution_limits"]),
         paper=reference.settings.paper,
         speed=reference.config["speed"],
         sessions_ns=tuple((opens, closes) for opens, closes in reference.config["sessions"]),
     )
-    await serve(config, bus, reference.universe, stop, venue=_remote_venue(reference.settings))
+    await serve(config, bus, reference.universe, stop, venue=_remote_venue(reference, config.store))
 
 
-def _remote_venue(settings: RunConfig) -> Venue | None:
-    """The venue's own process, if the settings say so; None leaves the venue to execution."""
-    if settings.execution.venue == "paper":
+def _remote_venue(reference: Reference, store: Path) -> Venue | None:
+    """What the settings name; None leaves the venue to execution. A FIX session's files lie in the store's folder."""
+    settings = reference.settings.execution
+    if settings.venue == "paper":
         return None
+    if settings.venue == "fix" and settings.fix is not None:
+        from execution.venues.fix.config import credentials
+        from execution.venues.fix.initiator import Initiator
+        from execution.venues.fix.venue import FixVenue
+
+        link = Initiator(settings.fix, store / "fix", *credentials(os.environ))
+        return FixVenue(settings.fix, reference.universe, link)
     from execution.venues.remote import RemoteVenue
 
     return RemoteVenue(os.environ.get("HEDGEROW_VENUE_ADDRESS", DEFAULT_VENUE_ADDRESS))
@@ -229,12 +261,13 @@ def _setup(place: Place) -> int:
     settings = load(None, {"market.name": os.environ.get("HEDGEROW_MARKET")})
     replicas = int(os.environ.get("HEDGEROW_NATS_REPLICAS", "1"))
     prepared = prepare(settings, os.environ.get("HEDGEROW_RUN_ID", "cluster"))
-    uvloop.run(create_and_publish(place.nats_url, prepared, replicas=replicas))
+    uvloop.run(create_and_publish(place.nats_url, prepared, replicas=replicas, seed=place.seed))
     return 0
 
 
 def _fleet(place: Place) -> int:
-    from agents.fleet import FleetSettings, serve
+    from agents.fleet import serve
+    from agents.fleet_settings import FleetSettings
 
     watch_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     ray_address = os.environ.get("HEDGEROW_RAY_ADDRESS", "local")
@@ -242,5 +275,15 @@ def _fleet(place: Place) -> int:
     alone = ray_address != "local" and not os.environ.get(
         HERE_ENV
     )  # in a cluster no launcher ends the agents or opens the market
-    serve(FleetSettings(place.nats_url, ray_address, logs, stop_agents=not alone, opens_market=alone))
+    settings = FleetSettings(
+        place.nats_url,
+        ray_address,
+        logs,
+        stop_agents=not alone,
+        opens_market=alone,
+        keys=place.keys,
+        agent_keys=os.environ.get("HEDGEROW_AGENT_KEYS", ""),
+        audit_folder=str(place.folder / FOLDER),
+    )
+    serve(settings)
     return 0

@@ -138,13 +138,15 @@ async def publish(bus: Bus, prepared: Prepared) -> None:
     await bus.put(subjects.CONFIG, json.dumps(prepared.reference()).encode())
 
 
-async def create_and_publish(url: str, prepared: Prepared, *, replicas: int = 1, fresh: bool = False) -> None:
-    """Make the streams on the NATS at ``url`` and publish. Raises ``Unavailable`` with the address.
+async def create_and_publish(
+    url: str, prepared: Prepared, *, replicas: int = 1, fresh: bool = False, seed: Path | None = None
+) -> None:
+    """Make the streams on the NATS at ``url`` and publish, as who ``seed`` is. Raises ``Unavailable`` with the address.
 
     ``fresh`` begins a new run on a server that may have seen another: its record is cleared, unless a manager leads there
     (``Conflict``).
     """
-    bus = await NatsBus.connect(url, "setup")
+    bus = await NatsBus.connect(url, "setup", seed=seed)
     try:
         await bus.create_streams(replicas=replicas)
         if fresh:

@@ -78,7 +78,9 @@ def kill(
     if desk or agent:
         raise UsageError("--direct: execution knows neither desks nor agents; name an --underlying, or nothing for all")
     order = control.command("kill", why, wanted)
-    text = control.kill_direct(execution or control.execution_address(run_dir), order, wanted.get("scope", ""))
+    address = execution or control.execution_address(run_dir)
+    tls = control.execution_tls(run_dir, execution)
+    text = control.kill_direct(address, order, wanted.get("scope", ""), tls)
     show_done("kill", order.command_id, text, as_json)
 
 

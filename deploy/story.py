@@ -48,8 +48,8 @@ def _finished(folder: Path) -> tuple[list[JournalEntry], Universe, Book]:
     return entries, recorded.universe, recorded.book
 
 
-async def _running(url: str, known: list[JournalEntry]) -> tuple[list[JournalEntry], Universe, Book]:
-    bus = await NatsBus.connect(url, "story")
+async def _running(url: control.Door, known: list[JournalEntry]) -> tuple[list[JournalEntry], Universe, Book]:
+    bus = await NatsBus.connect(url, "story", seed=url.seed)
     try:
         universe, book = await bus.get(subjects.UNIVERSE), await bus.get(subjects.BOOK)
         if universe is None or book is None:

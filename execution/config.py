@@ -29,10 +29,15 @@ class ExecutionConfig(_Frozen):
     """The service. Times in seconds are wall time unless they say market time.
 
     ``address`` host:port, port 0 takes a free one; ``store`` a folder, made if missing; ``speed`` market seconds a wall
-    second (timers of the venue); ``sessions_ns`` (open, close) in market time, empty means always open.
+    second (timers of the venue); ``sessions_ns`` (open, close) in market time, empty means always open. ``keys`` the folder of
+    execution's keys (`common.security.keys`), None leaves the port open on loopback; ``health_address`` a second port that
+    answers for health alone, empty opens none; ``audit`` the folder of the audit file, None puts it into the store's.
     """
 
     address: str = "127.0.0.1:0"
+    keys: Path | None = None
+    health_address: str = ""
+    audit: Path | None = None
     store: Path
     limits: ExecutionLimits
     paper: PaperConfig = PaperConfig()

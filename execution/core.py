@@ -27,6 +27,7 @@ from execution.events import (
     Ack,
     AskVenue,
     Cancel,
+    CancelAllAtVenue,
     EpochRaised,
     Event,
     Fence,
@@ -207,6 +208,8 @@ def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
     said = trading.hold(state, TradingSet(event.state, event.who, event.why, event.scope))
     out: list[Instruction] = [Persist(said)]
     if event.state is TradingState.KILLED:
+        if not event.scope:
+            out.append(CancelAllAtVenue())
         for name in list(state.open):
             record = state.orders[name]
             if not record.parent and trading.covers(state, event.scope, record.order):

@@ -12,10 +12,22 @@ from dataclasses import dataclass, field
 from common.errors import Unavailable
 from common.messages import ExecutionReport, OrderAck
 from execution.core import names, step
-from execution.events import Ack, AskVenue, CancelAtVenue, Event, Instruction, Loaded, Persist, Record, Report, Send
+from execution.events import (
+    Ack,
+    AskVenue,
+    CancelAllAtVenue,
+    CancelAtVenue,
+    Event,
+    Instruction,
+    Loaded,
+    Persist,
+    Record,
+    Report,
+    Send,
+)
 from execution.state import ExecutionState
 from execution.store import Store
-from execution.venues.port import Venue, VenueEvent, VenueKind
+from execution.venues.port import CancelsAll, Venue, VenueEvent, VenueKind
 
 
 @dataclass(slots=True)
@@ -92,6 +104,9 @@ def _at_venue(instruction: Instruction, venue: Venue, now_ns: int) -> list[Venue
                 return venue.cancel(name, now_ns)
             except Unavailable:
                 return []
+        case CancelAllAtVenue():
+            if isinstance(venue, CancelsAll):
+                venue.cancel_all(now_ns)
         case AskVenue(name):
             try:
                 return venue.ask(name, now_ns)

@@ -26,9 +26,11 @@ from hedgerow.execution.v1 import execution_pb2 as pb
 from hedgerow.execution.v1 import execution_pb2_grpc
 
 from common.clock import WallClock
-from common.errors import Conflict, HedgerowError, Refused, Unavailable
+from common.errors import HedgerowError, Refused, Unavailable, UsageError
 from common.messages import OrderAck, OrdStatus, Refusal, TradingState
 from common.ports import Bus, Clock
+from common.security.audit_file import FOLDER, AuditFile
+from common.security.keys import Keys
 from common.universe import Universe
 from common.wire.error_codec import error_details
 from common.wire.execution_codec import ack_to_pb, order_from_pb, order_state_to_pb, report_to_pb
@@ -36,12 +38,14 @@ from execution import events as ev
 from execution import trading
 from execution.config import ExecutionConfig
 from execution.engine import Engine
+from execution.guard import Guard, bind, health_server
+from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
-from execution.venues.port import LinkedVenue, Venue
+from execution.venues.port import AsksRecords, LinkedVenue, Venue
 
 _log = logging.getLogger(__name__)
 PAGE = 1000
@@ -266,7 +270,8 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set. ``ready`` gets the bound host:port once requests are taken.
 
-    Raises ``Conflict`` if the store or the address is in use, ``InputError`` if the store is unusable, ``Unavailable`` if
+    Raises ``Conflict`` if the store or the address is in use, ``UsageError`` for an address beyond this machine without keys,
+    ``InputError`` if store, keys or audit file are unusable, ``Unavailable`` if
     the store fails while running: the service then ends rather than act on what it could not write.
     """
     store = SqliteStore(config.store)
@@ -289,36 +294,41 @@ async def serve(
             bound=config.quotes_bound,
             timeout_s=config.snapshot_timeout_s,
         )
-        server, health = _server(ExecutionServicer(engine, clock))
-        address = _bind(server, config.address)
+        keys = Keys(config.keys) if config.keys is not None else None
+        tls = keys.tls() if keys is not None else None
+        if keys is not None and tls is None:
+            raise UsageError(f"{keys.folder} holds no certificate: make keys for execution, or leave HEDGEROW_KEYS out")
+        audit = AuditFile.open(config.audit or config.store / FOLDER, "execution", keys, clock)
+        server, health = _server(ExecutionServicer(engine, clock), Guard(secured=tls is not None, audit=audit))
+        address = bind(server, config.address, tls)
+        probed = health_server(config.health_address, health) if config.health_address else None
         await engine.recover()
+        if isinstance(at, AsksRecords):
+            at.use(StoredRecords(state, store))
         if isinstance(at, LinkedVenue):
             linked = at
             await linked.open(engine.hear)
-        await _run(config, engine, feed, server, health, address, stop, ready)
+        if probed is not None:
+            await probed.start()
+        try:
+            await _run(config, engine, feed, server, health, address, stop, ready)
+        finally:
+            if probed is not None:
+                await probed.stop(0)
     finally:
         if linked is not None:
             await linked.close()
         store.close()
 
 
-def _server(servicer: ExecutionServicer) -> tuple[Any, Any]:
-    server = grpc.aio.server(options=_OPTIONS)
+def _server(servicer: ExecutionServicer, guard: Guard) -> tuple[Any, Any]:
+    server = grpc.aio.server(options=_OPTIONS, interceptors=(guard,))
     register: Any = execution_pb2_grpc.add_ExecutionServiceServicer_to_server
     register(servicer, server)
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
     return server, health
-
-
-def _bind(server: Any, address: str) -> str:
-    host, _, _ = address.rpartition(":")
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise Conflict(f"execution cannot listen on {address}: {error}") from error
-    return f"{host}:{port}"
 
 
 async def _run(

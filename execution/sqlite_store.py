@@ -235,6 +235,18 @@ class SqliteStore:
         rows = self._read(statement, (first, limit))
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
+        """See ``Store.fills``."""
+        rows = [
+            row
+            for column in ("client_order_id", "child_order_id")
+            for row in self._read(
+                f"SELECT content FROM reports WHERE {column} = ? AND signed_lots <> 0 ORDER BY sequence",
+                (client_order_id,),
+            )
+        ]
+        return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
+
     def close(self) -> None:
         """See ``Store.close``."""
         if not self._closed:

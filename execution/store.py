@@ -45,6 +45,10 @@ class Store(Protocol):
         """At most ``limit`` reports with sequence ``first`` or later, ascending."""
         ...
 
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
+        """The fills of one order, or of a child, ascending."""
+        ...
+
     def close(self) -> None:
         """Release it; may be called twice."""
         ...
@@ -155,6 +159,10 @@ class MemoryStore:
         """See ``Store.reports``."""
         at = max(first, 1) - 1
         return self._reports[at : at + limit]
+
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
+        """See ``Store.fills``."""
+        return [r for r in self._reports if r.last_lots and client_order_id in (r.client_order_id, r.child_order_id)]
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -31,6 +31,8 @@ _TAKEN_IN = (VenueKind.REPLACED, VenueKind.ACCEPTED, VenueKind.FILL, VenueKind.C
 def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Instruction]:
     """Instructions that follow from one venue event."""
     state.now_ns = max(state.now_ns, event.event_time_ns)
+    if event.kind is VenueKind.DISPUTED:
+        return pause(state, event.text)
     record = state.orders.get(event.client_order_id)
     if record is None:
         return pause(state, f"the venue reports order {event.client_order_id!r}, which this store never sent")

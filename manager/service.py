@@ -18,7 +18,7 @@ import asyncio
 import json
 import os
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from common import subjects
@@ -27,7 +27,7 @@ from common.control_messages import Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
 from common.messages import Header, Heartbeat, OrderAck, Refusal, TradingState
-from common.ports import Bus, Clock, Journal, Lease, Subscription
+from common.ports import Bus, Clock, Journal, Lease, Responder, Subscription
 from common.tasks import end
 from common.units import NS_PER_S
 from common.wire import codec
@@ -66,6 +66,8 @@ class Ports:
     clock: Clock
     #: None: this manager neither reads nor writes snapshots; it folds the journal from its first entry.
     snapshots: Snapshots | None = None
+    #: How a responder to commands leaves an audit line of each; unchanged where there is no audit file.
+    audited: Callable[[Responder], Responder] = lambda responder: responder
 
 
 class ManagerService:
@@ -242,7 +244,7 @@ class ManagerService:
         bus = self.ports.bus
         self._running.append(await bus.subscribe(subjects.PROPOSALS_ALL, self._on_proposal, bound=DATA_BOUND))
         for action in CONTROL_ACTIONS:
-            self._running.append(await bus.serve(subjects.control(action), self._on_command))
+            self._running.append(await bus.serve(subjects.control(action), self.ports.audited(self._on_command)))
         self._running.append(await bus.serve(subjects.STATUS, self._on_status))
 
     async def _keep_lease(self) -> None:

@@ -21,8 +21,12 @@ def nats_variables() -> set[str]:
 
 
 def process_settings() -> set[str]:
-    """Environment names that the code of ``deploy`` spells out: settings of a process."""
-    nodes = (n for path in (ROOT / "deploy").glob("*.py") for n in ast.walk(ast.parse(path.read_text())))
+    """Environment names that the code of ``deploy`` and the keys spell out: settings of a process."""
+    nodes = (
+        n
+        for path in (*(ROOT / "deploy").glob("*.py"), ROOT / "common" / "security" / "keys.py")
+        for n in ast.walk(ast.parse(path.read_text()))
+    )
     texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
     return {text for text in texts if re.fullmatch(r"HEDGEROW_[A-Z_]*[A-Z]", text)}
 

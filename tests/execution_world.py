@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from common.bus.memory_bus import MemoryBus
 from common.execution_client import ExecutionClient
 from common.messages import Header, Order, OrderAck, QuoteBatch, Side, TimeInForce
+from common.security.keys import Tls
 from common.units import NO_PRICE, NS_PER_DAY, NS_PER_S
 from common.universe import FUTURE, OPTION, Underlying, Universe
 from execution.config import ExecutionConfig, PaperConfig
@@ -145,15 +147,22 @@ async def until(condition, seconds: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
+def free_address() -> str:
+    """A loopback host:port that nobody uses right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 class Desk:
     """A running service with a client that keeps every answer."""
 
-    def __init__(self, bus: MemoryBus, address: str, stop: asyncio.Event) -> None:
+    def __init__(self, bus: MemoryBus, address: str, stop: asyncio.Event, tls: Tls | None = None) -> None:
         self.bus = bus
         self.address = address
         self.stop = stop
         self.acks: list[OrderAck] = []
-        self.client = ExecutionClient(address, self.acks.append, deadline_s=3.0, patience_s=1.0)
+        self.client = ExecutionClient(address, self.acks.append, deadline_s=3.0, patience_s=1.0, tls=tls)
 
     def answers(self, name: str) -> list[OrderAck]:
         return [ack for ack in self.acks if ack.client_order_id == name]
@@ -164,8 +173,14 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def running(config: ExecutionConfig, venue: Venue | None = None, fence: int = 1) -> AsyncIterator[Desk]:
-    """A real server on loopback, quoted, fenced by ``leader``."""
+async def running(
+    config: ExecutionConfig,
+    venue: Venue | None = None,
+    fence: int = 1,
+    tls: Tls | None = None,
+    connect_s: float = 10.0,
+) -> AsyncIterator[Desk]:
+    """A real server on loopback, quoted, fenced by ``leader``; ``tls`` is the manager's, for a server that asks for it."""
     from common.subjects import quotes as subject
     from common.wire.codec import encode_quote_batch
 
@@ -175,9 +190,9 @@ async def running(config: ExecutionConfig, venue: Venue | None = None, fence: in
     await asyncio.wait({serving, bound}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
-    desk = Desk(bus, bound.result(), stop)
+    desk = Desk(bus, bound.result(), stop, tls)
     try:
-        await desk.client.connect()
+        await desk.client.connect(connect_s)
         for symbol in SYMBOLS:
             await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol, size=1000)))
         if fence:

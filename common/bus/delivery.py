@@ -76,7 +76,9 @@ class ConnectionNews:
     async def on_error(self, error: Exception) -> None:
         """Something went wrong that no call can report."""
         self.last_error = str(error) or type(error).__name__
-        log.debug("%s: NATS at %s: %s", self._name, self._where, self.last_error)
+        # What the server forbids looks like silence to the caller, so it is said aloud.
+        level = logging.WARNING if "permissions violation" in self.last_error.lower() else logging.DEBUG
+        log.log(level, "%s: NATS at %s: %s", self._name, self._where, self.last_error)
 
     async def on_disconnected(self) -> None:
         """The connection fell; the client tries again for ever."""

@@ -19,12 +19,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final, Self
 
 import nats
 import nats.errors
 import nats.js.api as js_api
 import nats.js.errors
+import nkeys
 
 from common import subjects
 from common.bus.delivery import (
@@ -38,7 +40,7 @@ from common.bus.delivery import (
 )
 from common.bus.record import RETRY_S, STORE_TIMEOUT_S, TRY_TIMEOUT_S, RecordPlane
 from common.bus.streams import LEASE_TTL_S, stream_settings
-from common.errors import Refused, Unavailable
+from common.errors import InputError, Problem, Refused, Unavailable
 from common.ports import Handler, Responder
 
 log = logging.getLogger("hedgerow.bus")
@@ -72,19 +74,19 @@ class NatsBus(RecordPlane):
         url: str,
         name: str,
         *,
-        user: str | None = None,
-        password: str | None = None,
-        credentials: str | None = None,
+        seed: Path | None = None,
         timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> NatsBus:
         """Connect as ``name``. Raises ``errors.Unavailable`` with the address if that fails within ``timeout_s``.
 
-        ``credentials`` is the path of a NATS credentials file; a user and password may also stand in the URL.
+        ``seed`` is the file of an nkey's seed, read again at each reconnect; a server that knows no nkeys is not shown it. For
+        such a server a user and password may stand in the URL. Raises ``errors.InputError`` for a file that holds no seed.
         """
+        if seed is not None:
+            _check_seed(seed)
         where = without_password(url)
         news = ConnectionNews(where, name)
         client = nats.aio.client.Client()
-        options: dict[str, Any] = {"user": user, "password": password, "user_credentials": credentials}
         connecting = client.connect(
             url,
             name=name,
@@ -96,7 +98,7 @@ class NatsBus(RecordPlane):
             disconnected_cb=news.on_disconnected,
             reconnected_cb=news.on_reconnected,
             closed_cb=news.on_closed,
-            **{key: value for key, value in options.items() if value is not None},
+            nkeys_seed=None if seed is None else str(seed),
         )
         try:
             await asyncio.wait_for(connecting, timeout_s)
@@ -323,6 +325,15 @@ class NatsSubscription:
         inner, self.inner = self.inner, None
         if inner is not None:
             await self._bus._unsubscribe(inner)
+
+
+def _check_seed(seed: Path) -> None:
+    try:
+        nkeys.from_seed(bytearray(seed.read_bytes().strip())).wipe()
+    except (OSError, ValueError, nkeys.NkeysError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        remedy = "give the seed file that `hedgerow certs` made"
+        raise InputError(str(seed), [Problem(0, why or "holds no seed of an nkey")], remedy) from None
 
 
 def _stream_config(settings: dict[str, Any]) -> Any:

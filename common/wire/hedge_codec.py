@@ -202,6 +202,7 @@ _PLAIN = (
     "assignment_version",
     "busy_share",
     "lag_us",
+    "node",
 )
 
 

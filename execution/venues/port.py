@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from common.messages import Order, QuoteBatch
 from common.units import NO_PRICE
+from execution.orders import OrderRecord
 
 
 class VenueKind(IntEnum):
@@ -34,6 +35,8 @@ class VenueKind(IntEnum):
     REPLACED = 10
     #: A replacement was refused; the order it names goes on as it was.
     REPLACE_REJECTED = 11
+    #: The venue changed or cancelled a trade it had reported, or says what cannot be: trading pauses, nothing is booked.
+    DISPUTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +136,42 @@ class LinkedVenue(Venue, Protocol):
 
     async def close(self) -> None:
         """Let go of the line."""
+        ...
+
+
+class OwnRecords(Protocol):
+    """What a venue's adapter may ask about our side of an order; reads only, at once."""
+
+    def record(self, client_order_id: str) -> OrderRecord | None:
+        """An order as decided so far, None if this store never had it."""
+        ...
+
+    def fills(self, client_order_id: str) -> Sequence[tuple[str, int, int]]:
+        """Committed fills of an order in the order of booking: exec id, lots, ticks."""
+        ...
+
+    def open_orders(self) -> Sequence[str]:
+        """Every order at the venue that is not terminal; of one that is worked its children."""
+        ...
+
+    def quoted(self, instrument: int) -> tuple[int, int]:
+        """Best bid and ask in ticks as known now, ``units.NO_PRICE`` if absent."""
+        ...
+
+
+@runtime_checkable
+class AsksRecords(Protocol):
+    """A venue whose protocol needs what only our records know after a restart: contract and side of an order, its fills."""
+
+    def use(self, records: OwnRecords) -> None:
+        """Called once, before ``open``."""
+        ...
+
+
+@runtime_checkable
+class CancelsAll(Protocol):
+    """A venue that can be told to cancel everything at once. The cancel of each order follows in any case."""
+
+    def cancel_all(self, now_ns: int) -> None:
+        """Ask for it if the line stands; not kept otherwise, since the cancels of each order are."""
         ...

@@ -17,6 +17,7 @@ from typing import Final
 
 from hedgerow.venue.v1 import venue_pb2 as pb
 
+from common import tasks
 from common.clock import WallClock
 from common.errors import Refused, Unavailable
 from common.messages import Order, QuoteBatch
@@ -77,8 +78,7 @@ class RemoteVenue:
     async def close(self) -> None:
         """See ``LinkedVenue``."""
         if self._job is not None:
-            self._job.cancel()
-            await asyncio.gather(self._job, return_exceptions=True)
+            await tasks.end([self._job])
 
     # -- the port ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The compose file and the image: every part there, hardened, with settings and passwords that somebody reads."""
+"""The compose file and the image: every part there, hardened, with settings and keys that somebody reads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy import certs
 from deploy.image_requirements import requirements
 from tests.deployments import NATS_CONFIG, ROOT, nats_variables, read_env, unknown_settings
 
 DEPLOY = ROOT / "deploy"
-EXAMPLE = read_env(DEPLOY / "compose.env.example")
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 
 
@@ -25,13 +25,20 @@ def services() -> dict[str, Any]:
 
 
 def filled(value: str) -> str:
-    """A value after compose has filled in what the example file gives; an unknown required name fails."""
-    text = re.sub(r"\$\{(\w+):\?\}", lambda m: EXAMPLE[m[1]], value)
-    return re.sub(r"\$\{(\w+):-(\w*)\}", lambda m: EXAMPLE.get(m[1], m[2]), text)
+    """A value after compose has filled in defaults; nothing may be required from outside."""
+    assert ":?" not in value
+    return re.sub(r"\$\{(\w+):-(\w*)\}", lambda m: m[2], value)
+
+
+def keys_of(service: dict[str, Any]) -> dict[str, str]:
+    """By where it is mounted, which folder of the keys a service sees; all of it only where it has no subpath."""
+    mounts = [m for m in service.get("volumes", []) if isinstance(m, dict) and m["source"] == "keys"]
+    assert all(m["type"] == "volume" and m["read_only"] for m in mounts)
+    return {m["target"]: m["volume"]["subpath"] for m in mounts}
 
 
 def test_every_part_is_there_with_a_standby_manager(services: dict[str, Any]) -> None:
-    assert set(services) == {"nats", "setup", "execution", "manager", "fleet", "feed"}
+    assert set(services) == {"keys", "nats", "setup", "execution", "manager", "fleet", "feed"}
     assert services["manager"]["deploy"]["replicas"] == 2
     assert {name for name, s in services.items() if "healthcheck" in s} == {"nats", "execution", "fleet"}
 
@@ -45,24 +52,37 @@ def test_every_part_runs_the_one_image_without_rights(services: dict[str, Any]) 
         assert "ports" not in service, name
 
 
-def test_nats_gets_what_its_configuration_asks_for_and_nothing_else(services: dict[str, Any]) -> None:
-    assert set(services["nats"]["environment"]) == nats_variables()
-    assert "./nats:/etc/nats:ro" in services["nats"]["volumes"]
-    assert (NATS_CONFIG / Path(services["nats"]["command"][1]).name).exists()
+def test_nats_gets_what_its_configuration_asks_for_and_nothing_else(services: dict[str, Any], tmp_path: Path) -> None:
+    certs.make(tmp_path, certs.defaults())
+    nats = services["nats"]
+    (start,) = nats["command"]
+    assert start.startswith("set -a; . /run/keys/nats.env; exec nats-server ") and keys_of(nats) == {
+        "/run/keys": "public"
+    }
+    public = read_env(tmp_path / "public" / "nats.env")
+    assert set(nats["environment"]) | set(public) == nats_variables()
+    assert "./nats:/etc/nats:ro" in nats["volumes"]
+    assert (NATS_CONFIG / Path(start.split()[-1]).name).exists()
 
 
-def test_each_part_enters_nats_as_its_own_role(services: dict[str, Any]) -> None:
+def test_each_part_sees_its_own_keys_and_no_password_is_anywhere(services: dict[str, Any]) -> None:
     for name, service in services.items():
-        if name != "nats":
-            password = EXAMPLE[f"HEDGEROW_NATS_{name.upper()}_PASSWORD"]
-            assert filled(service["environment"]["HEDGEROW_NATS_URL"]) == f"nats://{name}:{password}@nats:4222"
+        if name not in ("nats", "keys"):
+            assert service["environment"]["HEDGEROW_NATS_URL"] == "nats://nats:4222"
+            assert service["environment"]["HEDGEROW_KEYS"] == "/run/keys"
+            more = {"/run/agent-keys": "agent"} if name == "fleet" else {}
+            assert keys_of(service) == {"/run/keys": name, **more}
+    assert services["keys"]["volumes"] == ["keys:/var/lib/hedgerow"]  # alone sees all: it makes them
+    assert services["keys"]["command"] == ["certs", "/var/lib/hedgerow"]
+    assert "HEDGEROW_KEYS=/run/agent-keys ray start" in services["fleet"]["command"][0]
+    assert "PASSWORD" not in (DEPLOY / "compose.yaml").read_text()
 
 
 def test_every_setting_is_one_that_somebody_reads(services: dict[str, Any]) -> None:
     unknown = [
         f"{name}: {problem}"
         for name, service in services.items()
-        if name != "nats"
+        if name not in ("nats", "keys")
         for problem in unknown_settings({k: filled(v) for k, v in service["environment"].items()})
     ]
     assert not unknown, "\n".join(unknown)
@@ -72,6 +92,7 @@ def test_nobody_starts_before_what_it_needs(services: dict[str, Any]) -> None:
     for name in ("execution", "manager", "fleet", "feed"):
         assert services[name]["depends_on"]["setup"] == {"condition": "service_completed_successfully"}, name
     assert services["setup"]["depends_on"]["nats"] == {"condition": "service_healthy"}
+    assert services["nats"]["depends_on"]["keys"] == {"condition": "service_completed_successfully"}
 
 
 def test_the_image_takes_its_base_by_argument_and_runs_without_root() -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from common.factors import KINDS
+from deploy import certs
 from tests.deployments import (
     NATS_CONFIG,
     ROOT,
@@ -28,14 +29,24 @@ from tests.deployments import (
 )
 
 KUBERNETES = "1.36"
-BASE = ROOT / "k8s" / "base"
-DEV = ROOT / "k8s" / "overlays" / "dev"
+BASE = Path("k8s") / "base"
+DEV = Path("k8s") / "overlays" / "dev"
 CRDS = Path(os.environ.get("HEDGEROW_CRDS", ROOT.parent / "shared" / "crds"))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifests as a person has them who has made keys for ``dev``."""
+    root = tmp_path_factory.mktemp("k8s")
+    for part in ("k8s", "deploy/nats"):
+        shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("keys"))
+    certs.make(root / DEV / "keys", certs.defaults())
+    return root
+
+
 @pytest.fixture(params=[BASE, DEV], ids=["base", "dev"])
-def objects(request: pytest.FixtureRequest) -> list[Manifest]:
-    return render(request.param)
+def objects(request: pytest.FixtureRequest, made: Path) -> list[Manifest]:
+    return render(made / request.param)
 
 
 @pytest.fixture
@@ -155,27 +166,48 @@ def test_every_variable_spelled_in_a_value_is_defined_before_it(objects: list[Ma
             defined.add(entry["name"])
 
 
-def test_each_part_enters_nats_as_its_own_role(objects: list[Manifest]) -> None:
-    roles = {"ray-head": None, "nats": None}
-    for c in containers(objects):
-        role = roles.get(c["name"], c["name"])
-        if role is None:
-            continue
-        env = env_of(c, objects)
-        assert env["HEDGEROW_NATS_URL"] == f"nats://{role}:$(NATS_PASSWORD)@nats:4222"
-        assert f"HEDGEROW_NATS_{role.upper()}_PASSWORD" in env["NATS_PASSWORD"]
+def mounted_keys(template: Manifest, container: Manifest) -> str:
+    """The Secret that a container sees under /run/keys; empty if none."""
+    volumes = {v["name"]: v for v in template["spec"].get("volumes", [])}
+    names = [m["name"] for m in container["volumeMounts"] if m["mountPath"] == "/run/keys"]
+    found = [volumes[name]["secret"] for name in names]
+    assert all(secret["defaultMode"] == 0o440 for secret in found)
+    return found[0]["secretName"] if found else ""
 
 
-def test_dev_gives_nats_every_password_it_asks_for() -> None:
-    asked = {name for name in nats_variables() if name.endswith("_PASSWORD")}
-    given = read_env(DEV / "passwords.env.example")
-    assert set(given) == asked
-    # The configuration parser reads the value as its own syntax, and clients carry it in a URL.
-    assert all(word.startswith("dev-only-") and word.replace("-", "").isalnum() for word in given.values())
+def test_each_part_sees_the_keys_of_its_own_role(objects: list[Manifest]) -> None:
+    for _, template in pods(objects):
+        spec = template["spec"]
+        for c in (*spec.get("initContainers", []), *spec["containers"]):
+            role = "" if c["name"] in ("ray-head", "nats") else c["name"]
+            assert mounted_keys(template, c) == (f"keys-{role}" if role else "")
+            env = env_of(c, objects)
+            assert env.get("HEDGEROW_KEYS") == ("/run/keys" if role else None)
+            assert env.get("HEDGEROW_NATS_URL") == ("nats://nats:4222" if role else None)
+
+
+def test_dev_makes_a_secret_of_each_folder_and_tells_nats_the_public_halves(made: Path) -> None:
+    rendered = render(made / DEV)
+    mounted = {mounted_keys(t, c) for _, t in pods(rendered) for c in t["spec"]["containers"]} - {""} | {"keys-setup"}
+    given = {o["metadata"]["name"]: o["stringData"] for o in rendered if o["kind"] == "Secret"}
+    assert set(given) == mounted
+    for name, data in given.items():
+        folder = made / DEV / "keys" / name.removeprefix("keys-")
+        assert data == {path.name: path.read_text() for path in folder.iterdir()}
+    accounts = find(rendered, "ConfigMap", "nats-config")["data"]["accounts.conf"]
+    public = read_env(made / DEV / "keys" / "public" / "nats.env")
+    assert all(key in accounts for key in public.values()) and "$HEDGEROW" not in accounts
+
+
+def test_a_kubelet_asks_for_health_where_no_certificate_is_needed(objects: list[Manifest]) -> None:
+    (c,) = find(objects, "StatefulSet", "execution")["spec"]["template"]["spec"]["containers"]
+    port = int(env_of(c, objects)["HEDGEROW_HEALTH_ADDRESS"].rpartition(":")[2])
+    assert {c[f"{probe}Probe"]["grpc"]["port"] for probe in ("startup", "readiness", "liveness")} == {port}
+    assert port != int(env_of(c, objects)["HEDGEROW_EXECUTION_ADDRESS"].rpartition(":")[2])
 
 
 def test_the_routes_of_the_nats_cluster_are_its_pods() -> None:
-    base = render(BASE)
+    base = render(ROOT / BASE)
     nats = find(base, "StatefulSet", "nats")["spec"]
     routes = {f"nats://nats-{i}.{nats['serviceName']}:6222" for i in range(nats["replicas"])}
     text = (NATS_CONFIG / "cluster.conf").read_text()
@@ -185,8 +217,8 @@ def test_the_routes_of_the_nats_cluster_are_its_pods() -> None:
 
 
 @pytest.mark.parametrize(("folder", "servers"), [(BASE, 3), (DEV, 1)])
-def test_streams_have_as_many_replicas_as_there_are_servers(folder: Path, servers: int) -> None:
-    rendered = render(folder)
+def test_streams_have_as_many_replicas_as_there_are_servers(folder: Path, servers: int, made: Path) -> None:
+    rendered = render(made / folder)
     assert find(rendered, "StatefulSet", "nats")["spec"]["replicas"] == servers
     settings = find(rendered, "ConfigMap", "hedgerow-settings")["data"]
     assert settings["HEDGEROW_NATS_REPLICAS"] == str(servers)
@@ -236,11 +268,13 @@ def kubectl() -> str | None:
     return found if '"kustomizeVersion": "v5' in answer.stdout else None
 
 
-def test_kubectl_renders_what_these_tests_read(objects: list[Manifest], request: pytest.FixtureRequest) -> None:
+def test_kubectl_renders_what_these_tests_read(
+    objects: list[Manifest], request: pytest.FixtureRequest, made: Path
+) -> None:
     binary = kubectl()
     if binary is None:
         pytest.skip("no kubectl with kustomize 5 on this machine")
-    folder = {"base": BASE, "dev": DEV}[request.node.callspec.id]
+    folder = made / {"base": BASE, "dev": DEV}[request.node.callspec.id]
     text = subprocess.run([binary, "kustomize", str(folder)], capture_output=True, text=True, check=True).stdout
     theirs = {(o["kind"], o["metadata"]["name"].removesuffix(hash_of(o))): o for o in yaml.safe_load_all(text)}
     assert sorted(theirs) == sorted((o["kind"], o["metadata"]["name"]) for o in objects)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 import socket
 import subprocess
 import sys
@@ -28,7 +27,8 @@ from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
-from common.errors import Unavailable
+from deploy import certs
+from tests.deployments import read_env
 
 pytestmark = pytest.mark.live
 
@@ -41,10 +41,14 @@ NATS_SERVER = Path(sys.executable).parent / "nats-server"
 @dataclass(frozen=True)
 class Server:
     port: int
-    passwords: dict[str, str]
+    keys: Path
 
-    def url(self, role: str) -> str:
-        return f"nats://{role}:{self.passwords[role]}@127.0.0.1:{self.port}"
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def seed(self, role: str) -> Path:
+        return self.keys / role / "nats.seed"
 
 
 def free_port() -> int:
@@ -54,8 +58,8 @@ def free_port() -> int:
         return port
 
 
-def environment(passwords: dict[str, str], store: Path) -> dict[str, str]:
-    named = {f"HEDGEROW_NATS_{role.upper()}_PASSWORD": word for role, word in passwords.items()}
+def environment(keys: Path, store: Path) -> dict[str, str]:
+    named = read_env(keys / "public" / "nats.env")
     return {**os.environ, **named, "HEDGEROW_NATS_NAME": "nats-test", "HEDGEROW_NATS_STORE": str(store)}
 
 
@@ -73,13 +77,14 @@ def wait_healthy(http: int, process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
     port, http = free_port(), free_port()
-    passwords = {role: f"p{secrets.token_hex(8)}" for role in (*ROLES, "sys")}
+    keys = folder / "keys"
+    certs.make(keys, certs.defaults())
     command = [str(NATS_SERVER), "-c", str(CONFIG / "nats.conf"), "-a", "127.0.0.1", "-p", str(port)]
     command += ["-m", str(http), "-l", str(folder / "log")]
-    process = subprocess.Popen(command, env=environment(passwords, folder / "store"))
+    process = subprocess.Popen(command, env=environment(keys, folder / "store"))
     try:
         wait_healthy(http, process)
-        it = Server(port, passwords)
+        it = Server(port, keys)
         asyncio.run(set_up(it))
         yield it
     finally:
@@ -116,7 +121,7 @@ async def set_up(server: Server) -> None:
 @asynccontextmanager
 async def bus_of(server: Server, role: str) -> AsyncIterator[NatsBus]:
     """The bus as the role's process uses it."""
-    bus = await NatsBus.connect(server.url(role), role)
+    bus = await NatsBus.connect(server.url, role, seed=server.seed(role))
     try:
         yield bus
     finally:
@@ -161,7 +166,9 @@ class Line:
 @asynccontextmanager
 async def line_of(server: Server, role: str) -> AsyncIterator[Line]:
     line = Line()
-    await line.client.connect(server.url(role), error_cb=line.on_error, allow_reconnect=False)
+    await line.client.connect(
+        server.url, nkeys_seed=str(server.seed(role)), error_cb=line.on_error, allow_reconnect=False
+    )
     try:
         yield line
     finally:
@@ -199,7 +206,7 @@ MAY_SAY: dict[str, set[str]] = {
     "setup": {*REFERENCE, *CREATES},
     "feed": {QUOTES, subjects.MARKET_END, subjects.MARKET_HEARTBEAT},
     "agent": {PROPOSAL, HEARTBEAT, SNAPSHOT},
-    "manager": {*STATE, *JOURNAL, SNAPSHOT, LEASE},
+    "manager": {*STATE, *JOURNAL, HEARTBEAT, SNAPSHOT, LEASE},
     "execution": {SNAPSHOT},
     "fleet": {ASSIGN, SNAPSHOT, subjects.MARKET_START, subjects.STATUS},
     "risk_manager": {*CONTROLS, subjects.STATUS},
@@ -247,7 +254,10 @@ def test_each_role_hears_what_the_subject_table_lets_it_and_nothing_else(scratch
 
 
 def test_the_roles_of_the_table_are_the_users_of_the_server() -> None:
-    users = re.findall(r"^\s+user: (\w+)$", (CONFIG / "accounts.conf").read_text(), re.MULTILINE)
+    text = (CONFIG / "accounts.conf").read_text()
+    users = [name.lower() for name in re.findall(r"^\s+nkey: \$HEDGEROW_NATS_(\w+)_NKEY$", text, re.MULTILINE)]
+    users.remove("sys")
+    assert "password" not in text
     assert sorted(users) == sorted(ROLES) == sorted(MAY_SAY) == sorted(MAY_HEAR)
 
 
@@ -371,26 +381,17 @@ def test_a_manager_leads_and_writes_the_journal_and_a_viewer_reads_it(server: Se
     assert asyncio.run(scenario()) == (True, "manager-0", [b"first", b"second"])
 
 
-@pytest.mark.parametrize("who", ["", "manager:wrong@", "nobody:p0@"])
-def test_nobody_enters_without_the_right_password(server: Server, who: str) -> None:
-    user, _, word = who.removesuffix("@").partition(":")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as line:
-        line.sendall(f'CONNECT {{"user":"{user}","pass":"{word}"}}\r\n'.encode())  # no PING: no reset hides the reason
-        assert b"-ERR 'Authorization Violation'" in line.makefile("rb").read()
-    with pytest.raises(Unavailable):
-        asyncio.run(NatsBus.connect(f"nats://{who}127.0.0.1:{server.port}", "intruder", timeout_s=2))
-
-
 @pytest.mark.parametrize("name", ["nats.conf", "cluster.conf"])
-def test_each_configuration_is_accepted_and_a_missing_password_is_not(name: str, tmp_path: Path) -> None:
+def test_each_configuration_is_accepted_and_a_missing_key_is_not(name: str, tmp_path: Path) -> None:
     command = [str(NATS_SERVER), "-c", str(CONFIG / name), "-t"]
-    whole = environment(dict.fromkeys((*ROLES, "sys"), "p0"), tmp_path)
+    certs.make(tmp_path / "keys", certs.defaults())
+    whole = environment(tmp_path / "keys", tmp_path)
     accepted = subprocess.run(command, env=whole, capture_output=True, text=True)
     assert accepted.returncode == 0, accepted.stderr
-    without = {k: v for k, v in whole.items() if k != "HEDGEROW_NATS_AGENT_PASSWORD"}
+    without = {k: v for k, v in whole.items() if k != "HEDGEROW_NATS_AGENT_NKEY"}
     refused = subprocess.run(command, env=without, capture_output=True, text=True)
     assert refused.returncode != 0
-    assert "HEDGEROW_NATS_AGENT_PASSWORD" in refused.stderr
+    assert "HEDGEROW_NATS_AGENT_NKEY" in refused.stderr
 
 
 def test_every_acknowledged_write_is_on_disk() -> None:

@@ -33,7 +33,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 FLEET = """
 import json, sys
-from agents.fleet import FleetSettings, serve
+from agents.fleet import serve
+from agents.fleet_settings import FleetSettings
 serve(FleetSettings(sys.argv[1], log_folder=sys.argv[2], **json.loads(sys.argv[3])))
 """
 AGENTS = ("cross_asset-0", "gamma-0", "gamma-1", "vega-0")
@@ -208,7 +209,7 @@ async def _scale_down_and_up(world: World) -> None:
         assert set(owners) == keys and len(set(owners.values())) == n
         names = sorted(owners.values())
         await until(lambda names=names: world.hedging(*names), 20.0, "the owners hedging")
-        actors = alive([p for p in tree(world.fleet.pid) if p.name() == "ray::AgentActor"])
+        actors = [line for line in alive(tree(world.fleet.pid)) if line.endswith(" ray::AgentActor")]
         assert len(actors) == n + 2, "a removed actor has ended"
     assert not (await world.scale("gamma", 0)).accepted
 

@@ -15,13 +15,14 @@ import pytest
 from benchmarks.harness import ROOT, LiveRun, hedgerow
 from benchmarks.live_runs import fills_beyond
 from common.books import load_book
-from common.control_messages import ProposalTaken
+from common.control_messages import CommandTaken, ProposalTaken
 from common.market.recorded import RecordedMarket
 from common.universe import FUTURE, Book, Universe
 from deploy import control
 from deploy.finish import read_journal
 from execution.sqlite_store import SqliteStore
 from lab.audit import Run, audit
+from tests import security_world
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 READY_S = 180.0
@@ -41,6 +42,8 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _by_hand(run, universe)
         _parameters(run)
         _client_trades(run, universe, book)
+        assert run.ask("scale", "gamma", "2", "--why", "as it is")["accepted"]
+        security_world.note_processes(folder, run.process.pid)
         fills = run.ask("status")["orders"]["fills"]
         run.until("fills after all that", fills_beyond(fills), READY_S)
         run.process.send_signal(signal.SIGINT)
@@ -164,3 +167,39 @@ def test_it_replays_to_the_identical_orders_and_proposals(steered: Path) -> None
     done = subprocess.run([*hedgerow("replay", str(steered), "--json")], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["identical"]
+
+
+def test_every_command_has_a_signed_line_that_says_what_the_record_says(steered: Path) -> None:
+    lines = {
+        path.name.rpartition("-")[0]: security_world.verified(steered, path) for path in security_world.audits(steered)
+    }
+    recorded = [e.event for e in read_journal(steered / "journal.bin") if isinstance(e.event, CommandTaken)]
+    people = [c for c in recorded if c.command.action != "assign"]
+    leader = [line for name, told in lines.items() if name.startswith("manager") for line in told]
+    for taken in people:
+        c, outcome = taken.command, "done" if taken.acknowledgement.accepted else "refused"
+        said = (c.action, c.who, c.why, c.arguments_json, f"{outcome}: {taken.acknowledgement.text}")
+        same = [
+            line for line in leader if (line["action"], line["who"], line["why"], line["what"], line["outcome"]) == said
+        ]
+        role = "operator" if c.why == "stopped by Ctrl-C" else "risk_manager"
+        assert c.who.startswith(f"{role}/")
+        assert same and all(line["proven"] == f"{role} {role}" for line in same), said
+    assert {"pause", "resume", "kill", "hedge", "agents.set", "agents.undo", "book.import"} <= {
+        c.command.action for c in people
+    }
+    assert [line["action"] for line in lines["fleet"]] == ["scale"]
+    direct = [line for line in lines["execution"] if line["proven"] == "risk_manager risk_manager"]
+    assert [(line["why"], line["who"].partition("/")[0]) for line in direct] == [("drill", "risk_manager")]
+    others = [line for line in lines["execution"] if line not in direct]
+    assert others and all(line["who"].startswith("manager/") for line in others)
+
+
+def test_no_secret_of_the_run_stands_in_a_log_a_process_list_or_an_environment(steered: Path) -> None:
+    secrets = security_world.secrets_of(steered / "keys")
+    assert len(secrets) > 30
+    looked = security_world.places_without(steered, secrets)
+    assert {"execution.log", "manager-a.log", "fleet.log", "run.json", "ps.txt", "environ.txt"} <= looked
+    # The search can find: the names of the folders stand in every environment.
+    assert str(steered / "keys" / "manager") in (steered / "environ.txt").read_text()
+    assert security_world.found_in(steered / "keys" / "manager" / "nats.seed", secrets)

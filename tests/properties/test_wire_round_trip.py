@@ -154,6 +154,7 @@ HEARTBEAT = st.builds(
     assignment_version=U64,
     busy_share=FLOAT,
     lag_us=FLOAT,
+    node=TEXT,
 )
 COMMAND = st.builds(c.Command, NAME, NAME, TEXT, TEXT, TEXT)
 ACKNOWLEDGEMENT = st.builds(c.Acknowledgement, TEXT, st.booleans(), TEXT)

@@ -16,6 +16,8 @@ from common.control_messages import Acknowledgement
 from common.errors import Refused, Unavailable, UsageError
 from common.wire import codec
 from deploy import control
+from deploy.config import load
+from tests.security_world import PERSON, make_keys
 
 
 def _run(folder: Path, **info: object) -> Path:
@@ -37,6 +39,29 @@ def test_where_nats_is_comes_from_flag_folder_environment_and_newest_run_in_this
     assert control.nats_url(None, None) == "nats://environment"
     assert control.nats_url(named, None) == "nats://named"
     assert control.nats_url(named, "nats://flag") == "nats://flag"
+
+
+def test_a_run_is_entered_with_its_own_keys_and_any_other_nats_with_those_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_keys(tmp_path / "keys")
+    run = _run(tmp_path / "run", nats_url="nats://run", keys=str(tmp_path / "keys"))
+    monkeypatch.setenv("HEDGEROW_KEYS", str(tmp_path / "keys" / PERSON))
+    door = control.nats_url(run, None)
+    assert door.tls is not None and door.tls.identity.name == "risk_manager"
+    named = control.nats_url(run, "nats://elsewhere")
+    assert named.tls is not None and named.tls.identity.name == PERSON
+    assert named.seed == tmp_path / "keys" / PERSON / "nats.seed"
+    open_run = control.nats_url(_run(tmp_path / "open", nats_url="nats://run", keys=""), None)
+    assert open_run.seed is None and open_run.tls is None
+
+
+def test_a_password_on_the_command_line_or_in_the_settings_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="process list") as flag:
+        control.nats_url(None, "nats://me:planted@host:4222")
+    with pytest.raises(UsageError, match="HEDGEROW_KEYS") as setting:
+        load(None, {}, {"HEDGEROW_LIVE__NATS_URL": "nats://me:planted@host:4222"})
+    assert "planted" not in str(flag.value) + str(setting.value)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"nats_url": 3}', "\x00"])

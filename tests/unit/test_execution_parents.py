@@ -104,6 +104,17 @@ def test_a_child_is_no_order_of_the_managers() -> None:
     assert submit(house, "p.7", tactic=DIRECT).refusal is Refusal.MALFORMED
 
 
+def test_neither_a_parent_nor_a_child_is_replaced() -> None:
+    """The venue knows no parent, and a child's lots are its parent's to move."""
+    house = House()
+    submit(house)
+    for name, words in (("p", "worked by execution"), ("p.1", "no order 'p.1'")):
+        ack = submit(house, f"new-{name[-1]}", tactic=DIRECT, orig_client_order_id=name)
+        assert ack.refusal is Refusal.UNKNOWN_ORDER
+        assert words in ack.text
+    assert list(house.venue.orders) == ["p.1"]
+
+
 def test_a_kill_takes_parents_and_children_out_and_a_pause_lets_them_rest() -> None:
     house = House()
     submit(house)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -46,6 +46,9 @@ class BeatingHost:
         self.hung: set[str] = set()
         self.busy_share = 0.0
         self.dead = False
+        self.ended: set[int] = set()
+        self.alive: tuple[str, ...] = ("here",)
+        self.node: dict[str, str] = {}
         self.log: list[str] = []
 
     def start(self, name: str) -> None:
@@ -59,6 +62,17 @@ class BeatingHost:
         """The process has ended and another one has taken its place."""
         self.tasks[name].cancel()
         self._start(name)
+
+    def gone(self, pids: Mapping[str, int]) -> set[str]:
+        return {name for name, pid in pids.items() if pid in self.ended}
+
+    def nodes(self) -> tuple[str, ...]:
+        return self.alive
+
+    def move(self, name: str, node: str) -> None:
+        self.log.append(f"move {name} {node}")
+        self.node[name] = node
+        self.loop.call_soon_threadsafe(self.begin_anew, name)
 
     def replace(self, name: str, pid: int) -> None:
         self.log.append(f"replace {name}")
@@ -79,8 +93,10 @@ class BeatingHost:
                 Header(name, sequence, NOW_NS),
                 mine,
                 "hedging",
+                pid=mine,
                 assignment_version=version,
                 busy_share=self.busy_share,
+                node=self.node.get(name, "here"),
             )
             if name not in self.hung and not self.dead:
                 await self.bus.publish(subjects.heartbeat(name), codec.encode_heartbeat(beat))

@@ -120,6 +120,41 @@ def test_a_lost_agent_is_covered_within_a_second_and_gets_its_keys_back_when_it_
     assert plan(state, RULES, now) == [Assign(before)]
 
 
+def test_one_whose_process_has_ended_is_covered_before_its_next_heartbeat_is_due_and_is_not_hung() -> None:
+    state = given(started(known(gamma=2, vega=2)))
+    state.end("gamma-1", 42)
+    now_ns = T0 + NS_PER_S // 10
+    bus_works(state, now_ns)
+    assert set(wanted_owners(state, RULES, now_ns).values()) == {"gamma-0", "vega-0", "vega-1"}
+    later_ns = T0 + RULES.hung_ns + NS_PER_S
+    bus_works(state, later_ns)
+    replaced = [step.name for step in plan(state, RULES, later_ns) if isinstance(step, Replace)]
+    assert "gamma-1" not in replaced, "Ray starts it again by itself"
+    state.hear("gamma-1", Beat(2, later_ns, later_ns, state.version, 43))
+    assert not state.ended
+
+
+def test_the_end_of_an_older_process_says_nothing_about_the_new_one() -> None:
+    state = given(started(known(gamma=2)))
+    state.hear("gamma-1", Beat(2, T0, T0, state.version, 43))
+    state.end("gamma-1", 42)
+    assert wanted_owners(state, RULES, T0) == dict(state.owner)
+
+
+def test_one_that_has_only_just_come_back_covers_where_nobody_else_can() -> None:
+    state = given(started(known(gamma=2)))
+    mine = {k for k, a in state.owner.items() if a == "gamma-0"}
+    back_ns = T0 + NS_PER_S
+    bus_works(state, back_ns)
+    for name, incarnation in (("gamma-0", 2), ("gamma-1", 1)):
+        state.hear(name, Beat(incarnation, back_ns, back_ns, state.version, 50 + incarnation))
+    state.end("gamma-1", 51)
+    assert set(wanted_owners(state, RULES, back_ns).values()) == {"gamma-0"}, "not settled yet, but there"
+    state.hear("gamma-0", Beat(2, back_ns + 1, back_ns, state.version, 52, ready=False))
+    wanted = wanted_owners(state, RULES, back_ns + 1)
+    assert {k for k, a in wanted.items() if a == "gamma-0"} == mine, "one that is not ready is given nothing"
+
+
 def test_one_that_is_not_ready_gets_nothing_back() -> None:
     state = given(started(known(gamma=2)))
     now = beats(state, T0 + NS_PER_S, gamma_1=1)
@@ -160,8 +195,10 @@ def test_a_hung_agent_is_replaced_once_per_wait() -> None:
     now = T0 + RULES.hung_ns + 1
     bus_works(state, now)
     state.hear("gamma-1", Beat(1, now, T0, 1, 42))
-    (step,) = plan(state, RULES, now)
+    step, cover = plan(state, RULES, now)
     assert isinstance(step, Replace) and step.name == "gamma-0"
+    adopt(state, [cover])
+    assert set(state.owner.values()) == {"gamma-1"}, "and the other one has its keys meanwhile"
     state.replaced["gamma-0"] = (1, now)
     assert plan(state, RULES, now + 1) == []
 
@@ -203,7 +240,7 @@ def test_nobody_is_replaced_for_a_silence_of_the_bus() -> None:
     now = back + RULES.hung_ns + 1
     bus_works(state, now)
     state.hear("gamma-0", Beat(1, now, T0, 1, 42))
-    assert [type(step) for step in plan(state, RULES, now)] == [Replace]
+    assert [type(step) for step in plan(state, RULES, now)] == [Replace, Assign], "replaced, and covered meanwhile"
 
 
 def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:

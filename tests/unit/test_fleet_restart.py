@@ -43,6 +43,39 @@ async def test_a_lost_shard_is_covered_at_once_and_gets_its_keys_back() -> None:
 
 
 @on_loop
+async def test_a_process_seen_to_have_ended_is_covered_before_it_is_missed() -> None:
+    async with a_fleet(shards=TWO_OF_EACH) as (fleet, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        keys, heard = set(manager.owner), dict(manager.owner)
+        host.hung.add("vega-1")
+        host.ended.add(fleet.known.beats["vega-1"].pid)
+        await until(lambda: "vega-1" not in manager.owner.values(), 0.25, what="cover before two heartbeats are missed")
+        assert whole(manager, keys)
+        host.hung.discard("vega-1")
+        host.begin_anew("vega-1")
+        await until(lambda: manager.owner == heard, what="the keys given back")
+
+
+@on_loop
+async def test_agents_left_on_one_node_move_back_one_at_a_time_with_their_keys_covered() -> None:
+    async with a_fleet(shards=TWO_OF_EACH) as (_, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        before, keys = dict(manager.owner), set(manager.owner)
+        real, moved = host.move, []
+
+        def move(name: str, node: str) -> None:
+            assert name not in manager.owner.values() and whole(manager, keys), "its keys are with others"
+            moved.append(name)
+            real(name, node)
+
+        host.move = move  # type: ignore[method-assign]
+        host.alive = ("here", "there")
+        await until(lambda: len(moved) == 2 and manager.owner == before, 30.0, what="two moves")
+        assert sorted(name.rpartition("-")[0] for name in moved) == ["gamma", "vega"], "no kind is left on one node"
+        assert [entry for entry in host.log if entry.startswith("move")] == [f"move {name} there" for name in moved]
+
+
+@on_loop
 async def test_restarts_every_agent_one_at_a_time_with_its_keys_covered() -> None:
     async with a_fleet(shards=TWO_OF_EACH) as (_, host, manager, _):
         await until(lambda: manager.owner, what="an assignment")

@@ -19,7 +19,7 @@ RUNNER = CliRunner()
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     found: list[Command] = []
 
-    async def act(bus: Any, order: Command, *, timeout_s: float = 0.0) -> str:
+    async def act(bus: Any, order: Command, *, timeout_s: float = 0.0, tls: object = None) -> str:
         found.append(order)
         return "done"
 

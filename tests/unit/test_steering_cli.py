@@ -23,14 +23,14 @@ NATS = ("--nats", "nats://127.0.0.1:1")
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     found: list[Command] = []
 
-    async def act(bus: Any, order: Command, *, timeout_s: float = 0.0) -> str:
+    async def act(bus: Any, order: Command, *, timeout_s: float = 0.0, tls: object = None) -> str:
         found.append(order)
         return "done"
 
     def ask(url: str, work: Callable[[Any], Any]) -> Any:
         return asyncio.run(work(None))
 
-    def direct(address: str, order: Command, scope: str = "") -> str:
+    def direct(address: str, order: Command, scope: str, _tls: object) -> str:
         found.append(order)
         return f"killed {scope or 'all'} at {address}"
 

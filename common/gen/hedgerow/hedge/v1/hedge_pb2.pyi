@@ -136,7 +136,7 @@ class AgentParameters(_message.Message):
     def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., version: _Optional[int] = ..., path: _Optional[_Iterable[str]] = ..., value: _Optional[_Iterable[float]] = ..., changed: _Optional[str] = ..., before: _Optional[float] = ..., after: _Optional[float] = ..., undoes: _Optional[int] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("header", "incarnation", "state", "loop", "pid", "proposals", "batches", "gaps", "decide_p50_us", "decide_p99_us", "rss_bytes", "unusable_quotes", "keys", "assignment_version", "busy_share", "lag_us")
+    __slots__ = ("header", "incarnation", "state", "loop", "pid", "proposals", "batches", "gaps", "decide_p50_us", "decide_p99_us", "rss_bytes", "unusable_quotes", "keys", "assignment_version", "busy_share", "lag_us", "node")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +153,7 @@ class Heartbeat(_message.Message):
     ASSIGNMENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     BUSY_SHARE_FIELD_NUMBER: _ClassVar[int]
     LAG_US_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
     header: _market_pb2.Header
     incarnation: int
     state: str
@@ -169,4 +170,5 @@ class Heartbeat(_message.Message):
     assignment_version: int
     busy_share: float
     lag_us: float
-    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., incarnation: _Optional[int] = ..., state: _Optional[str] = ..., loop: _Optional[str] = ..., pid: _Optional[int] = ..., proposals: _Optional[int] = ..., batches: _Optional[int] = ..., gaps: _Optional[int] = ..., decide_p50_us: _Optional[float] = ..., decide_p99_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., unusable_quotes: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ..., assignment_version: _Optional[int] = ..., busy_share: _Optional[float] = ..., lag_us: _Optional[float] = ...) -> None: ...
+    node: str
+    def __init__(self, header: _Optional[_Union[_market_pb2.Header, _Mapping]] = ..., incarnation: _Optional[int] = ..., state: _Optional[str] = ..., loop: _Optional[str] = ..., pid: _Optional[int] = ..., proposals: _Optional[int] = ..., batches: _Optional[int] = ..., gaps: _Optional[int] = ..., decide_p50_us: _Optional[float] = ..., decide_p99_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., unusable_quotes: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ..., assignment_version: _Optional[int] = ..., busy_share: _Optional[float] = ..., lag_us: _Optional[float] = ..., node: _Optional[str] = ...) -> None: ...
