@@ -55,7 +55,7 @@ class Case:
 
 
 CASES = {"passive": Case(PASSIVE, 0.2), "sliced": Case(SLICED, 2.0)}
-_IDS = tuple(f"execution.tactics_{name}_{kind}" for name in CASES for kind in ("future", "options"))
+_IDS = tuple(f"execution.tactics.{name}_{kind}" for name in CASES for kind in ("future", "options"))
 
 
 @bench(*_IDS, what="implementation shortfall of each tactic against taking at once, real E-mini quotes", minutes=2)
@@ -67,7 +67,7 @@ def tactics(context: Context) -> Iterable[Row]:
     }
     for name, case in CASES.items():
         for kind, of_kind in paths.items():
-            yield _row(f"execution.tactics_{name}_{kind}", kind, case, of_kind)
+            yield _row(f"execution.tactics.{name}_{kind}", kind, case, of_kind)
 
 
 def _row(name: str, kind: str, case: Case, paths: list[Path]) -> Row:
