@@ -127,7 +127,10 @@ def test_execution_books_a_settlement_once_as_a_report_of_no_order(tmp_path: Pat
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
         db.execute("DROP INDEX settlements")
         columns = "client_order_id, exec_id, instrument, signed_lots, event_time_ns, content"
-        db.execute(f"INSERT INTO reports SELECT sequence + 1, {columns} FROM reports WHERE client_order_id = exec_id")
+        db.execute(
+            f"INSERT INTO reports (sequence, {columns}) SELECT sequence + 1, {columns} FROM reports "
+            "WHERE client_order_id = exec_id"
+        )
     assert any("stands twice" in said for said in verify(tmp_path).findings)
     reborn = start(ExecutionSetup(universe, make_limits(), ex.store.load()))
     assert reborn.exposure.position_lots == ex.state.exposure.position_lots and reborn.settled == ex.state.settled
