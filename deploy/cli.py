@@ -139,6 +139,19 @@ def audit(
 
 
 @app.command()
+def reconcile(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|ADDRESS", help="Run folder or HOST:PORT; default: the newest run.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Compare execution's fills, orders and positions with the venue's, now; exit 1 with each break."""
+    from deploy.reconcile import run_reconcile
+
+    raise typer.Exit(run_reconcile(run, as_json))
+
+
+@app.command()
 def replay(
     source: Annotated[str, typer.Argument(help="A run folder, a recording, a quote file, demo or es-options.")],
     data: DataDir = None,

@@ -217,6 +217,12 @@ class SqliteStore:
         rows = self._reader.execute(statement, (first, limit)).fetchall()
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
+    def fills(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills``."""
+        statement = "SELECT content FROM reports WHERE exec_id = ? AND signed_lots <> 0"
+        rows = (self._reader.execute(statement, (name,)).fetchone() for name in exec_ids)
+        return [report_from_pb(pb.ExecutionReport.FromString(row[0])) for row in rows if row is not None]
+
     def close(self) -> None:
         """See ``Store.close``."""
         if not self._closed:

@@ -44,6 +44,10 @@ class Store(Protocol):
         """At most ``limit`` reports with sequence ``first`` or later, ascending."""
         ...
 
+    def fills(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """Fills of these exec ids, those that exist."""
+        ...
+
     def close(self) -> None:
         """Release it; may be called twice."""
         ...
@@ -56,7 +60,7 @@ class MemoryStore:
         self._rows: dict[str, int] = {}
         self._records: list[OrderRecord] = []
         self._reports: list[ExecutionReport] = []
-        self._fills: dict[str, None] = {}
+        self._fills: dict[str, int] = {}
         self._epoch = EpochRaised(0, "")
         self._trading = Stored().trading
         self._stopped: dict[str, TradingSet] = {}
@@ -94,7 +98,7 @@ class MemoryStore:
                 case ExecutionReport():
                     self._reports.append(record)
                     if record.last_lots:
-                        self._fills[record.exec_id] = None
+                        self._fills[record.exec_id] = len(self._reports) - 1
                 case EpochRaised():
                     self._epoch = record
                 case TradingSet(scope=""):
@@ -144,6 +148,10 @@ class MemoryStore:
         """See ``Store.reports``."""
         at = max(first, 1) - 1
         return self._reports[at : at + limit]
+
+    def fills(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills``."""
+        return [self._reports[self._fills[name]] for name in exec_ids if name in self._fills]
 
     def close(self) -> None:
         """See ``Store.close``."""

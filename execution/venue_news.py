@@ -29,9 +29,9 @@ def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Inst
     state.now_ns = max(state.now_ns, event.event_time_ns)
     record = state.orders.get(event.client_order_id)
     if record is None:
-        return _pause(state, f"the venue reports order {event.client_order_id!r}, which this store never sent")
+        return pause(state, f"the venue reports order {event.client_order_id!r}, which this store never sent")
     if event.kind is VenueKind.DUPLICATE:
-        return _pause(state, f"the venue was sent order {event.client_order_id!r} a second time and refused it")
+        return pause(state, f"the venue was sent order {event.client_order_id!r} a second time and refused it")
     if event.kind is VenueKind.FILL:
         return _filled(state, record, event, wall_ns)
     if event.kind is VenueKind.CANCEL_REJECTED:
@@ -106,9 +106,9 @@ def _filled(state: ExecutionState, record: OrderRecord, event: VenueEvent, wall_
     state.fills_stored += 1
     out = _moved(state, record, after, event, wall_ns)
     if not record.open:
-        out += _pause(state, f"the venue filled {event.lots} lots of {name} after it was {record.ord_status.name}")
+        out += pause(state, f"the venue filled {event.lots} lots of {name} after it was {record.ord_status.name}")
     elif cum > quantity:
-        out += _pause(state, f"the venue filled {cum} lots of {name}, which asked for {quantity}")
+        out += pause(state, f"the venue filled {cum} lots of {name}, which asked for {quantity}")
     return out
 
 
@@ -123,7 +123,8 @@ def _moved(
     return out
 
 
-def _pause(state: ExecutionState, why: str) -> list[Instruction]:
+def pause(state: ExecutionState, why: str) -> list[Instruction]:
+    """No new order leaves, said by execution itself; what people have paused or killed already stays as they said it."""
     if state.trading.state is not TradingState.ACTIVE:
         return []
     state.trading = TradingSet(TradingState.PAUSED, "execution", why)

@@ -14,6 +14,8 @@ from common.messages import Order, QuoteBatch, Side, TimeInForce
 from execution.venues.paper import PaperVenue
 from execution.venues.port import VenueEvent, VenueKind
 from execution.venues.record import RecordKind, VenueRecord, of_event, of_order
+from execution.venues.statement import StatedOrder, Tally, VenueStatement
+from execution.venues.tallied import take_event
 
 #: Records a venue holds in its life (about 300 bytes each); beyond, new orders are rejected.
 MAX_RECORDS: Final = 2_000_000
@@ -27,6 +29,7 @@ class LastingVenue:
         self._max_records = max_records
         self.records: list[VenueRecord] = []
         self._of_order: dict[str, list[VenueRecord]] = {}
+        self._tally = Tally()
         for record in records:
             self._keep(record)
         self._restore()
@@ -90,7 +93,20 @@ class LastingVenue:
     def _keep(self, record: VenueRecord) -> VenueRecord:
         self.records.append(record)
         self._of_order.setdefault(record.client_order_id, []).append(record)
+        self._count(record)
         return record
+
+    def statement(self, after: int, limit: int) -> VenueStatement:
+        """What the records come to: see ``statement.StatingVenue``. Each line counts, whatever it repeats."""
+        return self._tally.statement(after, limit)
+
+    def _count(self, record: VenueRecord) -> None:
+        sign = Side(record.side).sign if record.side else 1
+        if record.kind is RecordKind.ORDER:
+            lots = sign * record.lots
+            self._tally.taken(StatedOrder(record.client_order_id, record.instrument, lots, record.ticks))
+        elif (event := record.event) is not None:
+            take_event(self._tally, event, record.instrument, sign)
 
     def _restore(self) -> None:
         for name, records in self._of_order.items():

@@ -72,6 +72,7 @@ SHELLS = (
     "execution/service.py",
     "execution/engine.py",
     "execution/guard.py",
+    "execution/reconciler.py",
     "execution/reference.py",
     "execution/sqlite_store.py",
     "execution/venues/remote.py",
@@ -135,16 +136,7 @@ OUTSIDE = {
     "unlink",
     "mkdir",
 }
-WORLD_MODULES = {
-    "socket",
-    "subprocess",
-    "secrets",
-    "threading",
-    "multiprocessing",
-    "sqlite3",
-    "urllib",
-    "http",
-}
+WORLD_MODULES = {"socket", "subprocess", "secrets", "threading", "multiprocessing", "sqlite3", "urllib", "http"}
 
 WRITTEN = re.compile(r"(\.(py|md|toml|yaml|yml|conf|env|example|proto)|run|Makefile|Dockerfile)$")
 
