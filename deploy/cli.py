@@ -152,6 +152,22 @@ def reconcile(
 
 
 @app.command()
+def tca(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that has ended.")],
+    by: Annotated[str, typer.Option(help="order, agent, underlying, hour or tactic.")] = "agent",
+    write: Annotated[
+        Path | None, typer.Option(help="Write the fitted cost model here, for [manager] cost_model.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the picture.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the orders of a finished run cost against the mid at the decision, and what each part of it was."""
+    from deploy.tca import run_tca
+
+    raise typer.Exit(run_tca(run, by, as_json, write, out))
+
+
+@app.command()
 def replay(
     source: Annotated[str, typer.Argument(help="A run folder, a recording, a quote file, demo or es-options.")],
     data: DataDir = None,
