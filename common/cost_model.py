@@ -25,7 +25,7 @@ KINDS: dict[Kind, int] = {"future": FUTURE, "option": OPTION}
 
 
 class CostRow(BaseModel):
-    """One underlying and kind: shares and their standard errors; ``source`` "prior" where too few orders were seen."""
+    """One underlying and kind: shares and their standard errors; ``source`` "prior" where none could be fitted, and ``why``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -33,6 +33,7 @@ class CostRow(BaseModel):
     kind: Kind
     source: Literal["fitted", "prior"]
     orders: int = Field(ge=0)
+    why: str = ""
     spread_share: float = Field(ge=0.0)
     spread_share_se: float = Field(default=0.0, ge=0.0)
     impact_share: float = Field(ge=0.0)

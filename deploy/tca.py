@@ -77,7 +77,7 @@ def lines(told: Mapping[str, Any], key: str, model: CostModel) -> Iterator[str]:
                 _share(row.spread_share, row.spread_share_se),
                 _share(row.impact_share, row.impact_share_se),
                 _share(row.root_impact_share, row.root_impact_share_se),
-                "" if row.source == "fitted" else "too few orders: the prior",
+                "" if row.source == "fitted" else f"the prior: {row.why}",
             )
             for row in model.rows
         ],

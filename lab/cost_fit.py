@@ -7,7 +7,9 @@ Least squares weighted by filled lots; standard errors robust to unequal varianc
 The market's own moves are noise here, which is unbiased only while orders do not foresee them.
 
 A share that comes out negative, or whose column does not vary, is left out (0, with no error stated), the rest is fitted again.
-Fewer than ``ORDERS_MIN`` orders: the prior stands, and the row says so. *Tested by* tests/properties/test_cost_fit.py.
+The prior stands, and the row says why, where fewer than ``ORDERS_MIN`` orders filled, where less than ``FILLED_MIN`` of the
+ordered lots did (a limit fills when the market comes to it: what filled is then a selection of the cheap), and where the error
+of the spread share is above ``ERROR_MAX``. *Tested by* tests/properties/test_cost_fit.py.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from common.universe import Universe
 from lab.tca import Worked, kind_of
 
 ORDERS_MIN: Final = 30
+FILLED_MIN: Final = 0.8
+ERROR_MAX: Final = 0.25
 #: Least variation of the sizes, as a coefficient of variation, for an impact to be told from the spread.
 _VARIES: Final = 1e-3
 
@@ -118,29 +122,42 @@ def cost_model(
     instrument = np.array([worked.orders[k].instrument for k in seen.order], np.intp)
     symbol = np.array([universe.symbols[u] for u in universe.underlying[instrument]], object)
     kind = np.array([kind_of(universe, int(i)) for i in instrument], object)
-    traded = {
-        (universe.symbols[int(universe.underlying[o.instrument])], kind_of(universe, o.instrument))
-        for o in worked.orders
-    }
+    traded = {_group_of(universe, o.instrument) for o in worked.orders}
     rows = []
     for name, what in sorted(traded):
         at = np.flatnonzero((symbol == name) & (kind == what))
-        rows.append(_row(name, what, seen, at, prior, orders_min))
+        asked = sum(o.quantity_lots for o in worked.orders if _group_of(universe, o.instrument) == (name, what))
+        rows.append(_row(name, what, seen, at, asked, prior, orders_min))
     return CostModel(made_from=tuple(made_from), rows=tuple(rows))
 
 
-def _row(name: str, kind: Kind, seen: Observed, at: NDArray[np.intp], prior: Prior, least: int) -> CostRow:
-    if len(at) < max(least, 4):
+def _group_of(universe: Universe, instrument: int) -> tuple[str, Kind]:
+    return universe.symbols[int(universe.underlying[instrument])], kind_of(universe, instrument)
+
+
+def _row(
+    name: str, kind: Kind, seen: Observed, at: NDArray[np.intp], asked_lots: int, prior: Prior, orders_min: int
+) -> CostRow:
+    def standing(why: str) -> CostRow:
         return CostRow(
             underlying=name,
             kind=kind,
             source="prior",
             orders=len(at),
+            why=why,
             spread_share=prior.spread_share,
             impact_share=prior.impact_share,
             root_impact_share=prior.root_impact_share,
         )
+
+    if len(at) < max(orders_min, 4):
+        return standing(f"{len(at)} orders filled, {max(orders_min, 4)} are needed")
+    filled = float(seen.lots[at].sum()) / asked_lots
+    if filled < FILLED_MIN:
+        return standing(f"{100 * filled:.0f} % of the lots filled, a selection; {100 * FILLED_MIN:.0f} % are needed")
     found = fit(seen.paid[at], seen.size[at], seen.lots[at])
+    if found.errors[0] > ERROR_MAX:
+        return standing(f"error of the spread share {found.errors[0]:.2f}, at most {ERROR_MAX}")
     shares, errors = found.shares.tolist(), np.nan_to_num(found.errors).tolist()
     return CostRow(
         underlying=name,

@@ -232,7 +232,7 @@ def tca_section(r: Mapping[str, Any]) -> str:
             f"{row['underlying']} {row['kind']}",
             f"{row['orders']:,}",
             *(f"{row[s]:.3f} ± {row[s + '_se']:.3f}" for s in ("spread_share", "impact_share", "root_impact_share")),
-            "fitted" if row["source"] == "fitted" else "too few orders: the prior",
+            "fitted" if row["source"] == "fitted" else f"the prior: {row['why']}",
         )
         for row in found["cost_model"]["rows"]
     ]

@@ -91,5 +91,26 @@ def test_a_model_from_simulated_fills_recovers_the_plant_and_says_where_there_ar
     assert (np.abs(found - planted) <= 4.0 * errors).all() and (errors < 0.3).all()
     assert (prior.underlying, prior.kind, prior.source, prior.orders) == ("BBB", "option", "prior", 0)
     assert (prior.spread_share, prior.impact_share, prior.root_impact_share) == (1.0, 0.1, 0.05)
+    assert prior.why == "0 orders filled, 30 are needed"
     short = worked_of(tape.orders[: ORDERS_MIN - 1], tape.reports, tape.batches, shares())
     assert [r.source for r in cost_model(short, shares(), []).rows] == ["prior"]
+
+
+def test_a_selection_and_a_guess_are_no_model() -> None:
+    """Where half of the lots never filled, and where the market's moves drown the spread, the prior stands and says why."""
+    half = tape_of(60, (0.2, 0.8, 0.8), 3)
+    for k in range(60):
+        half.order(f"lost{k}", 10.0 * k + 1, Side.BUY, 200, 9000, 11000)
+        half.end(f"lost{k}", 10.0 * k + 4)
+    worked = worked_of(half.orders, half.reports, half.batches, shares())
+    (row,) = cost_model(worked, shares(), []).rows
+    assert (row.source, row.spread_share) == ("prior", 1.0) and row.why.endswith("a selection; 80 % are needed")
+    rng, noisy = np.random.default_rng(4), Tape()
+    for k in range(40):
+        noisy.quote(10.0 * k, 9000, 11000)
+        noisy.order(f"o{k}", 10.0 * k + 1, Side.BUY, 10, 9000, 11000)
+        noisy.fill(f"o{k}", 10.0 * k + 2, 10, 11000 + round(5000 * rng.standard_normal()), 9000, 11000)
+    noisy.quote(400.0, 9000, 11000)
+    worked = worked_of(noisy.orders, noisy.reports, noisy.batches, shares())
+    (row,) = cost_model(worked, shares(), []).rows
+    assert row.source == "prior" and row.why.startswith("error of the spread share")
