@@ -15,12 +15,16 @@ from typing import Any
 
 from common.errors import Unavailable, UsageError
 from common.execution_client import ExecutionClient
+from common.security.keys import Tls
 from deploy import control
 
 
 def run_reconcile(target: str, as_json: bool) -> int:
     """Reconcile the run or address ``target`` and print it; 0 if both sides agree, else 1. Raises ``Unavailable``."""
-    found = asyncio.run(_ask(address_of(target)))
+    address = address_of(target)
+    folder = Path(target) if target and Path(target).is_dir() else None
+    tls = control.execution_tls(folder, target if target and folder is None else None)
+    found = asyncio.run(_ask(address, tls))
     print(json.dumps(found) if as_json else "\n".join(lines(found)))
     return 1 if found["breaks"] else 0
 
@@ -52,8 +56,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{len(found['breaks'])} breaks; trading is {found['state']}" if found["breaks"] else "both sides agree"
 
 
-async def _ask(address: str) -> dict[str, Any]:
-    async with ExecutionClient(address) as client:
+async def _ask(address: str, tls: Tls | None) -> dict[str, Any]:
+    async with ExecutionClient(address, tls=tls) as client:
         await client.connect(control.ASK_TIMEOUT_S)
         found = await client.reconcile(full=True)
     if found["why_not"]:
