@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench proto clean
+.PHONY: help setup run test check bench proto proto-baseline clean
 
 help:  ## list every task
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,7 +46,7 @@ check: $(VENV)/.check  ## lint, types, schemas, generated code is current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	cd proto && ../$(BIN)/buf lint
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against baseline.binpb
 	$(BIN)/python deploy/make_proto.py --check
 
 bench: $(VENV)/.test  ## measure every figure the project claims
@@ -54,6 +54,9 @@ bench: $(VENV)/.test  ## measure every figure the project claims
 
 proto: $(VENV)/.check  ## regenerate the stubs under common/gen
 	$(BIN)/python deploy/make_proto.py
+
+proto-baseline: $(VENV)/.check  ## make the schemas as they are the ones that must stay readable (at a release)
+	cd proto && ../$(BIN)/buf build -o baseline.binpb
 
 clean:  ## remove the environment and build leftovers
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

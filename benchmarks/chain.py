@@ -66,7 +66,10 @@ _WIDER = {
         "orders = 50_000": "orders = 5_000_000",
     },
     "execution_limits.toml": {
-        "max_orders_per_window = 1000": "max_orders_per_window = 1000000",
+        "max_orders_per_window = 1000\n": "max_orders_per_window = 1000000\n",
+        "max_messages_per_window = 2000": "max_messages_per_window = 1000000",
+        "max_same_orders = 100": "max_same_orders = 1000000",
+        "max_drawdown_usd = 5_000_000.0": "max_drawdown_usd = 1e15",
         "max_position_lots = 5000": "max_position_lots = 1000000",
         "max_position_lots = 10000": "max_position_lots = 1000000",
     },

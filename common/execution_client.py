@@ -25,6 +25,7 @@ from common.messages import ExecutionReport, Order, OrderAck, OrderState, Tradin
 from common.security.access import on_behalf
 from common.security.keys import Tls
 from common.tasks import end
+from common.wire.error_codec import error_reason
 from common.wire.execution_codec import ack_from_pb, order_state_from_pb, order_to_pb, report_from_pb
 
 _log = logging.getLogger(__name__)
@@ -105,10 +106,14 @@ class ExecutionClient:
     # -- orders --------------------------------------------------------------------------------------------------------
 
     async def submit(self, orders: Sequence[Order]) -> None:
-        """Queue orders for the stream. Raises ``Unavailable``, having taken none, while it is down."""
+        """Queue orders and replacements for the stream. Raises ``Unavailable``, having taken none, while it is down."""
         self._check_up()
         for order in orders:
-            request = pb.StreamOrdersRequest(submit=pb.SubmitOrders(orders=[order_to_pb(order)]))
+            content = [order_to_pb(order)]
+            if order.orig_client_order_id:
+                request = pb.StreamOrdersRequest(replace=pb.ReplaceOrders(orders=content))
+            else:
+                request = pb.StreamOrdersRequest(submit=pb.SubmitOrders(orders=content))
             self._queue(("order", order.client_order_id), request)
 
     async def cancel(self, ids: Sequence[str], epoch: int) -> None:
@@ -258,6 +263,8 @@ class ExecutionClient:
         answer = await self._call(self._stub.GetStatus, pb.GetStatusRequest())
         view: dict[str, object] = {field.name: getattr(answer, field.name) for field in answer.DESCRIPTOR.fields}
         view["state"] = TradingState(answer.state).name
+        line = answer.venue_state
+        view["venue_state"] = {field.name: getattr(line, field.name) for field in line.DESCRIPTOR.fields}
         view["stopped"] = [
             {"scope": s.scope, "state": TradingState(s.state).name, "who": s.who, "why": s.why} for s in answer.stopped
         ]
@@ -286,7 +293,8 @@ class ExecutionClient:
     def _error(self, error: grpc.aio.AioRpcError) -> HedgerowError:
         if error.code() in _LOST:
             return Unavailable(f"execution at {self.address}: {error.details() or error.code().name}")
-        return Refused(f"execution at {self.address} refused: {error.details()}")
+        reason = error_reason(error.trailing_metadata())
+        return Refused(f"execution at {self.address} refused{f' ({reason})' if reason else ''}: {error.details()}")
 
     # -- reports -------------------------------------------------------------------------------------------------------
 

@@ -200,8 +200,17 @@ class TimeInForce(IntEnum):
     IOC = 2
 
 
+class OrdType(IntEnum):
+    """FIX tag 40. A MARKET order carries ``limit_ticks`` 0; execution gives it the collar as its worst price."""
+
+    LIMIT = 1
+    MARKET = 2
+
+
 class OrdStatus(IntEnum):
-    """FIX tag 39 plus PENDING_NEW (stored, not sent) and UNKNOWN (the service died while sending)."""
+    """FIX tag 39 plus PENDING_NEW (stored, not sent), UNKNOWN (the service died while sending) and REPLACED (terminal: the
+    order works on under the id of its replacement).
+    """
 
     PENDING_NEW = 1
     NEW = 2
@@ -211,19 +220,29 @@ class OrdStatus(IntEnum):
     REJECTED = 6
     EXPIRED = 7
     UNKNOWN = 8
+    REPLACED = 9
 
     @property
     def terminal(self) -> bool:
-        """True when nothing more can happen to the order."""
-        return self in (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)
+        """True when nothing more can happen under this id."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED})
 
 
 class TradingState(IntEnum):
-    """Whether orders may leave execution."""
+    """Whether orders may leave execution. *Halted* is PAUSED or KILLED; REDUCE_ONLY lets out what shrinks a position."""
 
     ACTIVE = 1
     PAUSED = 2
     KILLED = 3
+    REDUCE_ONLY = 4
+
+    @property
+    def halted(self) -> bool:
+        """True when no order at all may leave."""
+        return self in (TradingState.PAUSED, TradingState.KILLED)
 
 
 class Refusal(IntEnum):
@@ -246,6 +265,14 @@ class Refusal(IntEnum):
     MALFORMED = 14
     SCOPE_PAUSED = 15
     SCOPE_KILLED = 16
+    REDUCE_ONLY = 17
+    UNKNOWN_ORDER = 18
+    TOO_LATE = 19
+    PENDING_CHANGE = 20
+    SELF_CROSS = 21
+    DUPLICATE_CONTENT = 22
+    MESSAGE_RATE = 23
+    DRAWDOWN = 24
 
 
 class CostShare(NamedTuple):
@@ -258,7 +285,11 @@ class CostShare(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An intent of the manager; its content never changes under one ``client_order_id``. See execution.proto."""
+    """An intent of the manager; its content never changes under one ``client_order_id``. See execution.proto.
+
+    An order that names an ``orig_client_order_id`` replaces that one (FIX 4.4 message G): ``quantity_lots`` is then the
+    total, what the original has filled included.
+    """
 
     client_order_id: str
     epoch: int
@@ -279,6 +310,8 @@ class Order:
     arrival_bid_ticks: int
     arrival_ask_ticks: int
     cost_shares: tuple[CostShare, ...] = ()
+    ord_type: OrdType = OrdType.LIMIT
+    orig_client_order_id: str = ""
 
     @property
     def signed_lots(self) -> int:

@@ -18,6 +18,7 @@ import typer
 
 from common.errors import HedgerowError
 from deploy.commands import AsJson, Nats, RunDir, Why, act
+from deploy.execution_cli import execution_app
 from deploy.limits_cli import limits_app
 from deploy.risk_cli import risk
 from deploy.security_cli import audit_app, certs
@@ -35,6 +36,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(agents_app, name="agents")
 app.add_typer(book_app, name="book")
 app.add_typer(audit_app, name="audit-log")
+app.add_typer(execution_app, name="execution")
 app.command()(risk)
 app.command()(certs)
 for _steer in (pause, resume, kill, hedge):
@@ -79,7 +81,9 @@ def live(
     run_dir: RunDir = None,
     venue: Annotated[
         str | None,
-        typer.Option(help="paper (inside execution, the default) or paper-process (its own process and file)."),
+        typer.Option(
+            help="paper (inside execution, the default), paper-process (its own process and file) or fix (a FIX 4.4 venue)."
+        ),
     ] = None,
     nats: Annotated[str | None, typer.Option(help="External NATS; default: an embedded one.")] = None,
     ray: Annotated[str | None, typer.Option(help="External Ray address; default: an embedded one.")] = None,

@@ -25,6 +25,7 @@ from common.errors import InputError, Problem, UsageError
 from common.market.config import MarketConfig
 from common.toml_lines import Loc, line_of, line_of_error, lines_of
 from execution.config import PaperConfig
+from execution.venues.fix.config import FixConfig
 from manager.config import ManagerConfig
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -91,13 +92,21 @@ class LiveConfig(BaseModel):
 
 
 class ExecutionSettings(BaseModel):
-    """Which venue execution sends to. Both are paper: the same rules, settings in ``paper``."""
+    """Which venue execution sends to. The first two are paper: the same rules, settings in ``paper``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    venue: Literal["paper", "paper-process"] = Field(
-        default="paper", description="paper lives inside execution; paper-process is a process with a file of its own."
+    venue: Literal["paper", "paper-process", "fix"] = Field(
+        default="paper",
+        description="paper lives inside execution; paper-process is a process with a file of its own; fix is a FIX 4.4 venue.",
     )
+    fix: FixConfig | None = Field(default=None, description="The session with the FIX venue.")
+
+    @model_validator(mode="after")
+    def _fix_is_told(self) -> Self:
+        if self.venue == "fix" and self.fix is None:
+            raise ValueError("venue = 'fix' needs [execution.fix]: port, sender_comp_id, target_comp_id")
+        return self
 
 
 class RecordConfig(BaseModel):

@@ -188,13 +188,21 @@ async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         speed=reference.config["speed"],
         sessions_ns=tuple((opens, closes) for opens, closes in reference.config["sessions"]),
     )
-    await serve(config, bus, reference.universe, stop, venue=_remote_venue(reference.settings))
+    await serve(config, bus, reference.universe, stop, venue=_remote_venue(reference, config.store))
 
 
-def _remote_venue(settings: RunConfig) -> Venue | None:
-    """The venue's own process, if the settings say so; None leaves the venue to execution."""
-    if settings.execution.venue == "paper":
+def _remote_venue(reference: Reference, store: Path) -> Venue | None:
+    """What the settings name; None leaves the venue to execution. A FIX session's files lie in the store's folder."""
+    settings = reference.settings.execution
+    if settings.venue == "paper":
         return None
+    if settings.venue == "fix" and settings.fix is not None:
+        from execution.venues.fix.config import credentials
+        from execution.venues.fix.initiator import Initiator
+        from execution.venues.fix.venue import FixVenue
+
+        link = Initiator(settings.fix, store / "fix", *credentials(os.environ))
+        return FixVenue(settings.fix, reference.universe, link)
     from execution.venues.remote import RemoteVenue
 
     return RemoteVenue(os.environ.get("HEDGEROW_VENUE_ADDRESS", DEFAULT_VENUE_ADDRESS))

@@ -3,6 +3,9 @@
 ``malformed`` looks at the message alone, ``breach`` at the order against limits, market and exposure. Both are pure,
 cost microseconds and return the first rule broken with the value and the limit, or None.
 
+A MARKET order is checked as a limit order at its worst price, the collar's edge (``protected``). A replacement counts with
+the lots it adds to its original; it opens no order. An order that would meet a working order of ours is refused.
+
 Reference: the mid of the live quote. It is unusable, and the order refused, when a side is absent or without size, when
 the quote is crossed or locked, when the source has an open gap, or is older than ``max_source_age_s`` of market time
 (now = the newest market time seen, or the order's own if that is later). The rate counts accepted orders in
@@ -12,15 +15,16 @@ market time: if the market stands still the window never empties, which is the s
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-from common.messages import Order, Refusal, Side
+from common.messages import Order, OrdType, Refusal, Side
 from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
 from common.units import NO_PRICE, NS_PER_S
 from common.universe import FUTURE, Universe
 from execution.exposure import Exposure
+from execution.flow import Flow
 from execution.limits import ExecutionLimits, KindLimits
 
 MAX_ID_LENGTH = 36
@@ -36,9 +40,14 @@ class Breach:
 
 def malformed(order: Order, universe: Universe) -> Breach | None:
     """What makes a message no order at all, whoever sends it."""
-    name = order.client_order_id
-    if not 0 < len(name) <= MAX_ID_LENGTH or not name.isascii() or not name.isprintable() or " " in name:
-        text = f"id: {len(name)} characters, limit 1 to {MAX_ID_LENGTH} printable ones without blanks"
+    for name in (order.client_order_id, order.orig_client_order_id or "none"):
+        if not 0 < len(name) <= MAX_ID_LENGTH or not name.isascii() or not name.isprintable() or " " in name:
+            text = f"id: {len(name)} characters, limit 1 to {MAX_ID_LENGTH} printable ones without blanks"
+            return Breach(Refusal.MALFORMED, text)
+    if order.client_order_id == order.orig_client_order_id:
+        return Breach(Refusal.MALFORMED, f"original: {order.client_order_id} replaces itself, limit a new id")
+    if order.ord_type is OrdType.MARKET and order.limit_ticks:
+        text = f"limit price: {order.limit_ticks} ticks in a MARKET order, limit 0; the collar is its worst price"
         return Breach(Refusal.MALFORMED, text)
     if universe.index.get(order.instrument_id, order.instrument) != order.instrument:
         row = universe.index[order.instrument_id]
@@ -50,26 +59,59 @@ def malformed(order: Order, universe: Universe) -> Breach | None:
     return None
 
 
+def protected(order: Order, limits: ExecutionLimits, universe: Universe, snapshot: MarketSnapshot) -> Order:
+    """The order as it may leave: a MARKET order with the edge of the collar as its limit, where there is a reference."""
+    row = universe.index.get(order.instrument_id)
+    if order.ord_type is not OrdType.MARKET or row is None:
+        return order
+    bid, ask = snapshot.bid_ticks.item(row), snapshot.ask_ticks.item(row)
+    if bid == NO_PRICE or ask == NO_PRICE:
+        return order
+    mid = 0.5 * (bid + ask)
+    allowed = _allowed_ticks(_kind(order, limits, universe), mid)
+    worst = math.floor(mid + allowed) if order.side is Side.BUY else math.ceil(mid - allowed)
+    return replace(order, limit_ticks=worst)
+
+
 def breach(
     order: Order,
     limits: ExecutionLimits,
     universe: Universe,
     snapshot: MarketSnapshot,
     exposure: Exposure,
-    accepted_ns: deque[int],
+    flow: Flow,
+    original: Order | None = None,
 ) -> Breach | None:
-    """The first rule the order breaks. ``accepted_ns``: market times of accepted orders, oldest first, pruned here."""
+    """The first rule that ``order`` (as ``protected`` gives it) breaks. Windows of ``flow`` are pruned, nothing is counted.
+
+    ``original``: the order it replaces, if it replaces one.
+    """
     now_ns = max(snapshot.now_ns, order.event_time_ns)
     if found := _instrument(order, universe, now_ns):
         return found
-    kind = limits.future if universe.kind.item(order.instrument) == FUTURE else limits.option
+    kind = _kind(order, limits, universe)
     return (
         _size(order, kind, universe)
         or _reference(order, limits, universe, snapshot, now_ns)
         or _collar(order, kind, snapshot)
-        or _position(order, kind, exposure)
-        or _flow(limits, exposure, accepted_ns, now_ns)
+        or _position(order, kind, exposure, added_lots(order, original))
+        or _self_cross(order, exposure)
+        or (_open_orders(limits, exposure) if original is None else None)
+        or _rates(order, limits, flow, now_ns, original is None)
     )
+
+
+def added_lots(order: Order, original: Order | None) -> int:
+    """Lots that may fill because of this order and not without it."""
+    return order.quantity_lots if original is None else max(order.quantity_lots - original.quantity_lots, 0)
+
+
+def _kind(order: Order, limits: ExecutionLimits, universe: Universe) -> KindLimits:
+    return limits.future if universe.kind.item(order.instrument) == FUTURE else limits.option
+
+
+def _allowed_ticks(kind: KindLimits, mid: float) -> float:
+    return max(float(kind.collar_ticks), kind.collar_fraction * abs(mid))
 
 
 def _instrument(order: Order, universe: Universe, now_ns: int) -> Breach | None:
@@ -134,31 +176,48 @@ def _stale(text: str) -> Breach:
 def _collar(order: Order, kind: KindLimits, snapshot: MarketSnapshot) -> Breach | None:
     mid = 0.5 * (snapshot.bid_ticks.item(order.instrument) + snapshot.ask_ticks.item(order.instrument))
     beyond = order.side.sign * (order.limit_ticks - mid)
-    allowed = max(float(kind.collar_ticks), kind.collar_fraction * abs(mid))
+    allowed = _allowed_ticks(kind, mid)
     if beyond > allowed:
         where = "above" if order.side is Side.BUY else "below"
         return Breach(Refusal.COLLAR, f"collar: {beyond:g} ticks {where} the mid {mid:g}, limit {allowed:g} ticks")
     return None
 
 
-def _position(order: Order, kind: KindLimits, exposure: Exposure) -> Breach | None:
-    after = exposure.worst_after(order.instrument, order.side, order.quantity_lots)
-    if order.side.sign * after > kind.max_position_lots:
+def _position(order: Order, kind: KindLimits, exposure: Exposure, lots: int) -> Breach | None:
+    after = exposure.worst_after(order.instrument, order.side, lots)
+    if lots and order.side.sign * after > kind.max_position_lots:
         text = f"position: {after} lots with everything working filled, limit {kind.max_position_lots}"
         return Breach(Refusal.POSITION, text)
     return None
 
 
-def _flow(limits: ExecutionLimits, exposure: Exposure, accepted_ns: deque[int], now_ns: int) -> Breach | None:
-    if exposure.open_orders >= limits.max_open_orders:
-        text = f"open orders: {exposure.open_orders} already open, limit {limits.max_open_orders}"
-        return Breach(Refusal.OPEN_ORDERS, text)
-    while accepted_ns and accepted_ns[0] <= now_ns - limits.rate_window_ns:
-        accepted_ns.popleft()
-    if len(accepted_ns) >= limits.max_orders_per_window:
-        text = (
-            f"rate: {len(accepted_ns)} orders already in {limits.rate_window_s:g} s of market time, "
-            f"limit {limits.max_orders_per_window}"
-        )
-        return Breach(Refusal.RATE, text)
+def _self_cross(order: Order, exposure: Exposure) -> Breach | None:
+    if (met := exposure.crossing(order, order.limit_ticks)) is None:
+        return None
+    name, ticks = met
+    side = "below" if order.side is Side.BUY else "above"
+    text = f"self-cross: {order.limit_ticks} ticks would meet our order {name}, limit {side} its {ticks} ticks"
+    return Breach(Refusal.SELF_CROSS, text)
+
+
+def _open_orders(limits: ExecutionLimits, exposure: Exposure) -> Breach | None:
+    if exposure.open_orders < limits.max_open_orders:
+        return None
+    text = f"open orders: {exposure.open_orders} already open, limit {limits.max_open_orders}"
+    return Breach(Refusal.OPEN_ORDERS, text)
+
+
+def _rates(order: Order, limits: ExecutionLimits, flow: Flow, now_ns: int, new: bool) -> Breach | None:
+    window = f"in {limits.rate_window_s:g} s of market time"
+    if (messages := flow.messages_within(limits, now_ns)) >= limits.max_messages_per_window:
+        text = f"message rate: {messages} messages already {window}, limit {limits.max_messages_per_window}"
+        return Breach(Refusal.MESSAGE_RATE, text)
+    if not new:
+        return None
+    if (orders := flow.orders_within(limits, now_ns)) >= limits.max_orders_per_window:
+        return Breach(Refusal.RATE, f"rate: {orders} orders already {window}, limit {limits.max_orders_per_window}")
+    if (alike := flow.alike_within(order, limits, now_ns)) >= limits.max_same_orders:
+        window = f"in {limits.same_order_window_s:g} s of market time"
+        text = f"duplicate: {alike} orders of this content already {window}, limit {limits.max_same_orders}"
+        return Breach(Refusal.DUPLICATE_CONTENT, text)
     return None

@@ -9,6 +9,7 @@ Guarantees
   reconcile, act) and is refused under the same name. Neither leaves a trace: the sender had no say.
 - Report sequences have no gap. Every status change but the first record is a report; a refusal is one too.
 - After a restart an order being sent is UNKNOWN and the venue is asked; nothing is sent again.
+- A replacement is a new order under a new id, sent once as any other; ``execution/replacing.py`` says how it takes over.
 - A terminal status is final. A fill beyond it, or beyond the quantity, is a real trade all the same: it is booked once
   and trading pauses, because the venue and this store disagree.
 
@@ -18,15 +19,15 @@ Guarantees
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from common.messages import OrderAck, OrdStatus, Refusal, TradingState
-from execution import checks, trading, venue_news
+from common.messages import Order, OrderAck, OrdStatus, Refusal, TradingState
+from execution import checks, replacing, trading, venue_news
+from execution.checks import Breach
 from execution.events import (
     Ack,
     AskVenue,
     Cancel,
-    CancelAtVenue,
+    CancelAllAtVenue,
     EpochRaised,
     Event,
     Fence,
@@ -53,7 +54,8 @@ def names(event: Event) -> Iterable[str]:
     """Order ids an event speaks of; the shell loads those not in memory before the step."""
     match event:
         case Submit(order):
-            return (order.client_order_id,)
+            original = order.orig_client_order_id
+            return (order.client_order_id, original) if original else (order.client_order_id,)
         case Cancel(ids):
             return ids
         case VenueEvents(events):
@@ -66,6 +68,7 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
     match event:
         case Quotes(batch):
             state.snapshot.apply(batch)
+            state.drawdown.quoted()
             state.now_ns = max(state.now_ns, state.snapshot.now_ns)
             return state, []
         case Submit():
@@ -92,7 +95,8 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
 
 def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
     order = event.order
-    elapsed_ns = event.wall_ns - order.receive_time_ns if event.wall_ns and order.receive_time_ns else 0
+    # A wall clock that was set back makes no latency negative.
+    elapsed_ns = max(event.wall_ns - order.receive_time_ns, 0) if event.wall_ns and order.receive_time_ns else 0
     if (found := checks.malformed(order, state.universe)) is not None:
         return [_refusal(order.client_order_id, found.refusal, found.text, elapsed_ns)]
     if (text := _not_leading(state, order.epoch)) is not None:
@@ -104,22 +108,38 @@ def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
             return [_refusal(order.client_order_id, Refusal.ID_REUSED, text, elapsed_ns)]
         ack = OrderAck(order.client_order_id, known.ord_status, known.refusal, known.text, True, elapsed_ns)
         return [Ack(ack)]
-    refused = trading.stopped(state, order) or checks.breach(
-        order, state.limits, state.universe, state.snapshot, state.exposure, state.accepted_ns
-    )
+    sent = checks.protected(order, state.limits, state.universe, state.snapshot)
+    original = state.orders.get(order.orig_client_order_id) if order.orig_client_order_id else None
+    out: list[Instruction] = []
+    if (stop := trading.drawn_down(state)) is not None:
+        out.append(Persist(trading.hold(state, stop)))
+    refused = _refused(state, sent, original)
     state.orders_stored += 1
     if refused is not None:
         record = OrderRecord(order, OrdStatus.REJECTED, refusal=refused.refusal, text=refused.text)
         state.put(record)
         report = venue_news.report(state, record, max(state.now_ns, order.event_time_ns), event.wall_ns)
         ack = OrderAck(order.client_order_id, OrdStatus.REJECTED, refused.refusal, refused.text, False, elapsed_ns)
-        return [Persist(NewOrder(record)), Persist(report), Ack(ack), Report(report)]
-    record = OrderRecord(order, OrdStatus.PENDING_NEW, leaves_lots=order.quantity_lots)
+        return [*out, Persist(NewOrder(record)), Persist(report), Ack(ack), Report(report)]
+    leaves_lots = checks.added_lots(order, original.order if original is not None else None)
+    protection = sent.limit_ticks if sent is not order else None
+    record = OrderRecord(order, OrdStatus.PENDING_NEW, leaves_lots=leaves_lots, protection_ticks=protection)
     state.put(record)
-    taken_ns = max(state.snapshot.now_ns, order.event_time_ns)
-    state.accepted_ns.append(max(taken_ns, state.accepted_ns[-1]) if state.accepted_ns else taken_ns)
+    out.append(Persist(NewOrder(record)))
+    if original is not None:
+        out.append(replacing.announced(state, original, record))
+    state.flow.take_order(order, max(state.snapshot.now_ns, order.event_time_ns))
     ack = OrderAck(order.client_order_id, OrdStatus.PENDING_NEW, tick_to_order_ns=elapsed_ns)
-    return [Persist(NewOrder(record)), Send(order), Ack(ack)]
+    return [*out, Send(sent), Ack(ack)]
+
+
+def _refused(state: ExecutionState, order: Order, original: OrderRecord | None) -> Breach | None:
+    if order.orig_client_order_id and (found := replacing.impossible(order, original)) is not None:
+        return found
+    was = original.order if original is not None else None
+    return trading.stopped(state, order, was) or checks.breach(
+        order, state.limits, state.universe, state.snapshot, state.exposure, state.flow, was
+    )
 
 
 def _refusal(name: str, refusal: Refusal, text: str, elapsed_ns: int = 0) -> Ack:
@@ -139,26 +159,13 @@ def _cancel(state: ExecutionState, event: Cancel) -> list[Instruction]:
         return [_refusal(name, Refusal.STALE_EPOCH, text) for name in event.ids]
     out: list[Instruction] = []
     for name in event.ids:
+        state.flow.take_cancel(state.limits, state.now_ns)
         record = state.orders.get(name)
         if record is None:
             out.append(_refusal(name, Refusal.MALFORMED, f"id: no order {name!r}, limit a known id"))
             continue
-        out += _ask_cancel(state, record)
+        out += venue_news.ask_cancel(state, record)
         out.append(Ack(OrderAck(name, record.ord_status)))
-    return out
-
-
-def _ask_cancel(state: ExecutionState, record: OrderRecord) -> list[Instruction]:
-    """Note the wish and pass it on; of an UNKNOWN order the venue is asked first, the cancel follows what it says."""
-    if not record.open:
-        return []
-    out: list[Instruction] = []
-    if not record.cancel_asked:
-        record = replace(record, cancel_asked=True)
-        state.put(record)
-        out.append(Persist(record))
-    if record.ord_status is not OrdStatus.UNKNOWN:
-        out.append(CancelAtVenue(record.order.client_order_id))
     return out
 
 
@@ -173,9 +180,11 @@ def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
     said = trading.hold(state, TradingSet(event.state, event.who, event.why, event.scope))
     out: list[Instruction] = [Persist(said)]
     if event.state is TradingState.KILLED:
+        if not event.scope:
+            out.append(CancelAllAtVenue())
         for name in list(state.open):
             if trading.covers(state, event.scope, state.orders[name].order):
-                out += _ask_cancel(state, state.orders[name])
+                out += venue_news.ask_cancel(state, state.orders[name])
     return out
 
 
@@ -186,5 +195,5 @@ def _recovered(state: ExecutionState, wall_ns: int) -> list[Instruction]:
             out += venue_news.lost(state, name, "the service stopped while sending it; the venue is asked", wall_ns)
         out.append(AskVenue(name))
         if state.orders[name].cancel_asked:
-            out += _ask_cancel(state, state.orders[name])
+            out += venue_news.ask_cancel(state, state.orders[name])
     return out

@@ -32,7 +32,7 @@ from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
 from execution.store import Store
-from execution.venues.port import Venue, VenueEvent
+from execution.venues.port import LinkedVenue, Venue, VenueEvent, VenueLink
 
 _LATENCIES_KEPT = 8192
 #: Batches applied before anything else gets its turn on the loop.
@@ -76,6 +76,7 @@ class Engine:
         self.hub = ReportHub(config.reports_bound)
         self._config = config
         self._clock = clock
+        self._since_ns = clock.wall_ns()
         self._on_gap = on_gap
         self._executor = ThreadPoolExecutor(1, "execution-store")
         self._requests: deque[_Item] = deque()
@@ -89,6 +90,8 @@ class Engine:
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._fired_ns: int | None = None
+        #: Market time when it last moved, and the loop's time then.
+        self._seen: tuple[int, float] = (0, 0.0)
         self._resolve = False
         self._running = True
         self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
@@ -149,6 +152,13 @@ class Engine:
         """Take what a linked venue says by itself; never waits. No more can pile up than open orders can cause."""
         self._news += events
         self._wake.set()
+
+    @property
+    def link(self) -> VenueLink:
+        """How the line to the venue is; a venue in this process is there since this engine is."""
+        if isinstance(self.venue, LinkedVenue):
+            return self.venue.link
+        return VenueLink(True, self._since_ns)
 
     def tick_to_order_ns(self) -> tuple[int, int]:
         """Median and 99th percentile over the last orders, wall nanoseconds; zeros before the first."""
@@ -235,6 +245,8 @@ class Engine:
             if fence and group:
                 break
             item = self._requests.popleft()
+            if item.done is not None and item.done.cancelled():
+                continue
             if item.sink is None or item.sink in self._streams:
                 group.append(item)
             if fence:
@@ -304,11 +316,18 @@ class Engine:
             self._timer = None
         due_ns = self.venue.next_due_ns
         if due_ns is not None:
-            wait_s = max(due_ns - self.state.now_ns, 0) / NS_PER_S / self._config.speed
+            wait_s = max(due_ns - self._reached_ns(), 0) / NS_PER_S / self._config.speed
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._fire, due_ns)
 
+    def _reached_ns(self) -> int:
+        """Market time now: what was last seen of it, and what has passed on the wall since. Work in between delays nothing."""
+        wall_s, now_ns = asyncio.get_running_loop().time(), self.state.now_ns
+        if now_ns != self._seen[0]:
+            self._seen = (now_ns, wall_s)
+        return now_ns + round((wall_s - self._seen[1]) * self._config.speed * NS_PER_S)
+
     def _fire(self, due_ns: int) -> None:
-        self._fired_ns = due_ns
+        self._fired_ns = max(due_ns, self._reached_ns())
         self._wake.set()
 
 

@@ -150,6 +150,11 @@ class CancelAtVenue:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAllAtVenue:
+    """Ask a venue that can to cancel everything at once; the cancel of each order follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskVenue:
     """Ask the venue what became of an order."""
 
@@ -170,4 +175,4 @@ class Report:
     report: ExecutionReport
 
 
-Instruction = Persist | Send | CancelAtVenue | AskVenue | Ack | Report
+Instruction = Persist | Send | CancelAtVenue | CancelAllAtVenue | AskVenue | Ack | Report

@@ -1,4 +1,4 @@
-"""What execution itself knows of positions: fills and working lots per instrument, in whole lots.
+"""What execution itself knows of positions: fills and working lots per instrument, in whole lots, and what they cost.
 
 Positions count what this store has traded; what a desk held at the open is the manager's business.
 *Tested by* tests/properties/test_execution_core.py, tests/unit/test_execution_checks.py.
@@ -8,31 +8,57 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from common.messages import Side
+from common.messages import Order, Side, TimeInForce
 from execution.orders import OrderRecord
 
 
 @dataclass(slots=True)
 class Exposure:
-    """Signed traded lots and unsigned working lots per instrument index; number of open orders."""
+    """Signed traded lots and unsigned working lots per instrument index; number of open orders.
+
+    ``levels``: ids of open orders per (instrument, side, whether it may rest) and worst price in ticks.
+    ``cash``: per instrument (-Σ signed lots × ticks, Σ fees in cents) of what was traded.
+    """
 
     position_lots: dict[int, int] = field(default_factory=dict)
     working_buy_lots: dict[int, int] = field(default_factory=dict)
     working_sell_lots: dict[int, int] = field(default_factory=dict)
     open_orders: int = 0
+    levels: dict[tuple[int, Side, bool], dict[int, dict[str, None]]] = field(default_factory=dict)
+    cash: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def moved(self, before: OrderRecord | None, after: OrderRecord) -> None:
         """Account for one record replacing another of the same order."""
         was_open = before is not None and before.open
         leaves = after.leaves_lots - (before.leaves_lots if before is not None else 0)
-        filled = after.cum_lots - (before.cum_lots if before is not None else 0)
-        at, side = after.order.instrument, after.order.side
-        self.open_orders += int(after.open) - int(was_open)
+        filled = after.own_lots - (before.own_lots if before is not None else 0)
+        order = after.order
+        at, side = order.instrument, order.side
+        if was_open != after.open:
+            self.open_orders += 1 if after.open else -1
+            self._level(after)
         if leaves:
             working = self.working_buy_lots if side is Side.BUY else self.working_sell_lots
             working[at] = working.get(at, 0) + leaves
         if filled:
             self.position_lots[at] = self.position_lots.get(at, 0) + side.sign * filled
+
+    def _level(self, record: OrderRecord) -> None:
+        """Enter an order that has opened at its price, take one that has ended from it."""
+        order, ticks = record.order, record.worst_ticks
+        prices = self.levels.setdefault((order.instrument, order.side, _rests(order)), {})
+        if record.open:
+            prices.setdefault(ticks, {})[order.client_order_id] = None
+            return
+        names = prices[ticks]
+        del names[order.client_order_id]
+        if not names:
+            del prices[ticks]
+
+    def paid(self, instrument: int, signed_lots: int, ticks: int, fee_cents: int) -> None:
+        """Account for the money of one fill."""
+        cash, fees = self.cash.get(instrument, (0, 0))
+        self.cash[instrument] = (cash - signed_lots * ticks, fees + fee_cents)
 
     def worst_after(self, instrument: int, side: Side, lots: int) -> int:
         """Signed position if this order and everything working on its side fills and nothing on the other does."""
@@ -40,3 +66,24 @@ class Exposure:
         if side is Side.BUY:
             return position + self.working_buy_lots.get(instrument, 0) + lots
         return position - self.working_sell_lots.get(instrument, 0) - lots
+
+    def reduces(self, order: Order, lots: int) -> bool:
+        """True if ``lots`` of the order, with all that works on its side, leave the position nearer to zero or at it."""
+        position = self.position_lots.get(order.instrument, 0)
+        return (
+            position * order.side.sign < 0
+            and order.side.sign * self.worst_after(order.instrument, order.side, lots) <= 0
+        )
+
+    def crossing(self, order: Order, worst_ticks: int) -> tuple[str, int] | None:
+        """A working order of ours (id, price in ticks) that this one would meet, or None. Two IOC orders never meet."""
+        other = Side.SELL if order.side is Side.BUY else Side.BUY
+        for rests in (True, False) if _rests(order) else (True,):
+            for ticks, names in self.levels.get((order.instrument, other, rests), {}).items():
+                if order.side.sign * (worst_ticks - ticks) >= 0:
+                    return next(iter(names)), ticks
+        return None
+
+
+def _rests(order: Order) -> bool:
+    return order.time_in_force is not TimeInForce.IOC

@@ -12,10 +12,22 @@ from dataclasses import dataclass, field
 from common.errors import Unavailable
 from common.messages import ExecutionReport, OrderAck
 from execution.core import names, step
-from execution.events import Ack, AskVenue, CancelAtVenue, Event, Instruction, Loaded, Persist, Record, Report, Send
+from execution.events import (
+    Ack,
+    AskVenue,
+    CancelAllAtVenue,
+    CancelAtVenue,
+    Event,
+    Instruction,
+    Loaded,
+    Persist,
+    Record,
+    Report,
+    Send,
+)
 from execution.state import ExecutionState
 from execution.store import Store
-from execution.venues.port import Venue, VenueEvent, VenueKind
+from execution.venues.port import CancelsAll, Venue, VenueEvent, VenueKind
 
 
 @dataclass(slots=True)
@@ -41,8 +53,10 @@ def decide(state: ExecutionState, store: Store, events: Sequence[Event]) -> Grou
     group = Group()
     for event in events:
         missing = [name for name in names(event) if name not in state.orders]
-        if missing and (found := store.get(missing)):
+        while missing and (found := store.get(missing)):
             step(state, Loaded(tuple(found)))
+            # What was replaced speaks of its replacement, too.
+            missing = [r.replaced_by for r in found if r.replaced_by and r.replaced_by not in state.orders]
         _, instructions = step(state, event)
         acts: list[Instruction] = []
         for instruction in instructions:
@@ -78,8 +92,11 @@ def _at_venue(instruction: Instruction, venue: Venue, now_ns: int) -> list[Venue
     """An unreachable venue makes an order uncertain; cancels and questions are repeated by whoever asks again."""
     match instruction:
         case Send(order):
+            at_ns = max(now_ns, order.event_time_ns)
             try:
-                return venue.submit(order, max(now_ns, order.event_time_ns))
+                if order.orig_client_order_id:
+                    return venue.replace(order.orig_client_order_id, order, at_ns)
+                return venue.submit(order, at_ns)
             except Unavailable as error:
                 return [VenueEvent(VenueKind.UNCERTAIN, order.client_order_id, now_ns, text=str(error))]
         case CancelAtVenue(name):
@@ -87,6 +104,9 @@ def _at_venue(instruction: Instruction, venue: Venue, now_ns: int) -> list[Venue
                 return venue.cancel(name, now_ns)
             except Unavailable:
                 return []
+        case CancelAllAtVenue():
+            if isinstance(venue, CancelsAll):
+                venue.cancel_all(now_ns)
         case AskVenue(name):
             try:
                 return venue.ask(name, now_ns)

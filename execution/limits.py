@@ -33,11 +33,19 @@ class KindLimits(_Frozen):
 
 
 class ExecutionLimits(_Frozen):
-    """Everything checked before an order leaves. Ages and the rate window are in market time."""
+    """Everything checked before an order leaves. Ages and windows are in market time.
+
+    Messages are orders, replacements and cancels; cancels are counted, never refused. Orders are the same whose instrument,
+    side, quantity, price, type and time in force are. The drawdown is that of what this store has traded, marked to mid.
+    """
 
     max_open_orders: int = Field(gt=0)
     max_orders_per_window: int = Field(gt=0)
+    max_messages_per_window: int = Field(gt=0)
     rate_window_s: float = Field(gt=0.0)
+    max_same_orders: int = Field(gt=0)
+    same_order_window_s: float = Field(gt=0.0)
+    max_drawdown_usd: float = Field(gt=0.0)
     max_source_age_s: float = Field(gt=0.0)
     max_order_age_s: float = Field(gt=0.0)
     future: KindLimits
@@ -47,6 +55,11 @@ class ExecutionLimits(_Frozen):
     def rate_window_ns(self) -> int:
         """Window of the order rate, market nanoseconds."""
         return round(self.rate_window_s * NS_PER_S)
+
+    @property
+    def same_order_window_ns(self) -> int:
+        """Window over which orders of the same content are counted, market nanoseconds."""
+        return round(self.same_order_window_s * NS_PER_S)
 
     @property
     def max_source_age_ns(self) -> int:

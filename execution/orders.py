@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from common.messages import Order, OrderState, OrdStatus, Refusal
@@ -22,6 +22,7 @@ class Change(Enum):
     EXPIRE = "expire"
     LOSE = "lose sight"
     MISS = "not at the venue"
+    REPLACE = "replaced by another"
 
 
 _S = OrdStatus
@@ -31,6 +32,7 @@ _TOLD = {
     Change.CANCEL: _S.CANCELED,
     Change.REJECT: _S.REJECTED,
     Change.EXPIRE: _S.EXPIRED,
+    Change.REPLACE: _S.REPLACED,
 }
 _ROWS: dict[OrdStatus, dict[Change, OrdStatus]] = {
     _S.PENDING_NEW: {**_TOLD, Change.ACCEPT: _S.NEW, Change.LOSE: _S.UNKNOWN},
@@ -51,6 +53,10 @@ class OrderRecord:
 
     ``cum_lots + leaves_lots`` is the quantity while it is open; ``leaves_lots`` is 0 once it is terminal. ``fills`` are
     the venue's exec ids already booked, so that a fill told twice counts once.
+
+    Of a replacement ``cum_lots`` counts what was filled under the ids before it (``inherited_lots`` of it, and ``fills``
+    likewise). Until the venue has taken it in, nothing is inherited and ``leaves_lots`` is only what it would add to the
+    original, so that what works is counted once. ``replaced_by`` of the original names it from the request on.
     """
 
     order: Order
@@ -61,6 +67,25 @@ class OrderRecord:
     refusal: Refusal = Refusal.NONE
     text: str = ""
     fills: tuple[str, ...] = ()
+    inherited_lots: int = 0
+    replaced_by: str = ""
+    #: Worst price of a MARKET order, ticks: the edge of the collar when it was checked.
+    protection_ticks: int | None = None
+
+    @property
+    def own_lots(self) -> int:
+        """Lots filled under this id."""
+        return self.cum_lots - self.inherited_lots
+
+    @property
+    def replacement_asked(self) -> bool:
+        """True of a replacement that the venue has neither taken in nor refused."""
+        return bool(self.order.orig_client_order_id) and self.ord_status in (_S.PENDING_NEW, _S.UNKNOWN)
+
+    @property
+    def worst_ticks(self) -> int:
+        """Worst price at which it may trade, ticks."""
+        return self.order.limit_ticks if self.protection_ticks is None else self.protection_ticks
 
     @property
     def open(self) -> bool:
@@ -75,27 +100,4 @@ class OrderRecord:
 
 def same_content(a: Order, b: Order) -> bool:
     """True if two orders of one id mean the same. The epoch is the envelope, not content: a new leader may retry."""
-    return _content(a) == _content(b)
-
-
-def _content(o: Order) -> tuple[object, ...]:
-    return (
-        o.client_order_id,
-        o.instrument_id,
-        o.instrument,
-        o.side,
-        o.quantity_lots,
-        o.limit_ticks,
-        o.time_in_force,
-        o.book_id,
-        o.cycle_id,
-        o.inputs_hash,
-        o.cause_id,
-        o.order_sequence,
-        o.receive_time_ns,
-        o.event_time_ns,
-        o.allocation,
-        o.arrival_bid_ticks,
-        o.arrival_ask_ticks,
-        o.cost_shares,
-    )
+    return a == replace(b, epoch=a.epoch)

@@ -56,7 +56,7 @@ class Difference:
 class Ours:
     """Our side at the moment of a statement.
 
-    ``orders``: every open record and every one the statement or an unmatched fill names, where there is one.
+    ``orders``: every open record, every one the statement or a fill that differs names, and what replaced those, if known.
     ``position_lots``: signed lots traded over the life of the venue's account.
     """
 
@@ -105,6 +105,12 @@ class Join:
             self.here[fill.exec_id] = fill
         else:
             self._matched(fill, theirs)
+
+    @property
+    def named(self) -> set[str]:
+        """Orders with a fill that differs."""
+        unmatched = (*self.there.values(), *self.here.values())
+        return {f.client_order_id for f in unmatched} | set(self.ahead_of_order)
 
     def strangers(self, stated: VenueStatement) -> list[str]:
         """Exec ids that the statement names and this join does not hold: to be looked up in the store."""
@@ -181,6 +187,7 @@ def _orders(join: Join, ours: Ours, stated: VenueStatement) -> Iterator[Differen
     for fills, sign in ((join.there, 1), (join.here, -1)):
         for fill in fills.values():
             ahead[fill.client_order_id] = ahead.get(fill.client_order_id, 0) + sign * abs(fill.signed_lots)
+    _carry_on(ahead, ours)
     for order in stated.orders:
         name = order.client_order_id
         record = ours.orders.get(name)
@@ -203,6 +210,17 @@ def _orders(join: Join, ours: Ours, stated: VenueStatement) -> Iterator[Differen
             )
 
 
+def _carry_on(ahead: dict[str, int], ours: Ours) -> None:
+    """What was filled under an id counts for every one that has replaced it."""
+    for name, lots in list(ahead.items()):
+        record = ours.orders.get(name)
+        while record is not None and (record := ours.orders.get(record.replaced_by)) is not None:
+            if record.replacement_asked:
+                break
+            heir = record.order.client_order_id
+            ahead[heir] = ahead.get(heir, 0) + lots
+
+
 def _positions(join: Join, ours: Ours, stated: VenueStatement, instrument_id: Sequence[str]) -> Iterator[Difference]:
     ahead = dict(join.ahead)
     for fills, sign in ((join.there, 1), (join.here, -1)):
@@ -221,7 +239,7 @@ def _content(fill: StatedFill) -> tuple[object, ...]:
 
 def _stated(record: OrderRecord) -> StatedOrder:
     order = record.order
-    return StatedOrder(order.client_order_id, order.instrument, order.signed_lots, order.limit_ticks, record.cum_lots)
+    return StatedOrder(order.client_order_id, order.instrument, order.signed_lots, record.worst_ticks, record.cum_lots)
 
 
 def _terms(order: StatedOrder) -> tuple[int, int, int]:

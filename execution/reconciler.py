@@ -18,7 +18,6 @@ from functools import partial
 from typing import Final
 
 from common.errors import Unavailable
-from common.messages import TradingState
 from common.ports import Clock
 from execution.config import ExecutionConfig
 from execution.engine import Engine
@@ -147,14 +146,17 @@ class Reconciler:
         engine, join = self._engine, course.join
         while course.report < engine.state.sequence:
             self._read(course)
-        stored = {r.exec_id: (r.sequence, fill_of(r)) for r in engine.store.fills(join.strangers(stated))}
+        stored = {r.exec_id: (r.sequence, fill_of(r)) for r in engine.store.fills_named(join.strangers(stated))}
         join.take(stated, stored, course.fill)
         course.fill = stated.first + len(stated.fills) - 1
         if stated.more:
             return
-        names = {o.client_order_id for o in stated.orders} | {f.client_order_id for f in join.there.values()}
         orders = {name: engine.state.orders[name] for name in engine.state.open}
-        orders |= {r.order.client_order_id: r for r in engine.store.get(names - set(orders))}
+        names = {o.client_order_id for o in stated.orders} | join.named
+        while wanted := names - set(orders):
+            known = {r.order.client_order_id: r for r in engine.store.get(wanted)}
+            orders |= known
+            names = {r.replaced_by for r in known.values() if r.replaced_by}
         lots = dict(engine.state.exposure.position_lots)
         if stated.volatile:
             lots = {at: n - self._baseline_lots.get(at, 0) for at, n in lots.items()}
@@ -176,7 +178,7 @@ class Reconciler:
 
     async def _halt(self, done: Reconciliation) -> None:
         new = [f for f in done.breaks if f.difference.key not in self._halted_for]
-        if not new or self._engine.state.trading.state is not TradingState.ACTIVE:
+        if not new or self._engine.state.trading.state.halted:
             return
         why = halt_text([f.difference for f in new])
         _log.error("%s", why)

@@ -5,7 +5,9 @@ NOT_SERVING, the group in hand is finished, streams end, the store closes.
 
 Canonical codes: INVALID_ARGUMENT (a message that makes no sense), NOT_FOUND (no such order), OUT_OF_RANGE (reports this
 store has not written), ABORTED (stream cut by a fence), RESOURCE_EXHAUSTED (reader too slow, resume), UNAVAILABLE
-(stopping, or the store failed). What a rule refuses is an answer, not an error: ``OrderAck.refusal``.
+(stopping, or the store failed), DEADLINE_EXCEEDED (too late when it was its turn; nothing was done), each with its
+``ErrorReason`` in the details. What a rule refuses is an answer, not an error: ``OrderAck.refusal`` with its code, because
+orders share a stream and one that is refused must not end it for the others.
 *Tested by* tests/integration/test_execution_service.py.
 """
 
@@ -30,6 +32,7 @@ from common.ports import Bus, Clock
 from common.security.audit_file import FOLDER, AuditFile
 from common.security.keys import Keys
 from common.universe import Universe
+from common.wire.error_codec import error_details
 from common.wire.execution_codec import ack_to_pb, order_from_pb, order_state_to_pb, report_to_pb
 from execution import events as ev
 from execution import trading
@@ -38,12 +41,13 @@ from execution.engine import Engine
 from execution.guard import Guard, bind, health_server
 from execution.reconcile_codec import reconciliation_to_pb
 from execution.reconciler import Reconciler
+from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
-from execution.venues.port import LinkedVenue, Venue
+from execution.venues.port import AsksRecords, LinkedVenue, Venue
 from execution.venues.tallied import TalliedVenue
 
 _log = logging.getLogger(__name__)
@@ -95,14 +99,18 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         try:
             async for request in requests:
                 wall_ns = self._clock.wall_ns()
-                if request.WhichOneof("request") == "cancel":
+                which = request.WhichOneof("request")
+                if which == "cancel":
                     cancel = request.cancel
                     await stream.expect(len(cancel.client_order_id))
                     await self._engine.offer(ev.Cancel(tuple(cancel.client_order_id), cancel.epoch, wall_ns), stream)
                     continue
-                await stream.expect(len(request.submit.orders))
-                for order in request.submit.orders:
+                orders = request.replace.orders if which == "replace" else request.submit.orders
+                await stream.expect(len(orders))
+                for order in orders:
                     try:
+                        if bool(order.orig_client_order_id) != (which == "replace"):
+                            raise Refused(f"an order to {which} names the original {order.orig_client_order_id!r}")
                         await self._engine.offer(ev.Submit(order_from_pb(order), wall_ns), stream)
                     except Refused as error:
                         text = f"message: {error}"
@@ -125,18 +133,24 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: N802
         """What is committed about one order."""
-        found = self._engine.store.get([request.client_order_id])
+        try:
+            found = self._engine.store.get([request.client_order_id])
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
         if not found:
             await _abort(context, grpc.StatusCode.NOT_FOUND, f"no order {request.client_order_id!r}")
         return pb.GetOrderResponse(state=order_state_to_pb(found[0].state))
 
-    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: ARG002, N802
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: N802
         """A page of what is committed."""
-        rows = self._engine.store.orders(
-            open_only=request.open_only,
-            after_row=min(request.after_row, 2**63 - 1),
-            limit=min(request.limit or PAGE, PAGE),
-        )
+        try:
+            rows = self._engine.store.orders(
+                open_only=request.open_only,
+                after_row=min(request.after_row, 2**63 - 1),
+                limit=min(request.limit or PAGE, PAGE),
+            )
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
         states = [order_state_to_pb(state) for _, state in rows]
         return pb.ListOrdersResponse(states=states, last_row=rows[-1][0] if rows else request.after_row)
 
@@ -174,7 +188,7 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
     ) -> pb.SetTradingStateResponse:
         """Pause, resume or kill, by name and with a reason; returns when it is stored and cancels are out."""
         if not request.who or not request.why or int(request.state) not in _TRADING_STATES:
-            text = "a trading state needs one of ACTIVE, PAUSED, KILLED, who asks, and why"
+            text = "a trading state needs one of ACTIVE, PAUSED, KILLED, REDUCE_ONLY, who asks, and why"
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
         if wrong := trading.unknown_scope(self._engine.state, request.scope):
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
@@ -189,6 +203,7 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         state = self._engine.state
         p50_ns, p99_ns = self._engine.tick_to_order_ns()
         now: Any = int(state.trading.state)
+        link = self._engine.link
         stopped: Any = [_scope_to_pb(held) for held in state.stopped.values()]
         return pb.GetStatusResponse(
             state=now,
@@ -203,6 +218,13 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             tick_to_order_p50_ns=p50_ns,
             tick_to_order_p99_ns=p99_ns,
             venue=self._engine.venue.name,
+            venue_state=pb.VenueState(
+                name=self._engine.venue.name,
+                connected=link.connected,
+                since_ns=link.since_ns,
+                waits_for=link.waits_for,
+                unresolved_orders=sum(state.orders[n].ord_status is OrdStatus.UNKNOWN for n in state.open),
+            ),
         )
 
     async def Reconcile(self, request: pb.ReconcileRequest, context: Any) -> pb.ReconcileResponse:  # noqa: N802
@@ -214,7 +236,10 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         return reconciliation_to_pb(done, self._engine.venue.name, self._engine.state.trading.state)
 
     async def _hold(self, event: ev.Fence | ev.SetTrading, context: Any) -> int:
-        """Cancels sent, once the event holds."""
+        """Cancels sent, once the event holds. A fence whose caller no longer waits when its turn comes is not carried out."""
+        left_s = context.time_remaining()
+        if left_s is not None and left_s <= 0.0:
+            await _abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline had passed when it arrived")
         try:
             return await self._engine.ask(event)
         except Unavailable as error:
@@ -230,8 +255,19 @@ def _code_of(reason: HedgerowError, refused: grpc.StatusCode) -> grpc.StatusCode
     return grpc.StatusCode.UNAVAILABLE if isinstance(reason, Unavailable) else refused
 
 
+_REASONS = {
+    grpc.StatusCode.INVALID_ARGUMENT: pb.ERROR_REASON_INVALID_REQUEST,
+    grpc.StatusCode.NOT_FOUND: pb.ERROR_REASON_NO_SUCH_ORDER,
+    grpc.StatusCode.OUT_OF_RANGE: pb.ERROR_REASON_NO_SUCH_REPORT,
+    grpc.StatusCode.ABORTED: pb.ERROR_REASON_FENCED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: pb.ERROR_REASON_READER_TOO_SLOW,
+    grpc.StatusCode.UNAVAILABLE: pb.ERROR_REASON_STOPPING,
+    grpc.StatusCode.DEADLINE_EXCEEDED: pb.ERROR_REASON_TOO_LATE,
+}
+
+
 async def _abort(context: Any, code: grpc.StatusCode, text: object) -> NoReturn:
-    await context.abort(code, str(text))
+    await context.abort(code, str(text), error_details(code.value[0], str(text), _REASONS[code]))
     raise AssertionError("abort returned")
 
 
@@ -282,6 +318,8 @@ async def serve(
         address = bind(server, config.address, tls)
         probed = health_server(config.health_address, health) if config.health_address else None
         await engine.recover()
+        if isinstance(at, AsksRecords):
+            at.use(StoredRecords(state, store))
         if isinstance(at, LinkedVenue):
             linked = at
             await linked.open(engine.hear)

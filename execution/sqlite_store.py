@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hedgerow.execution.v1 import execution_pb2 as pb
 
@@ -21,49 +22,28 @@ from common.messages import ExecutionReport, Order, OrderState, OrdStatus, Refus
 from common.wire.execution_codec import order_from_pb, order_to_pb, report_from_pb, report_to_pb
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
+from execution.sqlite_schema import MIGRATIONS, TERMINAL
 from execution.state import Stored
 
 FILE_NAME = "execution.sqlite"
 LOCK_NAME = "execution.lock"
-_TERMINAL = ", ".join(str(int(s)) for s in OrdStatus if s.terminal)
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE service (
-            one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, holder TEXT NOT NULL,
-            trading_state INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)""",
-        f"INSERT INTO service VALUES (1, 0, '', {int(TradingState.ACTIVE)}, '', '')",
-        """CREATE TABLE orders (
-            row INTEGER PRIMARY KEY, client_order_id TEXT NOT NULL UNIQUE, content BLOB NOT NULL,
-            ord_status INTEGER NOT NULL, cum_lots INTEGER NOT NULL, leaves_lots INTEGER NOT NULL,
-            cancel_asked INTEGER NOT NULL, refusal INTEGER NOT NULL, text TEXT NOT NULL)""",
-        f"CREATE INDEX open_orders ON orders (row) WHERE ord_status NOT IN ({_TERMINAL})",
-        """CREATE TABLE reports (
-            sequence INTEGER PRIMARY KEY, client_order_id TEXT NOT NULL, exec_id TEXT NOT NULL,
-            instrument INTEGER NOT NULL, signed_lots INTEGER NOT NULL, event_time_ns INTEGER NOT NULL,
-            content BLOB NOT NULL)""",
-        "CREATE UNIQUE INDEX fills ON reports (exec_id) WHERE signed_lots <> 0",
-        "CREATE INDEX fills_of_order ON reports (client_order_id) WHERE signed_lots <> 0",
-        # Small running sums, written in the transaction of what they sum, so that a restart reads a few rows.
-        "CREATE TABLE positions (instrument INTEGER PRIMARY KEY, lots INTEGER NOT NULL, fills INTEGER NOT NULL)",
-    ),
-    (
-        """CREATE TABLE stopped (
-            scope TEXT PRIMARY KEY, trading_state INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)""",
-    ),
+_COLUMNS = (
+    "row, content, ord_status, cum_lots, leaves_lots, cancel_asked, refusal, text, client_order_id, replaced_by, "
+    "inherited_lots, protection_ticks"
 )
-_COLUMNS = "row, content, ord_status, cum_lots, leaves_lots, cancel_asked, refusal, text, client_order_id"
 _INSERT = (
-    "INSERT INTO orders (client_order_id, content, ord_status, cum_lots, leaves_lots, cancel_asked, refusal, text) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO orders (client_order_id, content, protection_ticks, ord_status, cum_lots, leaves_lots, cancel_asked, "
+    "refusal, text, replaced_by, inherited_lots) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = (
-    "UPDATE orders SET ord_status = ?, cum_lots = ?, leaves_lots = ?, cancel_asked = ?, refusal = ?, text = ? "
-    "WHERE client_order_id = ?"
+    "UPDATE orders SET ord_status = ?, cum_lots = ?, leaves_lots = ?, cancel_asked = ?, refusal = ?, text = ?, "
+    "replaced_by = ?, inherited_lots = ? WHERE client_order_id = ?"
 )
 _REPORT = "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?)"
 _POSITION = (
-    "INSERT INTO positions VALUES (?, ?, 1) "
-    "ON CONFLICT (instrument) DO UPDATE SET lots = lots + excluded.lots, fills = fills + 1"
+    "INSERT INTO positions VALUES (?, ?, 1, ?, ?) "
+    "ON CONFLICT (instrument) DO UPDATE SET lots = lots + excluded.lots, fills = fills + 1, "
+    "cash_lot_ticks = cash_lot_ticks + excluded.cash_lot_ticks, fee_cents = fee_cents + excluded.fee_cents"
 )
 
 
@@ -71,9 +51,14 @@ class SqliteStore:
     """A store in a folder. Raises ``Conflict`` if another service has it, ``InputError`` if it is no store of ours."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE_NAME
-        self._lock = _locked(folder / LOCK_NAME)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder / LOCK_NAME)
+        except OSError as error:
+            raise InputError(
+                str(folder), [Problem(0, f"cannot be written: {error}")], "give a folder to write to"
+            ) from error
         self._closed = False
         try:
             self._writer = self._connect()
@@ -82,11 +67,14 @@ class SqliteStore:
             self._last_sequence = self._one("SELECT coalesce(max(sequence), 0) FROM reports")
         except sqlite3.DatabaseError as error:
             self._unlock()
-            remedy = "move the folder away or restore a backup of it"
-            raise InputError(str(self._path), [Problem(0, f"not a usable store: {error}")], remedy) from error
+            raise self._unusable(error) from error
         except InputError:
             self._unlock()
             raise
+
+    def _unusable(self, error: sqlite3.Error) -> InputError:
+        remedy = "move the folder away or restore a backup of it; `hedgerow execution verify` says what is damaged"
+        return InputError(str(self._path), [Problem(0, f"not a usable store: {error}")], remedy)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -96,33 +84,42 @@ class SqliteStore:
 
     def _migrate(self) -> None:
         run = self._writer.execute
+        self._writer.create_function("report_ticks", 1, lambda c: pb.ExecutionReport.FromString(c).last_ticks)
+        self._writer.create_function("report_fee_cents", 1, lambda c: pb.ExecutionReport.FromString(c).fee_cents)
         run("BEGIN IMMEDIATE")
         run("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)")
         version = run("SELECT coalesce(max(version), 0) FROM migrations").fetchone()[0]
-        if version > len(_MIGRATIONS):
+        if version > len(MIGRATIONS):
             run("ROLLBACK")
             self._writer.close()
-            reason = f"schema version {version} is newer than this program's {len(_MIGRATIONS)}"
+            reason = f"schema version {version} is newer than this program's {len(MIGRATIONS)}"
             raise InputError(str(self._path), [Problem(0, reason)], "run the version that wrote it, or a newer one")
-        for number, statements in enumerate(_MIGRATIONS[version:], start=version + 1):
+        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
             for statement in statements:
                 run(statement)
             run("INSERT INTO migrations VALUES (?, datetime('now'))", (number,))
         run("COMMIT")
 
     def load(self) -> Stored:
-        """See ``Store.load``."""
+        """See ``Store.load``. Raises ``InputError`` where what a start needs is damaged."""
+        try:
+            return self._load()
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
+
+    def _load(self) -> Stored:
         read = self._reader.execute
         epoch, holder, trading, who, why = read("SELECT epoch, holder, trading_state, who, why FROM service").fetchone()
-        open_rows = read(f"SELECT {_COLUMNS} FROM orders WHERE ord_status NOT IN ({_TERMINAL}) ORDER BY row").fetchall()
-        positions = read("SELECT instrument, lots, fills FROM positions").fetchall()
+        open_rows = read(f"SELECT {_COLUMNS} FROM orders WHERE ord_status NOT IN ({TERMINAL}) ORDER BY row").fetchall()
+        positions = read("SELECT instrument, lots, fills, cash_lot_ticks, fee_cents FROM positions").fetchall()
         stopped = read("SELECT trading_state, who, why, scope FROM stopped ORDER BY scope").fetchall()
         return Stored(
             epoch=epoch,
             holder=holder,
             trading=TradingSet(TradingState(trading), who, why),
             open_records=tuple(self._record(row) for row in open_rows),
-            position_lots={instrument: lots for instrument, lots, _ in positions},
+            position_lots={instrument: lots for instrument, lots, *_ in positions},
+            cash={instrument: (cash, fees) for instrument, _, _, cash, fees in positions},
             last_sequence=self._last_sequence,
             # The newest reports are the latest but for a late venue answer; a few cover it.
             last_event_time_ns=self._one(
@@ -130,7 +127,7 @@ class SqliteStore:
                 "ORDER BY sequence DESC LIMIT 1000)"
             ),
             orders=self._one("SELECT coalesce(max(row), 0) FROM orders"),
-            fills=sum(fills for _, _, fills in positions),
+            fills=sum(fills for _, _, fills, _, _ in positions),
             stopped=tuple(TradingSet(TradingState(s), who, why, scope) for s, who, why, scope in stopped),
         )
 
@@ -164,7 +161,7 @@ class SqliteStore:
         match record:
             case NewOrder(made):
                 content = order_to_pb(made.order).SerializeToString()
-                run(_INSERT, (made.order.client_order_id, content, *_mutable(made)))
+                run(_INSERT, (made.order.client_order_id, content, made.protection_ticks, *_mutable(made)))
             case OrderRecord():
                 if run(_UPDATE, (*_mutable(record), record.order.client_order_id)).rowcount != 1:
                     raise Refused(f"order {record.order.client_order_id} is not stored")
@@ -196,29 +193,42 @@ class SqliteStore:
         )
         self._writer.execute(_REPORT, row)
         if signed:
-            self._writer.execute(_POSITION, (report.instrument, signed))
+            cash = -signed * report.last_ticks
+            self._writer.execute(_POSITION, (report.instrument, signed, cash, report.fee_cents))
 
     def get(self, ids: Iterable[str]) -> list[OrderRecord]:
-        """See ``Store.get``."""
+        """See ``Store.get``. Raises ``Unavailable`` where a page cannot be read."""
         statement = f"SELECT {_COLUMNS} FROM orders WHERE client_order_id = ?"
-        rows = (self._reader.execute(statement, (name,)).fetchone() for name in ids)
-        return [self._record(row) for row in rows if row is not None]
+        rows = (row for name in ids for row in self._read(statement, (name,)))
+        return [self._record(row) for row in rows]
+
+    def _read(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            return self._reader.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise Unavailable(f"{self._path}: cannot be read ({error}); restore a backup, then restart") from error
 
     def orders(self, *, open_only: bool, after_row: int, limit: int) -> list[tuple[int, OrderState]]:
         """See ``Store.orders``."""
-        only = f"AND ord_status NOT IN ({_TERMINAL})" if open_only else ""
+        only = f"AND ord_status NOT IN ({TERMINAL})" if open_only else ""
         statement = f"SELECT {_COLUMNS} FROM orders WHERE row > ? {only} ORDER BY row LIMIT ?"
-        rows = self._reader.execute(statement, (after_row, limit)).fetchall()
+        rows = self._read(statement, (after_row, limit))
         return [(row[0], OrderState(_order(row[1]), OrdStatus(row[2]), row[3], row[4])) for row in rows]
 
     def reports(self, first: int, limit: int) -> list[ExecutionReport]:
         """See ``Store.reports``."""
         statement = "SELECT content FROM reports WHERE sequence >= ? ORDER BY sequence LIMIT ?"
-        rows = self._reader.execute(statement, (first, limit)).fetchall()
+        rows = self._read(statement, (first, limit))
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
-    def fills(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
         """See ``Store.fills``."""
+        statement = "SELECT content FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence"
+        rows = self._reader.execute(statement, (client_order_id,)).fetchall()
+        return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
+
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills_named``."""
         statement = "SELECT content FROM reports WHERE exec_id = ? AND signed_lots <> 0"
         rows = (self._reader.execute(statement, (name,)).fetchone() for name in exec_ids)
         return [report_from_pb(pb.ExecutionReport.FromString(row[0])) for row in rows if row is not None]
@@ -237,28 +247,41 @@ class SqliteStore:
     def _one(self, statement: str) -> int:
         return int(self._reader.execute(statement).fetchone()[0])
 
-    def _record(self, row: tuple[int, bytes, int, int, int, int, int, str, str]) -> OrderRecord:
-        _, content, status, cum, leaves, cancel_asked, refusal, text, name = row
-        fills = self._reader.execute(
-            "SELECT exec_id FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence", (name,)
-        ).fetchall()
+    def _record(self, row: tuple[Any, ...]) -> OrderRecord:
+        _, content, status, cum, leaves, cancel_asked, refusal, text, name, replaced_by, inherited, protection = row
+        order = _order(content)
+        fills = self._fills(name)
+        earlier = order.orig_client_order_id if inherited else ""
+        while earlier:
+            fills = self._fills(earlier) + fills
+            found = self._reader.execute(
+                "SELECT content FROM orders WHERE client_order_id = ? AND inherited_lots > 0", (earlier,)
+            ).fetchone()
+            earlier = _order(found[0]).orig_client_order_id if found else ""
         return OrderRecord(
-            order=_order(content),
+            order=order,
             ord_status=OrdStatus(status),
             cum_lots=cum,
             leaves_lots=leaves,
             cancel_asked=bool(cancel_asked),
             refusal=Refusal(refusal),
             text=text,
-            fills=tuple(exec_id for (exec_id,) in fills),
+            fills=tuple(fills),
+            inherited_lots=inherited,
+            replaced_by=replaced_by,
+            protection_ticks=protection,
         )
+
+    def _fills(self, name: str) -> list[str]:
+        statement = "SELECT exec_id FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence"
+        return [exec_id for (exec_id,) in self._read(statement, (name,))]
 
 
 def _order(content: bytes) -> Order:
     return order_from_pb(pb.Order.FromString(content))
 
 
-def _mutable(record: OrderRecord) -> tuple[int, int, int, int, int, str]:
+def _mutable(record: OrderRecord) -> tuple[int | str, ...]:
     return (
         int(record.ord_status),
         record.cum_lots,
@@ -266,6 +289,8 @@ def _mutable(record: OrderRecord) -> tuple[int, int, int, int, int, str]:
         int(record.cancel_asked),
         int(record.refusal),
         record.text,
+        record.replaced_by,
+        record.inherited_lots,
     )
 
 

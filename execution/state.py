@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from common.messages import TradingState
 from common.snapshot import MarketSnapshot
 from common.universe import Universe
+from execution.drawdown import Drawdown
 from execution.events import TradingSet
 from execution.exposure import Exposure
+from execution.flow import Flow
 from execution.limits import ExecutionLimits
 from execution.orders import OrderRecord
 
@@ -30,6 +32,8 @@ class Stored:
     trading: TradingSet = _NEVER_SET
     open_records: tuple[OrderRecord, ...] = ()
     position_lots: dict[int, int] = field(default_factory=dict)
+    #: Per instrument (-Σ signed lots × ticks, Σ fees in cents) of every fill.
+    cash: dict[int, tuple[int, int]] = field(default_factory=dict)
     last_sequence: int = 0
     last_event_time_ns: int = 0
     orders: int = 0
@@ -65,7 +69,8 @@ class ExecutionState:
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     open: dict[str, None] = field(default_factory=dict)
     finished: deque[str] = field(default_factory=deque)
-    accepted_ns: deque[int] = field(default_factory=deque)
+    flow: Flow = field(default_factory=Flow)
+    drawdown: Drawdown = field(default_factory=Drawdown)
     #: Scopes that are paused or killed apart from everything else: ``underlying:SPX``.
     stopped: dict[str, TradingSet] = field(default_factory=dict)
 
@@ -115,4 +120,5 @@ def start(setup: ExecutionSetup) -> ExecutionState:
         state.put(record)
     # The stored position holds every fill, those of open orders too, which ``put`` has just counted.
     state.exposure.position_lots = dict(stored.position_lots)
+    state.exposure.cash = dict(stored.cash)
     return state

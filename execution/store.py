@@ -44,7 +44,11 @@ class Store(Protocol):
         """At most ``limit`` reports with sequence ``first`` or later, ascending."""
         ...
 
-    def fills(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
+        """The fills of one order, ascending."""
+        ...
+
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
         """Fills of these exec ids, those that exist."""
         ...
 
@@ -68,16 +72,20 @@ class MemoryStore:
     def load(self) -> Stored:
         """See ``Store.load``."""
         position: dict[int, int] = {}
+        cash: dict[int, tuple[int, int]] = {}
         for report in self._reports:
             if report.last_lots:
                 signed = report.side.sign * report.last_lots
                 position[report.instrument] = position.get(report.instrument, 0) + signed
+                paid, fees = cash.get(report.instrument, (0, 0))
+                cash[report.instrument] = (paid - signed * report.last_ticks, fees + report.fee_cents)
         return Stored(
             epoch=self._epoch.epoch,
             holder=self._epoch.holder,
             trading=self._trading,
             open_records=tuple(r for r in self._records if r.open),
             position_lots=position,
+            cash=cash,
             last_sequence=len(self._reports),
             last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
             orders=len(self._records),
@@ -149,8 +157,12 @@ class MemoryStore:
         at = max(first, 1) - 1
         return self._reports[at : at + limit]
 
-    def fills(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+    def fills(self, client_order_id: str) -> list[ExecutionReport]:
         """See ``Store.fills``."""
+        return [r for r in self._reports if r.last_lots and r.client_order_id == client_order_id]
+
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills_named``."""
         return [self._reports[self._fills[name]] for name in exec_ids if name in self._fills]
 
     def close(self) -> None:

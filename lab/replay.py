@@ -41,7 +41,7 @@ from lab.differences import difference, first_difference, name_of
 from manager import events as ev
 from manager import step as manager
 from manager.config import ManagerConfig
-from manager.fold import TRADING_ACTIONS, apply
+from manager.fold import MANUAL, TRADING_ACTIONS, apply
 from manager.hash import order_hash, state_hash
 from manager.steering import HEDGE
 
@@ -178,8 +178,8 @@ class _ManagerReplay:
 
     def _market_up_to(self, entry: JournalEntry, following: JournalEntry) -> None:
         wanted = {entry.market.source: entry.market.sequence} if entry.market.source else {}
-        if isinstance(entry.event, CommandTaken) and entry.event.command.action == HEDGE:
-            entry = following  # the command's own cycle, if it was carried out
+        if _is_hedge(entry) and isinstance(following.event, Cycle) and following.event.method == MANUAL:
+            entry = following  # the command's own cycle; a refused one has none, and the next may be ticks away
         if isinstance(entry.event, Cycle | BudgetRound | LeaderStarted):
             wanted |= dict(entry.event.market_seen)
         while any(self._seen[source] < sequence for source, sequence in wanted.items()):
@@ -234,6 +234,11 @@ class _ManagerReplay:
             elif isinstance(instruction, ev.Publish):
                 update = instruction.update
                 self.published[_stream_of(update)] = update
+
+
+def _is_hedge(entry: JournalEntry) -> bool:
+    event = entry.event
+    return isinstance(event, CommandTaken) and event.command.action == HEDGE and event.acknowledgement.accepted
 
 
 def _stream_of(update: _Update) -> tuple[str, int]:

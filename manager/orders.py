@@ -42,6 +42,8 @@ EVENT_OF: Final[dict[OrdStatus, OrderEvent]] = {
     OrdStatus.CANCELED: OrderEvent.CANCEL,
     OrdStatus.REJECTED: OrderEvent.REJECT,
     OrdStatus.EXPIRED: OrderEvent.EXPIRE,
+    # It works on under another id, which is no order of this one's life.
+    OrdStatus.REPLACED: OrderEvent.CANCEL,
     OrdStatus.UNKNOWN: OrderEvent.LOSE,
 }
 

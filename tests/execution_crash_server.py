@@ -54,6 +54,9 @@ class FileVenue:
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         return [VenueEvent(VenueKind.CANCEL_REJECTED, client_order_id, T0_NS)]
 
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
+        return [VenueEvent(VenueKind.REPLACE_REJECTED, order.client_order_id, T0_NS)]
+
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         if client_order_id in self._lots:
             return self._events(client_order_id)

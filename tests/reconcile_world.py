@@ -26,6 +26,8 @@ class Books:
         self.to_venue: deque[tuple[str, Callable[[], None]]] = deque()
         self.to_us: deque[tuple[str, Callable[[], None]]] = deque()
         self.open_there: dict[str, int] = {}
+        #: Replacements that the venue has and has not decided on, with what they replace.
+        self.pending_there: dict[str, str] = {}
         self.now_ns = T0_NS
         self.fills = 0
         self.join = Join()
@@ -45,6 +47,49 @@ class Books:
             self.open_there[name] = lots
 
         self.to_venue.append((name, arrive))
+
+    def replace(self, name: str, by: str, lots: int) -> None:
+        """A replacement leaves us; once delivered it waits for ``settle``."""
+        was = self.records[name]
+        order = replace(was.order, client_order_id=by, quantity_lots=lots, orig_client_order_id=name)
+        self.records[name] = replace(was, replaced_by=by)
+        self.records[by] = OrderRecord(order, OrdStatus.PENDING_NEW)
+        stated = StatedOrder(by, order.instrument, order.signed_lots, order.limit_ticks)
+
+        def arrive() -> None:
+            self.tally.taken(stated, name)
+            self.pending_there[by] = name
+
+        self.to_venue.append((by, arrive))
+
+    def settle(self, by: str) -> None:
+        """The venue decides on a replacement: taken in where what it replaces is open there, else refused."""
+        name = self.pending_there.pop(by)
+        taken_in = name in self.open_there
+        if taken_in:
+            added = self.records[by].order.quantity_lots - self.records[name].order.quantity_lots
+            leaves = self.open_there.pop(name) + added
+            if leaves > 0:
+                self.open_there[by] = leaves
+            self.tally.replaced(by)
+        else:
+            self.tally.ended(by)
+        self.to_us.append((name, lambda: self.settled(name, by, taken_in=taken_in)))
+        self.to_us.append((by, lambda: None))
+
+    def settled(self, name: str, by: str, *, taken_in: bool) -> None:
+        """We hear of it."""
+        was, record = self.records[name], self.records[by]
+        if not taken_in:
+            self.records[name] = replace(was, replaced_by="")
+            self.records[by] = replace(record, ord_status=OrdStatus.REJECTED)
+            return
+        leaves = max(record.order.quantity_lots - was.cum_lots, 0)
+        status = OrdStatus.NEW if leaves else OrdStatus.FILLED
+        self.records[name] = replace(was, ord_status=OrdStatus.REPLACED, leaves_lots=0)
+        self.records[by] = replace(
+            record, ord_status=status, cum_lots=was.cum_lots, inherited_lots=was.cum_lots, leaves_lots=leaves
+        )
 
     def fill(self, name: str, lots: int) -> StatedFill:
         """The venue fills a part of an order that is open there; we hear of it when ``to_us`` is delivered."""

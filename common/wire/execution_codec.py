@@ -20,12 +20,39 @@ from common.messages import (
     OrderAck,
     OrderState,
     OrdStatus,
+    OrdType,
     Refusal,
     Side,
     TimeInForce,
 )
 
 E = TypeVar("E", bound=IntEnum)
+
+_INVALID_ARGUMENT, _NOT_FOUND, _ALREADY_EXISTS, _RESOURCE_EXHAUSTED = 3, 5, 6, 8
+_FAILED_PRECONDITION, _ABORTED, _OUT_OF_RANGE, _UNAVAILABLE = 9, 10, 11, 14
+#: Canonical code of each refusal. What is not named exceeds a limit of its own content: OUT_OF_RANGE.
+CODE_OF: dict[Refusal, int] = {
+    Refusal.MALFORMED: _INVALID_ARGUMENT,
+    Refusal.UNKNOWN_INSTRUMENT: _NOT_FOUND,
+    Refusal.UNKNOWN_ORDER: _NOT_FOUND,
+    Refusal.ID_REUSED: _ALREADY_EXISTS,
+    Refusal.DUPLICATE_CONTENT: _ALREADY_EXISTS,
+    Refusal.OPEN_ORDERS: _RESOURCE_EXHAUSTED,
+    Refusal.RATE: _RESOURCE_EXHAUSTED,
+    Refusal.MESSAGE_RATE: _RESOURCE_EXHAUSTED,
+    Refusal.STALE_EPOCH: _FAILED_PRECONDITION,
+    Refusal.PAUSED: _FAILED_PRECONDITION,
+    Refusal.KILLED: _FAILED_PRECONDITION,
+    Refusal.SCOPE_PAUSED: _FAILED_PRECONDITION,
+    Refusal.SCOPE_KILLED: _FAILED_PRECONDITION,
+    Refusal.REDUCE_ONLY: _FAILED_PRECONDITION,
+    Refusal.DRAWDOWN: _FAILED_PRECONDITION,
+    Refusal.SELF_CROSS: _FAILED_PRECONDITION,
+    Refusal.TOO_LATE: _FAILED_PRECONDITION,
+    Refusal.PENDING_CHANGE: _FAILED_PRECONDITION,
+    Refusal.VENUE: _ABORTED,
+    Refusal.STALE_REFERENCE: _UNAVAILABLE,
+}
 
 
 def _member(enum: type[E], value: int, where: str) -> E:
@@ -63,11 +90,16 @@ def order_to_pb(order: Order) -> pb.Order:
         arrival_bid_ticks=order.arrival_bid_ticks,
         arrival_ask_ticks=order.arrival_ask_ticks,
         cost_shares=[pb.CostShare(factor=s.factor, agent=s.agent, parts=s.parts) for s in order.cost_shares],
+        ord_type=_wire(order.ord_type),
+        orig_client_order_id=order.orig_client_order_id,
     )
 
 
 def order_from_pb(m: pb.Order) -> Order:
-    """Order of a message. Raises ``errors.Refused`` for an unknown or unset side or time in force."""
+    """Order of a message. Raises ``errors.Refused`` for an unknown or unset side or time in force or an unknown type.
+
+    A type left unset is LIMIT: messages written before there was another one have none.
+    """
     return Order(
         client_order_id=m.client_order_id,
         epoch=m.epoch,
@@ -88,6 +120,8 @@ def order_from_pb(m: pb.Order) -> Order:
         arrival_bid_ticks=m.arrival_bid_ticks,
         arrival_ask_ticks=m.arrival_ask_ticks,
         cost_shares=tuple(CostShare(s.factor, s.agent, s.parts) for s in m.cost_shares),
+        ord_type=_member(OrdType, m.ord_type or OrdType.LIMIT, "order: ord_type"),
+        orig_client_order_id=m.orig_client_order_id,
     )
 
 
@@ -146,6 +180,7 @@ def ack_to_pb(ack: OrderAck) -> pb.OrderAck:
         text=ack.text,
         duplicate=ack.duplicate,
         tick_to_order_ns=ack.tick_to_order_ns,
+        code=CODE_OF.get(ack.refusal, _OUT_OF_RANGE) if ack.refusal else 0,
     )
 
 

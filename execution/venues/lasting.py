@@ -30,6 +30,9 @@ class LastingVenue:
         self.records: list[VenueRecord] = []
         self._of_order: dict[str, list[VenueRecord]] = {}
         self._tally = Tally()
+        #: Orders that a replacement has ended, and what those before a replacement had filled.
+        self._replaced: dict[str, None] = {}
+        self._carried: dict[str, int] = {}
         for record in records:
             self._keep(record)
         self._restore()
@@ -65,10 +68,21 @@ class LastingVenue:
             return out + self._told([VenueEvent(VenueKind.REJECTED, name, taken_ns, f"F-{name}", text=text)])
         return out + self._told(self._paper.submit(order, now_ns))
 
+    def replace(self, order: Order, now_ns: int) -> list[VenueRecord]:
+        """Take a replacement of the order it names; a second one under the same id is refused and the attempt kept."""
+        name, taken_ns = order.client_order_id, max(now_ns, self._paper.now_ns)
+        if name in self._of_order:
+            return [self._keep(of_order(self.last_sequence + 1, order, taken_ns, RecordKind.DUPLICATE))]
+        out = [self._keep(of_order(self.last_sequence + 1, order, taken_ns, RecordKind.REPLACE))]
+        if self.last_sequence >= self._max_records:
+            text = f"the venue's file is full: {self._max_records} records"
+            return out + self._told([VenueEvent(VenueKind.REPLACE_REJECTED, name, taken_ns, f"F-{name}", text=text)])
+        return out + self._told(self._paper.replace(order.orig_client_order_id, order, now_ns))
+
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueRecord]:
         """Note the wish and put it on its way; a repeated one changes nothing."""
         known = self._of_order.get(client_order_id, ())
-        if any(r.kind is RecordKind.CANCEL for r in known) and not _ended(known):
+        if any(r.kind is RecordKind.CANCEL for r in known) and not self._ended(client_order_id):
             return []
         at_ns = max(now_ns, self._paper.now_ns)
         asked = VenueRecord(self.last_sequence + 1, RecordKind.CANCEL, client_order_id, at_ns)
@@ -77,7 +91,7 @@ class LastingVenue:
     def ask(self, client_order_id: str) -> list[VenueRecord] | None:
         """Everything that happened to an order; None if it was never taken."""
         known = self._of_order.get(client_order_id)
-        return list(known) if known and any(r.kind is RecordKind.ORDER for r in known) else None
+        return list(known) if known and any(r.kind in _TAKEN for r in known) else None
 
     def on_quotes(self, batch: QuoteBatch) -> list[VenueRecord]:
         """Take new quotes; what they cause."""
@@ -93,6 +107,9 @@ class LastingVenue:
     def _keep(self, record: VenueRecord) -> VenueRecord:
         self.records.append(record)
         self._of_order.setdefault(record.client_order_id, []).append(record)
+        if record.kind is RecordKind.REPLACED and (taken := self._taken(record.client_order_id)) is not None:
+            self._replaced[taken.orig_client_order_id] = None
+            self._carried[record.client_order_id] = self._filled(taken.orig_client_order_id)
         self._count(record)
         return record
 
@@ -102,32 +119,51 @@ class LastingVenue:
 
     def _count(self, record: VenueRecord) -> None:
         sign = Side(record.side).sign if record.side else 1
-        if record.kind is RecordKind.ORDER:
-            lots = sign * record.lots
-            self._tally.taken(StatedOrder(record.client_order_id, record.instrument, lots, record.ticks))
+        if record.kind in _TAKEN:
+            order = StatedOrder(record.client_order_id, record.instrument, sign * record.lots, record.ticks)
+            self._tally.taken(order, record.orig_client_order_id)
         elif (event := record.event) is not None:
             take_event(self._tally, event, record.instrument, sign)
 
+    def _taken(self, name: str) -> VenueRecord | None:
+        """The line on which an order was taken."""
+        return next((r for r in self._of_order.get(name, ()) if r.kind in _TAKEN), None)
+
+    def _filled(self, name: str) -> int:
+        """Lots filled under an id and under those it replaced."""
+        own = sum(r.lots for r in self._of_order.get(name, ()) if r.kind is RecordKind.FILL)
+        return own + self._carried.get(name, 0)
+
+    def _ended(self, name: str) -> bool:
+        taken, records = self._taken(name), self._of_order.get(name, ())
+        whole = taken is not None and self._filled(name) >= taken.lots and _works(records)
+        return whole or name in self._replaced or any(r.kind in _ENDS for r in records)
+
     def _restore(self) -> None:
         for name, records in self._of_order.items():
-            taken = next((r for r in records if r.kind is RecordKind.ORDER), None)
-            if taken is None:
+            if (taken := self._taken(name)) is None:
                 continue
             told = [e for r in records if r.kind in _OF_TICKET and (e := r.event) is not None]
-            self._paper.restore(_order_of(taken), taken.event_time_ns, told)
-            if not _ended(records):
+            self._paper.restore(
+                _order_of(taken),
+                taken.event_time_ns,
+                told,
+                self._carried.get(name, 0),
+                ended=self._ended(name),
+            )
+            if not self._ended(name):
                 for asked in (r for r in records if r.kind is RecordKind.CANCEL):
                     self._paper.cancel(name, asked.event_time_ns)
 
 
-_ENDS = (RecordKind.CANCELED, RecordKind.REJECTED, RecordKind.EXPIRED)
-_OF_TICKET = (*_ENDS, RecordKind.ACCEPTED, RecordKind.FILL)
+_TAKEN = (RecordKind.ORDER, RecordKind.REPLACE)
+_ENDS = (RecordKind.CANCELED, RecordKind.REJECTED, RecordKind.EXPIRED, RecordKind.REPLACE_REJECTED)
+_OF_TICKET = (*_ENDS, RecordKind.ACCEPTED, RecordKind.REPLACED, RecordKind.FILL)
 
 
-def _ended(records: Sequence[VenueRecord]) -> bool:
-    filled = sum(r.lots for r in records if r.kind is RecordKind.FILL)
-    whole = any(r.kind is RecordKind.ORDER and r.lots == filled for r in records)
-    return whole or any(r.kind in _ENDS for r in records)
+def _works(records: Sequence[VenueRecord]) -> bool:
+    """Whether the venue has taken it in, as an order or in the place of another."""
+    return any(r.kind in (RecordKind.ACCEPTED, RecordKind.REPLACED, RecordKind.FILL) for r in records)
 
 
 def _order_of(taken: VenueRecord) -> Order:
@@ -151,4 +187,5 @@ def _order_of(taken: VenueRecord) -> Order:
         allocation=(),
         arrival_bid_ticks=0,
         arrival_ask_ticks=0,
+        orig_client_order_id=taken.orig_client_order_id,
     )

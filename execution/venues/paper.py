@@ -9,6 +9,8 @@ Rules
   limits first, then earlier arrivals; it expires with the session or the instrument. There is no queue position: a
   resting order trades only when the other side's quote reaches it.
 - Quotes of time t meet what arrived before t first; what arrives at t meets the new quotes.
+- A replacement arrives as an order does, never before what it names, and finds that working or is rejected. It keeps the
+  place in the queue where only its quantity shrinks, and what was filled before counts towards its quantity.
 - Fees are the universe's ``fee_cents`` a lot. ``reject_share`` of the orders, chosen by seed and id, is rejected.
 
 *Tested by* tests/properties/test_execution_paper.py, tests/contract/test_venue_contract.py,
@@ -37,8 +39,8 @@ from execution.venues.port import VenueEvent, VenueKind
 
 #: Finished orders whose events are kept for ``ask`` and against a second submission.
 _FINISHED_KEPT = 10_000
-_ORDER, _CANCEL, _CLOSE = 0, 1, 2
-_ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED)
+_ORDER, _CANCEL, _CLOSE, _REPLACE = 0, 1, 2, 3
+_ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED, VenueKind.REPLACE_REJECTED)
 
 
 @dataclass(slots=True)
@@ -107,6 +109,20 @@ class PaperVenue:
         self._tie += 1
         self._tickets[name] = _Ticket(order, due_ns, self._tie, order.quantity_lots)
         heapq.heappush(self._due, (due_ns, self._tie, _ORDER, name))
+        return []
+
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
+        """Put a replacement on its way; it never overtakes what it names. Raises as ``submit``."""
+        name = order.client_order_id
+        if name in self._tickets:
+            raise Refused(f"order {name} was submitted to the venue a second time")
+        original = self._tickets.get(original_id)
+        due_ns = max(now_ns, self._now_ns) + self._latency_ns(name)
+        if original is not None:
+            due_ns = max(due_ns, original.due_ns)
+        self._tie += 1
+        self._tickets[name] = _Ticket(order, due_ns, self._tie, order.quantity_lots)
+        heapq.heappush(self._due, (due_ns, self._tie, _REPLACE, name))
         return []
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
@@ -206,6 +222,8 @@ class PaperVenue:
                 self._arrive(self._tickets[name], due_ns, out)
             elif what == _CANCEL:
                 self._cancel_arrives(name, due_ns, out)
+            elif what == _REPLACE:
+                self._replacement_arrives(self._tickets[name], due_ns, out)
             else:
                 self._finish(self._tickets[name], VenueKind.EXPIRED, due_ns, "the session closed", out)
         return out
@@ -213,37 +231,73 @@ class PaperVenue:
     # -- orders --------------------------------------------------------------------------------------------------------
 
     def _arrive(self, ticket: _Ticket, now_ns: int, out: list[VenueEvent]) -> None:
-        order = ticket.order
-        expiry_ns = self._universe.expiry_ns.item(order.instrument)
-        close_ns = self._close_after(now_ns)
-        if 0 < expiry_ns <= now_ns:
-            self._finish(ticket, VenueKind.REJECTED, now_ns, f"{order.instrument_id} has expired", out)
-        elif close_ns is None:
-            self._finish(ticket, VenueKind.REJECTED, now_ns, "the market is closed", out)
-        elif self._share("reject", order.client_order_id) < self._config.reject_share:
-            self._finish(ticket, VenueKind.REJECTED, now_ns, "rejected by the paper venue's reject_share", out)
-        else:
-            self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
-            self._match(ticket, now_ns, out)
-            if ticket.done:
-                return
-            if order.time_in_force is TimeInForce.IOC:
-                self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of an IOC order", out)
-            else:
-                self._rest(ticket, min((t for t in (close_ns, expiry_ns) if t > 0), default=0))
+        if why := self._turned_away(ticket.order, now_ns):
+            self._finish(ticket, VenueKind.REJECTED, now_ns, why, out)
+            return
+        self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
+        self._work(ticket, now_ns, out)
 
-    def restore(self, order: Order, taken_ns: int, told: Sequence[VenueEvent]) -> None:
-        """Put back an order that an earlier process took at ``taken_ns``, with what it told of it; what was due is due."""
+    def _turned_away(self, order: Order, now_ns: int) -> str:
+        """Why an order is not taken in now; empty where it is."""
+        if 0 < self._universe.expiry_ns.item(order.instrument) <= now_ns:
+            return f"{order.instrument_id} has expired"
+        if self._close_after(now_ns) is None:
+            return "the market is closed"
+        if self._share("reject", order.client_order_id) < self._config.reject_share:
+            return "rejected by the paper venue's reject_share"
+        return ""
+
+    def _work(self, ticket: _Ticket, now_ns: int, out: list[VenueEvent]) -> None:
+        """Fill what can be filled at once; the rest rests or, of an IOC order, is cancelled."""
+        order = ticket.order
+        self._match(ticket, now_ns, out)
+        if ticket.done:
+            return
+        if order.time_in_force is TimeInForce.IOC:
+            self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of an IOC order", out)
+        else:
+            ends_ns = (self._close_after(now_ns) or 0, self._universe.expiry_ns.item(order.instrument))
+            self._rest(ticket, min((t for t in ends_ns if t > 0), default=0))
+
+    def _replacement_arrives(self, ticket: _Ticket, now_ns: int, out: list[VenueEvent]) -> None:
+        order = ticket.order
+        original = self._tickets.get(order.orig_client_order_id)
+        if original is None or not original.resting or original.done:
+            self._finish(ticket, VenueKind.REPLACE_REJECTED, now_ns, "no such working order", out)
+            return
+        if why := self._turned_away(order, now_ns):
+            self._finish(ticket, VenueKind.REPLACE_REJECTED, now_ns, why, out)
+            return
+        was = original.order
+        filled = was.quantity_lots - original.leaves_lots
+        if order.limit_ticks == was.limit_ticks and order.quantity_lots <= was.quantity_lots:
+            ticket.rank = original.rank
+        ticket.leaves_lots = max(order.quantity_lots - filled, 0)
+        self._close(original)
+        self._tell(ticket, self._event(VenueKind.REPLACED, ticket, now_ns), out)
+        if ticket.leaves_lots == 0:
+            self._close(ticket)
+        else:
+            self._work(ticket, now_ns, out)
+
+    def restore(
+        self, order: Order, taken_ns: int, told: Sequence[VenueEvent], carried_lots: int = 0, ended: bool = False
+    ) -> None:
+        """Put back an order that an earlier process took at ``taken_ns``, with what it told of it; what was due is due.
+
+        ``carried_lots``: what the orders that it replaced had filled. ``ended``: it is known to have ended.
+        """
         name, now_ns = order.client_order_id, max([taken_ns, *(e.event_time_ns for e in told)])
         self._now_ns = max(self._now_ns, now_ns)
         self._tie += 1
-        leaves = order.quantity_lots - sum(e.lots for e in told if e.kind is VenueKind.FILL)
+        leaves = max(order.quantity_lots - carried_lots, 0) - sum(e.lots for e in told if e.kind is VenueKind.FILL)
         ticket = _Ticket(order, taken_ns + self._latency_ns(name), self._tie, leaves, events=list(told))
         self._tickets[name] = ticket
-        if leaves == 0 or any(e.kind in _ENDS for e in told):
+        if ended or leaves == 0 or any(e.kind in _ENDS for e in told):
             self._close(ticket)
         elif not told:
-            heapq.heappush(self._due, (ticket.due_ns, self._tie, _ORDER, name))
+            what = _REPLACE if order.orig_client_order_id else _ORDER
+            heapq.heappush(self._due, (ticket.due_ns, self._tie, what, name))
         elif order.time_in_force is TimeInForce.IOC:
             heapq.heappush(self._due, (now_ns, self._tie, _CANCEL, name))
         else:

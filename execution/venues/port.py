@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from common.messages import Order, QuoteBatch
 from common.units import NO_PRICE
+from execution.orders import OrderRecord
 
 
 class VenueKind(IntEnum):
@@ -30,6 +31,12 @@ class VenueKind(IntEnum):
     UNCERTAIN = 8
     #: A second order under a known id was refused: the sender's promise is broken.
     DUPLICATE = 9
+    #: A replacement works under its id: what it names has ended as REPLACED, and what that had filled counts for it.
+    REPLACED = 10
+    #: A replacement was refused; the order it names goes on as it was.
+    REPLACE_REJECTED = 11
+    #: The venue changed or cancelled a trade it had reported, or says what cannot be: trading pauses, nothing is booked.
+    DISPUTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,15 @@ class VenueEvent:
     bid_ticks: int = NO_PRICE
     ask_ticks: int = NO_PRICE
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueLink:
+    """How the line to a venue is: ``since_ns`` wall time of the last change (0: never connected), what it waits for."""
+
+    connected: bool
+    since_ns: int
+    waits_for: str = ""
 
 
 class Venue(Protocol):
@@ -77,6 +93,17 @@ class Venue(Protocol):
         """Ask for a cancel; may be repeated."""
         ...
 
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
+        """Ask that ``order``, under its own new id, take the place of ``original_id``; at most once, as ``submit``.
+
+        FIX 4.4 message G: ``order.quantity_lots`` is the total with what the original has filled. The venue answers under
+        the new id: REPLACED (fills after it carry the new id; nothing more is told under the old one) or REPLACE_REJECTED
+        (the original is as it was). A total at or below what is filled already is REPLACED and nothing of it works.
+        Raises ``errors.Unavailable`` as ``submit``; a later ``ask`` of the new id then tells REPLACED, REPLACE_REJECTED or
+        NOT_FOUND.
+        """
+        ...
+
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Everything that happened to the order so far, told again with the same ids, or one NOT_FOUND."""
         ...
@@ -98,10 +125,53 @@ class LinkedVenue(Venue, Protocol):
     When it breaks, every order sent and not known to have arrived becomes UNCERTAIN, and is asked about first of all.
     """
 
+    @property
+    def link(self) -> VenueLink:
+        """How the line is now."""
+        ...
+
     async def open(self, hear: Callable[[Sequence[VenueEvent]], None]) -> None:
         """Begin to connect, for ever; ``hear`` gets what the venue says."""
         ...
 
     async def close(self) -> None:
         """Let go of the line."""
+        ...
+
+
+class OwnRecords(Protocol):
+    """What a venue's adapter may ask about our side of an order; reads only, at once."""
+
+    def record(self, client_order_id: str) -> OrderRecord | None:
+        """An order as decided so far, None if this store never had it."""
+        ...
+
+    def fills(self, client_order_id: str) -> Sequence[tuple[str, int, int]]:
+        """Committed fills of an order in the order of booking: exec id, lots, ticks."""
+        ...
+
+    def open_orders(self) -> Sequence[str]:
+        """Every order that is not terminal."""
+        ...
+
+    def quoted(self, instrument: int) -> tuple[int, int]:
+        """Best bid and ask in ticks as known now, ``units.NO_PRICE`` if absent."""
+        ...
+
+
+@runtime_checkable
+class AsksRecords(Protocol):
+    """A venue whose protocol needs what only our records know after a restart: contract and side of an order, its fills."""
+
+    def use(self, records: OwnRecords) -> None:
+        """Called once, before ``open``."""
+        ...
+
+
+@runtime_checkable
+class CancelsAll(Protocol):
+    """A venue that can be told to cancel everything at once. The cancel of each order follows in any case."""
+
+    def cancel_all(self, now_ns: int) -> None:
+        """Ask for it if the line stands; not kept otherwise, since the cancels of each order are."""
         ...

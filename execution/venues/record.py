@@ -36,13 +36,23 @@ class RecordKind(IntEnum):
     EXPIRED = VenueKind.EXPIRED
     CANCEL_REJECTED = VenueKind.CANCEL_REJECTED
     DUPLICATE = VenueKind.DUPLICATE
+    REPLACED = VenueKind.REPLACED
+    REPLACE_REJECTED = VenueKind.REPLACE_REJECTED
     ORDER = 16
     CANCEL = 17
+    REPLACE = 18
+
+
+#: Lines that tell what was asked; the others tell what happened.
+ASKED: Final = (RecordKind.ORDER, RecordKind.CANCEL, RecordKind.REPLACE)
 
 
 @dataclass(frozen=True, slots=True)
 class VenueRecord:
-    """One line. ``side`` 1 buy, 2 sell and ``time_in_force`` stand on an order's own line, else 0; ``instrument`` else -1."""
+    """One line. ``side`` 1 buy, 2 sell and ``time_in_force`` stand on an order's own line, else 0; ``instrument`` else -1.
+
+    A replacement's own line (REPLACE) names the order it replaces.
+    """
 
     sequence: int
     kind: RecordKind
@@ -59,11 +69,12 @@ class VenueRecord:
     instrument_id: str = ""
     side: int = 0
     time_in_force: int = 0
+    orig_client_order_id: str = ""
 
     @property
     def event(self) -> VenueEvent | None:
         """What execution hears of it; None for a line that tells only of what was asked."""
-        if self.kind in (RecordKind.ORDER, RecordKind.CANCEL):
+        if self.kind in ASKED:
             return None
         return VenueEvent(
             VenueKind(self.kind),
@@ -101,6 +112,7 @@ def of_order(sequence: int, order: Order, taken_ns: int, kind: RecordKind = Reco
         instrument_id=order.instrument_id,
         side=int(order.side),
         time_in_force=int(order.time_in_force),
+        orig_client_order_id=order.orig_client_order_id,
     )
 
 

@@ -18,10 +18,11 @@ from typing import Final
 from hedgerow.venue.v1 import venue_pb2 as pb
 
 from common import tasks
+from common.clock import WallClock
 from common.errors import Refused, Unavailable
 from common.messages import Order, QuoteBatch
 from common.wire.execution_codec import order_to_pb
-from execution.venues.port import VenueEvent, VenueKind
+from execution.venues.port import VenueEvent, VenueKind, VenueLink
 from execution.venues.record import RecordKind, VenueRecord, framed, from_pb, read_frame, response_of
 from execution.venues.statement import VenueStatement
 from execution.venues.statement_codec import statement_from_pb
@@ -30,7 +31,14 @@ from execution.venues.statement_codec import statement_from_pb
 UNSENT_MAX: Final = 4 * 2**20
 RETRY_S: Final = 0.05
 LOOK_S: Final = 0.1
-_ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED, VenueKind.NOT_FOUND, VenueKind.CANCEL_REJECTED)
+_ENDS = (
+    VenueKind.CANCELED,
+    VenueKind.REJECTED,
+    VenueKind.EXPIRED,
+    VenueKind.NOT_FOUND,
+    VenueKind.CANCEL_REJECTED,
+    VenueKind.REPLACE_REJECTED,
+)
 
 _log = logging.getLogger(__name__)
 Hear = Callable[[Sequence[VenueEvent]], None]
@@ -45,6 +53,8 @@ class RemoteVenue:
         self._hear: Hear = lambda _: None
         self._job: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._clock = WallClock()
+        self._since_ns = 0
         self._heard: int | None = None
         self._now_ns = 0
         #: Orders sent and not heard of, and questions not answered: name to wall second of the sending, 0 if not sent.
@@ -79,13 +89,14 @@ class RemoteVenue:
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
         """Send once. Raises ``Unavailable``, having sent nothing, while the line is down or full."""
-        self._now_ns = max(self._now_ns, now_ns)
-        if self._writer is None:
-            raise Unavailable(f"the venue at {self.address} cannot be reached")
-        if self._writer.transport.get_write_buffer_size() > UNSENT_MAX:
-            raise Unavailable(f"the venue at {self.address} does not read")
-        self._unanswered[order.client_order_id] = asyncio.get_running_loop().time()
-        self._send(pb.VenueRequest(submit=pb.SubmitOrder(order=order_to_pb(order), now_ns=now_ns)))
+        self._send_once(order, now_ns, pb.VenueRequest(submit=pb.SubmitOrder(order=order_to_pb(order), now_ns=now_ns)))
+        return []
+
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:  # noqa: ARG002
+        """Send once, as ``submit``; the order itself names what it replaces."""
+        self._send_once(
+            order, now_ns, pb.VenueRequest(replace=pb.ReplaceOrder(order=order_to_pb(order), now_ns=now_ns))
+        )
         return []
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
@@ -112,6 +123,14 @@ class RemoteVenue:
         self._now_ns = max(self._now_ns, now_ns)
         return []
 
+    @property
+    def link(self) -> VenueLink:
+        """See ``LinkedVenue``."""
+        if self._writer is None:
+            return VenueLink(False, self._since_ns, f"a connection to {self.address}")
+        asked = len(self._asked)
+        return VenueLink(True, self._since_ns, f"what became of {asked} orders" if asked else "")
+
     async def statement(self, after: int, limit: int) -> VenueStatement:
         """See ``StatingVenue``. Raises ``Unavailable`` while the line is down or an answer is later than the timeout."""
         if self._writer is None:
@@ -130,8 +149,18 @@ class RemoteVenue:
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
+    def _send_once(self, order: Order, now_ns: int, request: pb.VenueRequest) -> None:
+        self._now_ns = max(self._now_ns, now_ns)
+        # A line that was just cut is closing before its session has ended; to write on it would be an error of ours.
+        if self._writer is None or self._writer.transport.is_closing():
+            raise Unavailable(f"the venue at {self.address} cannot be reached")
+        if self._writer.transport.get_write_buffer_size() > UNSENT_MAX:
+            raise Unavailable(f"the venue at {self.address} does not read")
+        self._unanswered[order.client_order_id] = asyncio.get_running_loop().time()
+        self._send(request)
+
     def _send(self, request: pb.VenueRequest) -> None:
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.transport.is_closing():
             self._writer.write(framed(request))
 
     def _send_cancel(self, name: str, now_ns: int) -> None:
@@ -173,7 +202,7 @@ class RemoteVenue:
                 raise Refused(f"the venue refuses the session: {opened.refused.text}")
             if self._heard is None:
                 self._heard = opened.opened.last_sequence
-            self._writer = writer
+            self._writer, self._since_ns = writer, self._clock.wall_ns()
             _log.info("the line to the venue at %s stands, %d orders in doubt", self.address, len(self._asked))
             self._ask(list(self._asked))
             for name, now_ns in self._cancels.items():
@@ -201,7 +230,8 @@ class RemoteVenue:
 
     def _lost(self) -> None:
         """Whatever was sent and not heard of is in doubt from here on."""
-        self._writer = None
+        if self._writer is not None:
+            self._writer, self._since_ns = None, self._clock.wall_ns()
         for answer in self._statements.values():
             if not answer.done():
                 answer.set_exception(Unavailable(f"the line to the venue at {self.address} broke"))
@@ -242,7 +272,7 @@ class RemoteVenue:
         for record in records:
             name = record.client_order_id
             self._now_ns = max(self._now_ns, record.event_time_ns)
-            if record.kind in (RecordKind.ORDER, RecordKind.DUPLICATE):
+            if record.kind in (RecordKind.ORDER, RecordKind.REPLACE, RecordKind.DUPLICATE):
                 self._unanswered.pop(name, None)
             if (event := record.event) is not None:
                 told.append(event)

@@ -152,6 +152,9 @@ class VenueServer:
         elif which == "submit":
             order, now_ns = order_from_pb(request.submit.order), request.submit.now_ns
             self._carry(lambda: self._venue.submit(order, now_ns))
+        elif which == "replace":
+            order, now_ns = order_from_pb(request.replace.order), request.replace.now_ns
+            self._carry(lambda: self._venue.replace(order, now_ns))
         elif which == "cancel":
             name, at_ns = request.cancel.client_order_id, request.cancel.now_ns
             self._carry(lambda: self._venue.cancel(name, at_ns))

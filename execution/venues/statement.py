@@ -33,7 +33,10 @@ class StatedFill:
 
 @dataclass(frozen=True, slots=True)
 class StatedOrder:
-    """One order that is open at the venue. ``signed_lots`` as ordered; ``cum_lots`` filled so far, not negative."""
+    """One order that is open at the venue. ``signed_lots`` as ordered; ``cum_lots`` filled so far, not negative.
+
+    Of a replacement that the venue has taken in both count what was filled under the ids before it.
+    """
 
     client_order_id: str
     instrument: int
@@ -84,14 +87,28 @@ class Tally:
         self._kept = kept
         self._open: dict[str, StatedOrder] = {}
         self._ended: dict[str, StatedOrder] = {}
+        #: What a replacement asks to replace, and what has replaced an order.
+        self._replaces: dict[str, str] = {}
+        self._replaced_by: dict[str, str] = {}
         self._fills: list[StatedFill] = []
         self._forgotten = 0
         self._forgotten_time_ns = 0
         self._position_lots: dict[int, int] = {}
 
-    def taken(self, order: StatedOrder) -> None:
-        """An order was sent to the venue."""
+    def taken(self, order: StatedOrder, replaces: str = "") -> None:
+        """An order was sent to the venue; ``replaces`` names the one whose place it asks for."""
         self._open[order.client_order_id] = order
+        if replaces:
+            self._replaces[order.client_order_id] = replaces
+
+    def replaced(self, client_order_id: str) -> None:
+        """A replacement works: what it names has ended, and what that had filled counts for it."""
+        original = self._replaces.pop(client_order_id, "")
+        carried = self._open.get(original) or self._ended.get(original)
+        self.ended(original)
+        if carried is not None:
+            self._replaced_by[original] = client_order_id
+            self._counted(client_order_id, carried.cum_lots)
 
     def filled(self, fill: StatedFill) -> None:
         """A fill; where it names no instrument, instrument and side are those of its order."""
@@ -103,19 +120,29 @@ class Tally:
         self._fills.append(fill)
         moved = self._position_lots.get(fill.instrument, 0) + fill.signed_lots
         self._position_lots[fill.instrument] = moved
-        if name in self._open and order is not None:
-            self._open[name] = replace(order, cum_lots=order.cum_lots + abs(fill.signed_lots))
+        while name in self._replaced_by:
+            name = self._replaced_by[name]
+        self._counted(name, abs(fill.signed_lots))
+        self._forget()
+
+    def _counted(self, name: str, lots: int) -> None:
+        """An open order is filled by so much more; one that is whole has ended."""
+        order = self._open.get(name)
+        if order is not None:
+            self._open[name] = replace(order, cum_lots=order.cum_lots + lots)
             if self._open[name].cum_lots >= abs(order.signed_lots):
                 self.ended(name)
-        self._forget()
 
     def ended(self, client_order_id: str) -> None:
         """An order works no more."""
         order = self._open.pop(client_order_id, None)
         if order is not None:
             self._ended[client_order_id] = order
+            self._replaces.pop(client_order_id, None)
             if self._kept is not None and len(self._ended) > self._kept:
-                self._ended.pop(next(iter(self._ended)))
+                oldest = next(iter(self._ended))
+                del self._ended[oldest]
+                self._replaced_by.pop(oldest, None)
 
     def _forget(self) -> None:
         """In pieces as large as what is kept, so that a fill costs no shifting of the whole list."""

@@ -14,7 +14,7 @@ from execution.venues.statement import NO_INSTRUMENT, StatedFill, StatedOrder, T
 
 #: Fills and ended orders remembered; older ones count in the positions.
 KEPT: Final = 20_000
-ENDS: Final = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED)
+ENDS: Final = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED, VenueKind.REPLACE_REJECTED)
 
 
 def stated_order(order: Order) -> StatedOrder:
@@ -36,6 +36,8 @@ def take_event(tally: Tally, event: VenueEvent, instrument: int = NO_INSTRUMENT,
                 event.event_time_ns,
             )
         )
+    elif event.kind is VenueKind.REPLACED:
+        tally.replaced(event.client_order_id)
     elif event.kind in ENDS:
         tally.ended(event.client_order_id)
 
@@ -61,6 +63,12 @@ class TalliedVenue:
         """See ``Venue``."""
         told = self._venue.submit(order, now_ns)
         self._tally.taken(stated_order(order))
+        return self._counted(told)
+
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
+        """See ``Venue``."""
+        told = self._venue.replace(original_id, order, now_ns)
+        self._tally.taken(stated_order(order), original_id)
         return self._counted(told)
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:

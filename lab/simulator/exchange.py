@@ -235,6 +235,11 @@ class VenueLink:
         self._process.act("cancel", lambda: self._exchange.cancel(client_order_id))
         return []
 
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:  # noqa: ARG002
+        """This venue takes no replacement, and says so."""
+        text = "this venue takes no replacements"
+        return [VenueEvent(VenueKind.REPLACE_REJECTED, order.client_order_id, now_ns, text=text)]
+
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """See the port."""
         self._process.act("ask")

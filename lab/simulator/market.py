@@ -129,6 +129,10 @@ def execution_limits_of(max_order_lots: int, max_position_lots: int) -> Executio
         {
             "max_open_orders": 200,
             "max_orders_per_window": 1000,
+            "max_messages_per_window": 2000,
+            "max_same_orders": 100,
+            "same_order_window_s": 1.0,
+            "max_drawdown_usd": 1e9,
             "rate_window_s": 60.0,
             "max_source_age_s": 12.0,
             "max_order_age_s": 20.0,

@@ -91,12 +91,12 @@ def _kill_spares() -> list[Any]:
 
 def _kill_forgets() -> list[Any]:
     """The wish to cancel is stored, the venue is not told."""
-    real = core._ask_cancel
+    real = venue_news.ask_cancel
 
     def ask(state: Any, record: Any) -> list[Any]:
         return [i for i in real(state, record) if not isinstance(i, CancelAtVenue)]
 
-    return [mock.patch.object(core, "_ask_cancel", ask)]
+    return [mock.patch.object(venue_news, "ask_cancel", ask)]
 
 
 def _resend_unknown() -> list[Any]:

@@ -32,9 +32,9 @@ _READY_POLL_S = 0.05
 class RpcError(Exception):
     """A call that failed, as the client's library tells it."""
 
-    def __init__(self, code: Any, details: str) -> None:
+    def __init__(self, code: Any, details: str, trailer: Any = ()) -> None:
         super().__init__(f"{code.name}: {details}")
-        self._code, self._details = code, details
+        self._code, self._details, self._trailer = code, details, trailer
 
     def code(self) -> Any:
         """The canonical code."""
@@ -44,13 +44,17 @@ class RpcError(Exception):
         """What the other side said."""
         return self._details
 
+    def trailing_metadata(self) -> Any:
+        """What came after the answer: the details of the status."""
+        return self._trailer
+
 
 class _Aborted(Exception):
     """The servicer ends a call with an error."""
 
-    def __init__(self, code: Any, details: str) -> None:
+    def __init__(self, code: Any, details: str, trailer: Any) -> None:
         super().__init__(details)
-        self.error = RpcError(code, details)
+        self.error = RpcError(code, details, trailer)
 
 
 class Wire:
@@ -238,7 +242,8 @@ class Call:
 
     async def _run(self, request: Any) -> None:
         handler = getattr(self._wire.servicer, self._method)
-        context = SimpleNamespace(abort=_abort, send_initial_metadata=self._say_connected)
+        # Deadlines are the client's here: it breaks the call off.
+        context = SimpleNamespace(abort=_abort, send_initial_metadata=self._say_connected, time_remaining=lambda: None)
         error: Exception = StopAsyncIteration()
         try:
             if self._method == "StreamOrders":
@@ -334,5 +339,5 @@ class Call:
             process.loop.call_soon(task.cancel)
 
 
-async def _abort(code: Any, details: str) -> None:
-    raise _Aborted(code, details)
+async def _abort(code: Any, details: str, trailing_metadata: Any = ()) -> None:
+    raise _Aborted(code, details, trailing_metadata)

@@ -198,4 +198,4 @@ def test_fills_are_found_by_exec_id_and_nothing_else_is(reopen: Opener) -> None:
     record = working("a")
     fill = report_of(record, 2, 3, "X1")
     reopen().commit([NewOrder(record), report_of(record, 1), fill])
-    assert reopen().fills(["X1", "R1", "X2"]) == [fill]
+    assert reopen().fills_named(["X1", "R1", "X2"]) == [fill]

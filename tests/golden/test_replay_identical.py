@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from agents.config import AgentsConfig
 from agents.step import Decide
 from agents.step import start as start_agent
 from agents.step import step as step_agent
-from common.control_messages import BudgetRound, Command, Cycle, JournalEntry, ProposalTaken
+from common.control_messages import BudgetRound, Command, CommandTaken, Cycle, JournalEntry, ProposalTaken
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket, Recorder
 from common.messages import BudgetUpdate, QuoteBatch
@@ -92,6 +94,21 @@ def test_commands_and_a_pause_replay() -> None:
     assert [e.event.orders for e in entries if isinstance(e.event, Cycle)]
     result = replayed(entries)
     assert result.difference == ""
+
+
+def test_a_refused_hedge_replays_where_it_was_asked() -> None:
+    """It has no cycle of its own: what follows in the record may be a decision of many ticks later."""
+    loop = new_loop()
+    name = MARKET.universe.instrument_id[0]
+    asked = {"side": "BUY", "lots": 10**6, "instrument": name, "limit": None, "desk": ""}
+
+    def command(k: int) -> None:
+        loop._do(ev.CommandArrived(0, Command(f"c{k}", "hedge", "trader", "test", json.dumps(asked))))
+
+    entries = play(loop, command)
+    after = [b for a, b in pairwise(entries) if isinstance(a.event, CommandTaken) and b.market != a.market]
+    assert any(isinstance(entry.event, BudgetRound | Cycle) for entry in after), "the case this test is about"
+    assert replayed(entries).difference == ""
 
 
 def standing(past: list[QuoteBatch]) -> list[QuoteBatch]:

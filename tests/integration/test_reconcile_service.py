@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from common.bus.memory_bus import MemoryBus
-from common.messages import TradingState
+from common.messages import TimeInForce, TradingState
 from common.subjects import quotes as subject
 from common.wire.codec import encode_quote_batch
 from execution.config import ExecutionConfig, PaperConfig
@@ -84,6 +84,14 @@ def test_an_extra_fill_in_the_venues_file_is_found_at_the_start_and_halts_until_
             clean = await desk.client.reconcile(full=True)
             assert (clean["breaks"], clean["in_doubt"], clean["fills"], clean["positions"]) == ([], [], 2, 2)
             assert (clean["why_not"], clean["state"]) == ("", "ACTIVE")
+            rest = make_order("r", 2, lots=5, limit_ticks=990, time_in_force=TimeInForce.DAY)
+            more = make_order("s", 2, lots=6, limit_ticks=991, time_in_force=TimeInForce.DAY, orig_client_order_id="r")
+            await desk.client.submit([rest])
+            await asyncio.wait_for(desk.client.reports_between(5, 5), 10.0)
+            await desk.client.submit([more])
+            await asyncio.wait_for(desk.client.reports_between(6, 7), 10.0)
+            clean = await desk.client.reconcile(full=True)
+            assert (clean["breaks"], clean["in_doubt"], clean["orders"]) == ([], [], 1)
         plant(tmp_path / "venue" / "venue.jsonl")
         async with (
             VenueProcess(tmp_path / "venue") as address,

@@ -105,6 +105,28 @@ def test_an_order_is_accepted_filled_and_told_once(tmp_path: Path) -> None:
     uvloop.run(main())
 
 
+def test_a_line_that_was_just_cut_takes_no_order_and_keeps_what_may_be_repeated(tmp_path: Path) -> None:
+    """Between the cut and the end of the session the connection is closing: to write on it would raise."""
+
+    async def main() -> None:
+        async with running(tmp_path) as (world, client):
+            resting = make_order("a", limit_ticks=990, time_in_force=TimeInForce.DAY)
+            client.submit(resting, NOW_NS)
+            await world.until("a", VenueKind.ACCEPTED)
+            assert client._writer is not None
+            client._writer.transport.abort()
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                client.submit(make_order("b"), NOW_NS)
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                client.replace("a", make_order("c", orig_client_order_id="a"), NOW_NS)
+            client.cancel("a", NOW_NS)
+            client.ask("a", NOW_NS)
+            await world.until("a", VenueKind.CANCELED)
+            assert client.link.connected
+
+    uvloop.run(main())
+
+
 def test_what_happened_while_the_line_was_down_is_heard_after_it(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path) as (world, client):

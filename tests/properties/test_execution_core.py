@@ -50,6 +50,9 @@ class DurableVenue:
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         return []
 
+    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
+        raise AssertionError("no replacement is asked for here")
+
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         if client_order_id not in self.orders:
             return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns)]

@@ -12,7 +12,10 @@ from tests.execution_world import FEE_CENTS
 from tests.reconcile_world import Books
 
 ACTS = st.lists(
-    st.tuples(st.sampled_from(["send", "fill", "end", "there", "here", "look", "late look"]), st.integers(0, 7)),
+    st.tuples(
+        st.sampled_from(["send", "fill", "end", "replace", "settle", "there", "here", "look", "late look"]),
+        st.integers(0, 7),
+    ),
     max_size=60,
 )
 
@@ -31,6 +34,13 @@ def play(books: Books, acts: list[tuple[str, int]]) -> None:
             books.fill(name, min(n + 1, books.open_there[name]))
         elif act == "end" and open_there:
             books.end(open_there[n % len(open_there)])
+        elif act == "replace" and (free := sorted(k for k, r in books.records.items() if r.open and not r.replaced_by)):
+            sent += 1
+            name = free[n % len(free)]
+            if not books.records[name].replacement_asked:
+                books.replace(name, f"o{sent}", n + 1)
+        elif act == "settle" and books.pending_there:
+            books.settle(sorted(books.pending_there)[n % len(books.pending_there)])
         elif act == "there":
             books.deliver(books.to_venue, n)
         elif act == "here":
@@ -40,7 +50,7 @@ def play(books: Books, acts: list[tuple[str, int]]) -> None:
             check(books, None, set())
             stated, heard = books.statement(), set()
         elif act == "late look" and stated is not None and stated.first == books.statement().first:
-            check(books, stated, heard | set(books.open_there))
+            check(books, stated, heard | set(books.open_there) | set(books.pending_there))
             stated = None
 
 

@@ -178,6 +178,8 @@ ORDER = st.builds(
     cost_shares=st.lists(st.builds(m.CostShare, TEXT, TEXT, U32), max_size=3).map(tuple),
     arrival_bid_ticks=I64,
     arrival_ask_ticks=I64,
+    ord_type=st.sampled_from(m.OrdType),
+    orig_client_order_id=TEXT,
 )
 STATUS = st.sampled_from(m.OrdStatus)
 REPORT = st.builds(

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from common.messages import Order, Refusal, Side
+from common.messages import Order, OrdStatus, OrdType, Refusal, Side, TimeInForce
 from common.snapshot import MarketSnapshot
 from common.units import NS_PER_DAY, NS_PER_S
-from execution.checks import Breach, breach, malformed
+from execution.checks import Breach, breach, malformed, protected
 from execution.exposure import Exposure
+from execution.flow import Flow
 from execution.limits import ExecutionLimits
+from execution.orders import OrderRecord
 from tests.execution_world import T0_NS, make_limits, make_order, make_universe, quotes, standing, tight
 
 UNIVERSE = make_universe()
@@ -22,13 +24,13 @@ def check(
     order: Order,
     limits: ExecutionLimits | None = None,
     exposure: Exposure | None = None,
-    accepted: deque[int] | None = None,
+    flow: Flow | None = None,
     batches: tuple = (),
 ) -> Breach | None:
     snapshot = MarketSnapshot(UNIVERSE)
     for batch in batches or (standing(),):
         snapshot.apply(batch)
-    return breach(order, limits or make_limits(), UNIVERSE, snapshot, exposure or Exposure(), accepted or deque())
+    return breach(order, limits or make_limits(), UNIVERSE, snapshot, exposure or Exposure(), flow or Flow())
 
 
 def refusal(*args, **kwargs) -> Refusal:
@@ -185,11 +187,11 @@ def test_open_orders_and_rate_in_market_time() -> None:
     assert refusal(make_order("a"), limits, Exposure(open_orders=1)) is Refusal.NONE
     assert refusal(make_order("a"), limits, Exposure(open_orders=2)) is Refusal.OPEN_ORDERS
     now_ns = T0_NS + NS_PER_S
-    inside = deque([now_ns - 10 * NS_PER_S + 1, now_ns, now_ns])
-    assert refusal(make_order("a"), limits, accepted=inside) is Refusal.RATE
-    outside = deque([now_ns - 10 * NS_PER_S, now_ns, now_ns])
-    assert refusal(make_order("a"), limits, accepted=outside) is Refusal.NONE
-    assert list(outside) == [now_ns, now_ns]
+    inside = Flow(deque([now_ns - 10 * NS_PER_S + 1, now_ns, now_ns]))
+    assert refusal(make_order("a"), limits, flow=inside) is Refusal.RATE
+    outside = Flow(deque([now_ns - 10 * NS_PER_S, now_ns, now_ns]))
+    assert refusal(make_order("a"), limits, flow=outside) is Refusal.NONE
+    assert list(outside.orders_ns) == [now_ns, now_ns]
 
 
 def test_every_refusal_names_rule_value_and_limit() -> None:
@@ -205,3 +207,64 @@ def test_every_refusal_names_rule_value_and_limit() -> None:
         assert rule
         assert any(c.isdigit() for c in rest.split("limit")[0])
         assert any(c.isdigit() for c in rest.split("limit")[1])
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "own", "rests", "expected"),
+    [
+        (Side.BUY, 1002, 1003, True, "NONE"),
+        (Side.BUY, 1003, 1003, True, "SELF_CROSS"),
+        (Side.BUY, 1003, 1003, False, "NONE"),  # two IOC orders never meet
+        (Side.SELL, 1000, 999, True, "NONE"),
+        (Side.SELL, 999, 999, True, "SELF_CROSS"),
+    ],
+)
+def test_an_order_that_would_meet_one_of_our_own(side: Side, limit: int, own: int, rests: bool, expected: str) -> None:
+    exposure = Exposure()
+    force = TimeInForce.DAY if rests else TimeInForce.IOC
+    other = Side.SELL if side is Side.BUY else Side.BUY
+    working = make_order("own", side=other, limit_ticks=own, time_in_force=force)
+    exposure.moved(None, OrderRecord(working, OrdStatus.NEW, leaves_lots=1))
+    order = make_order("a", side=side, limit_ticks=limit)
+    found = check(order, exposure=exposure)
+    assert (found.refusal.name if found else "NONE") == expected
+    if found is not None:
+        assert str(limit) in found.text and "our order own" in found.text and str(own) in found.text
+    exposure.moved(OrderRecord(working, OrdStatus.NEW, leaves_lots=1), OrderRecord(working, OrdStatus.CANCELED))
+    assert check(order, exposure=exposure) is None
+
+
+def test_equal_orders_and_messages_are_counted_in_market_time() -> None:
+    limits = make_limits(max_same_orders=2, same_order_window_s=1.0, max_messages_per_window=4, rate_window_s=10.0)
+    flow, now_ns = Flow(), T0_NS + NS_PER_S
+    flow.take_order(make_order("x"), now_ns - NS_PER_S)
+    flow.take_order(make_order("y"), now_ns)
+    assert refusal(make_order("a"), limits, flow=flow) is Refusal.NONE  # the first has just left the window
+    flow.take_order(make_order("a"), now_ns)
+    found = check(make_order("b"), limits, flow=flow)
+    assert found == Breach(
+        Refusal.DUPLICATE_CONTENT, "duplicate: 2 orders of this content already in 1 s of market time, limit 2"
+    )
+    assert refusal(make_order("b", lots=2), limits, flow=flow) is Refusal.NONE
+    flow.take_cancel(limits, now_ns)
+    assert refusal(make_order("b", lots=2), limits, flow=flow) is Refusal.MESSAGE_RATE
+    for _ in range(1000):
+        flow.take_cancel(limits, now_ns)
+    assert len(flow.messages_ns) == 4
+
+
+def test_a_market_order_is_bounded_by_the_collar() -> None:
+    limits = make_limits(future=tight(collar_ticks=10, collar_fraction=0.0))
+    snapshot = MarketSnapshot(UNIVERSE)
+    snapshot.apply(quotes(1, (0, 1000, 1003, 5, 5)))  # mid 1001.5
+    for side, worst in ((Side.BUY, 1011), (Side.SELL, 992)):
+        order = make_order("m", side=side, limit_ticks=0, ord_type=OrdType.MARKET)
+        sent = protected(order, limits, UNIVERSE, snapshot)
+        assert sent == replace(order, limit_ticks=worst)
+        assert breach(sent, limits, UNIVERSE, snapshot, Exposure(), Flow()) is None
+    unquoted = make_order("m", instrument=1, limit_ticks=0, ord_type=OrdType.MARKET)
+    assert protected(unquoted, limits, UNIVERSE, snapshot) == unquoted
+    found = breach(unquoted, limits, UNIVERSE, snapshot, Exposure(), Flow())
+    assert found is not None and found.refusal is Refusal.STALE_REFERENCE
+    found = malformed(make_order("m", ord_type=OrdType.MARKET), UNIVERSE)
+    assert found is not None and "limit 0" in found.text

@@ -44,9 +44,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "grpc": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
     "grpc_health": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
     "grpc_reflection": ("execution/service.py",),
-    "sqlite3": ("execution/sqlite_store.py",),
     "cryptography": ("common/security/*.py", "deploy/certs.py"),
     "nkeys": ("common/bus/nats_bus.py", "deploy/certs.py"),
+    "sqlite3": ("execution/sqlite_store.py", "execution/sqlite_verify.py", "execution/sqlite_backup.py"),
     "pandas": ("common/market/daily.py",),
     "arch": ("common/market/daily.py",),
     "exchange_calendars": ("common/calendars/exchanges.py",),
@@ -54,7 +54,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "QuantLib": (),
     "cvxpy": (),
     "piqp": (),
-    "quickfix": (),
+    "quickfix": ("execution/venues/fix/initiator.py",),
+    "fixcore": (),
+    "simplefix": (),
 }
 
 #: Shells: they may ask the clock, wait, and talk to the world. Everything else in these rooms is core.
@@ -74,10 +76,13 @@ SHELLS = (
     "execution/guard.py",
     "execution/reconciler.py",
     "execution/reference.py",
-    "execution/sqlite_store.py",
+    "execution/sqlite_*.py",
     "execution/venues/remote.py",
     "execution/venues/server.py",
     "execution/venues/venue_file.py",
+    # Threads of the engine, its files, and the wall clock that FIX messages carry.
+    "execution/venues/fix/initiator.py",
+    "execution/venues/fix/venue.py",
     "common/bus/*.py",
     "common/clock.py",
     "common/security/audit_file.py",

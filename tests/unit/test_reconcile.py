@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -131,6 +132,69 @@ def test_two_differences_are_two_lines() -> None:
     books.fill("part", 1)
     books.position_lots[2] = 1
     assert [d.kind for d in books.look()] == [BreakKind.FILL_ONLY_THERE, BreakKind.POSITION]
+
+
+def test_a_replacement_carries_what_was_filled_before_it_on_both_sides() -> None:
+    books = agreeing()
+    books.replace("part", "more", 7)
+    books.deliver_all()
+    assert books.look() == []  # asked, not decided
+    books.settle("more")
+    books.deliver_all()
+    books.fill("more", 1)
+    books.deliver_all()
+    assert books.look() == []
+    (stated,) = books.statement().orders
+    assert (stated.client_order_id, stated.signed_lots, stated.cum_lots) == ("more", 7, 3)
+
+
+def test_a_replacement_for_no_more_than_was_filled_is_over_on_both_sides() -> None:
+    books = agreeing()
+    books.replace("part", "less", 2)
+    books.deliver_all()
+    books.settle("less")
+    books.deliver_all()
+    assert books.look() == []
+    assert books.statement().orders == ()
+
+
+@pytest.mark.parametrize("replacements", [0, 1, 2])
+def test_a_lost_fill_of_a_replaced_order_is_one_difference_however_often_it_was_replaced(replacements: int) -> None:
+    books = agreeing()
+    books.fill("part", 1)
+    books.to_us.clear()  # lost
+    names = ["part", "second", "third"]
+    for name, by in pairwise(names[: replacements + 1]):
+        books.replace(name, by, 9)
+        books.deliver_all()
+        assert [d.kind for d in books.look()] == [BreakKind.FILL_ONLY_THERE]
+        books.settle(by)
+        books.deliver_all()
+    found = only(books.look())
+    assert (found.kind, found.client_order_id) == (BreakKind.FILL_ONLY_THERE, "part")
+    books.tally.filled(StatedFill("late", "part", 0, 1, 1001, FEE_CENTS, books.now_ns + 1))
+    assert {d.kind for d in books.look()} == {BreakKind.FILL_ONLY_THERE}
+
+
+def test_a_replacement_that_only_the_venue_has_taken_in_is_named() -> None:
+    books = agreeing()
+    books.replace("part", "more", 7)
+    books.deliver_all()
+    books.settle("more")
+    books.to_us.clear()
+    assert {(d.kind, d.subject) for d in books.look()} == {
+        (BreakKind.ORDER_OPEN_HERE, "part"),
+        (BreakKind.ORDER_DIFFERS, "more"),
+    }
+
+
+def test_a_market_order_works_at_its_protection_on_both_sides() -> None:
+    books = agreeing()
+    record = books.records["part"]
+    books.records["part"] = replace(
+        record, order=replace(record.order, limit_ticks=0), protection_ticks=record.order.limit_ticks
+    )
+    assert books.look() == []
 
 
 def test_what_the_venue_has_forgotten_is_not_missed_but_its_position_still_counts() -> None:

@@ -18,6 +18,7 @@ from execution.venues.venue_file import VenueFile
 from tests.execution_world import T0_NS, make_order, make_universe, quotes, standing
 
 NOW_NS = T0_NS + NS_PER_S
+TAKEN = (RecordKind.ORDER, RecordKind.REPLACE)
 LATER_NS = NOW_NS + 60 * NS_PER_S
 
 
@@ -26,7 +27,7 @@ def fresh(records: list[VenueRecord] | None = None, **options: int) -> LastingVe
 
 
 def script(venue: LastingVenue) -> None:
-    """A part fill that rests, a full fill, a cancel, an order on its way at the end."""
+    """A part fill that rests, a full fill, a cancel, a part fill whose rest is replaced, an order on its way at the end."""
     venue.on_quotes(standing(size=10))
     venue.submit(make_order("rests", lots=15, time_in_force=TimeInForce.DAY), NOW_NS)
     venue.submit(make_order("fills", lots=3, side=Side.SELL), NOW_NS)
@@ -34,15 +35,20 @@ def script(venue: LastingVenue) -> None:
     venue.on_time(NOW_NS + NS_PER_S)
     venue.cancel("gone", NOW_NS + 2 * NS_PER_S)
     venue.on_time(NOW_NS + 3 * NS_PER_S)
-    venue.submit(make_order("last", instrument=1, lots=2), NOW_NS + 4 * NS_PER_S)
+    venue.submit(make_order("old", instrument=2, lots=14, time_in_force=TimeInForce.DAY), NOW_NS + 3 * NS_PER_S)
+    venue.on_time(NOW_NS + 4 * NS_PER_S)
+    new = make_order("new", instrument=2, lots=13, time_in_force=TimeInForce.DAY, orig_client_order_id="old")
+    venue.replace(new, NOW_NS + 5 * NS_PER_S)
+    venue.on_time(NOW_NS + 6 * NS_PER_S)
+    venue.submit(make_order("last", instrument=1, lots=2), NOW_NS + 7 * NS_PER_S)
 
 
 def finish(venue: LastingVenue) -> dict[str, tuple[int, RecordKind]]:
     """Fresh quotes with size for everything, then time; lots filled and the last word per order."""
-    venue.on_quotes(quotes(2, (0, 1000, 1002, 100, 100), at_ns=LATER_NS, snapshot=True))
+    venue.on_quotes(quotes(2, (0, 1000, 1002, 100, 100), (2, 1000, 1002, 100, 100), at_ns=LATER_NS, snapshot=True))
     venue.on_time(LATER_NS + 60 * NS_PER_S)
     out: dict[str, tuple[int, RecordKind]] = {}
-    for name in ("rests", "fills", "gone", "last"):
+    for name in ("rests", "fills", "gone", "old", "new", "last"):
         told = venue.ask(name) or []
         said = [r.kind for r in told if r.kind is not RecordKind.CANCEL]
         out[name] = (sum(r.lots for r in told if r.kind is RecordKind.FILL), said[-1] if said else RecordKind.ORDER)
@@ -58,21 +64,25 @@ def test_killed_after_any_record_it_ends_as_the_one_that_lived() -> None:
         again = fresh(records[:kept])
         assert again.records == records[:kept]
         for r in records[kept:]:
-            if r.kind is RecordKind.ORDER:  # what it never wrote it never took: the sender asks, and it was never there
+            if r.kind in TAKEN:  # what it never wrote it never took: the sender asks, and it was never there
                 assert again.ask(r.client_order_id) is None
         ended = finish(again)
         for name, (lots, last) in ended.items():
             told = again.ask(name)
             if told is None:
                 continue
-            quantity = next(r.lots for r in told if r.kind is RecordKind.ORDER)
+            quantity = next(r.lots for r in told if r.kind in TAKEN)
             fills = [r.exec_id for r in told if r.kind is RecordKind.FILL]
             assert len(fills) == len(set(fills)) and lots <= quantity
-            assert last in (RecordKind.FILL, RecordKind.CANCELED) or name == "gone"
+            assert last in (RecordKind.FILL, RecordKind.CANCELED, RecordKind.REPLACE_REJECTED) or name == "gone"
+        chain = ended["old"][0] + ended["new"][0]
+        assert chain <= (14 if again.ask("new") is None or ended["new"][1] is RecordKind.REPLACE_REJECTED else 13)
     expected = {
         "rests": (15, RecordKind.FILL),
         "fills": (3, RecordKind.FILL),
         "gone": (0, RecordKind.CANCELED),
+        "old": (10, RecordKind.FILL),
+        "new": (3, RecordKind.FILL),
         "last": (2, RecordKind.FILL),
     }
     assert finish(whole) == expected
@@ -105,7 +115,7 @@ def test_records_survive_text_and_wire() -> None:
     script(venue)
     for record in venue.records:
         assert from_line(to_line(record)) == record
-        if record.kind is not RecordKind.ORDER:
+        if record.kind not in TAKEN:
             assert from_pb(to_pb(record)) == record
     assert json.loads(to_line(venue.records[0]))["kind"] == "ORDER"
 

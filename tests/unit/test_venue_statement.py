@@ -56,6 +56,45 @@ def test_an_order_is_open_until_it_is_filled_or_ends() -> None:
     assert tally.statement(0, 9).position_lots == {2: -3}
 
 
+def test_a_late_fill_of_a_replaced_order_counts_for_what_replaced_it() -> None:
+    tally = Tally()
+    tally.taken(StatedOrder("a", 0, 9, 1000))
+    tally.filled(fill(1, lots=2))
+    tally.taken(StatedOrder("b", 0, 7, 1001), "a")
+    assert [(o.client_order_id, o.cum_lots) for o in tally.statement(0, 9).orders] == [("a", 2), ("b", 0)]
+    tally.replaced("b")
+    assert tally.statement(0, 9).orders == (StatedOrder("b", 0, 7, 1001, 2),)
+    tally.filled(fill(2, lots=4))
+    assert tally.statement(0, 9).orders == (StatedOrder("b", 0, 7, 1001, 6),)
+    tally.filled(fill(3, lots=1))
+    assert (tally.statement(0, 9).orders, tally.statement(0, 9).position_lots) == ((), {0: 7})
+
+
+def test_replacements_are_stated_alike_whether_inside_or_with_a_file() -> None:
+    inside = TalliedVenue(PaperVenue(make_universe(), PaperConfig()))
+    lasting = LastingVenue(PaperVenue(make_universe(), PaperConfig()))
+    day = TimeInForce.DAY
+    original = make_order("a", 0, Side.BUY, 9, time_in_force=day)
+    taken = make_order("b", 0, Side.BUY, 7, limit_ticks=990, time_in_force=day, orig_client_order_id="a")
+    less = make_order("c", 0, Side.BUY, 3, limit_ticks=990, time_in_force=day, orig_client_order_id="b")
+    refused = make_order("d", 0, Side.BUY, 3, limit_ticks=990, time_in_force=day, orig_client_order_id="a")
+    for venue in (inside, lasting):
+        venue.on_quotes(standing(size=4))
+        venue.submit(original, NOW_NS)
+        venue.on_time(NOW_NS + NS_PER_S)
+    orders = []
+    for at, order in enumerate((taken, refused, less)):
+        inside.replace(order.orig_client_order_id, order, NOW_NS + (at + 1) * NS_PER_S)
+        lasting.replace(order, NOW_NS + (at + 1) * NS_PER_S)
+        for venue in (inside, lasting):
+            venue.on_time(NOW_NS + (at + 2) * NS_PER_S)
+        orders.append(asyncio.run(inside.statement(0, 10)).orders)
+        assert lasting.statement(0, 10).orders == orders[-1]
+        again = LastingVenue(PaperVenue(make_universe(), PaperConfig()), lasting.records)
+        assert again.statement(0, 10) == lasting.statement(0, 10)
+    assert orders == [(StatedOrder("b", 0, 7, 990, 4),), (StatedOrder("b", 0, 7, 990, 4),), ()]
+
+
 def test_the_paper_venue_states_what_it_did_whether_inside_or_with_a_file() -> None:
     inside = TalliedVenue(PaperVenue(make_universe(), PaperConfig()))
     lasting = LastingVenue(PaperVenue(make_universe(), PaperConfig()))

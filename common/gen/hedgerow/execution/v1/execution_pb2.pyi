@@ -19,6 +19,12 @@ class TimeInForce(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TIME_IN_FORCE_DAY: _ClassVar[TimeInForce]
     TIME_IN_FORCE_IOC: _ClassVar[TimeInForce]
 
+class OrdType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORD_TYPE_UNSPECIFIED: _ClassVar[OrdType]
+    ORD_TYPE_LIMIT: _ClassVar[OrdType]
+    ORD_TYPE_MARKET: _ClassVar[OrdType]
+
 class OrdStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ORD_STATUS_UNSPECIFIED: _ClassVar[OrdStatus]
@@ -30,6 +36,7 @@ class OrdStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORD_STATUS_REJECTED: _ClassVar[OrdStatus]
     ORD_STATUS_EXPIRED: _ClassVar[OrdStatus]
     ORD_STATUS_UNKNOWN: _ClassVar[OrdStatus]
+    ORD_STATUS_REPLACED: _ClassVar[OrdStatus]
 
 class TradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -37,6 +44,7 @@ class TradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TRADING_STATE_ACTIVE: _ClassVar[TradingState]
     TRADING_STATE_PAUSED: _ClassVar[TradingState]
     TRADING_STATE_KILLED: _ClassVar[TradingState]
+    TRADING_STATE_REDUCE_ONLY: _ClassVar[TradingState]
 
 class Refusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -57,12 +65,34 @@ class Refusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFUSAL_MALFORMED: _ClassVar[Refusal]
     REFUSAL_SCOPE_PAUSED: _ClassVar[Refusal]
     REFUSAL_SCOPE_KILLED: _ClassVar[Refusal]
+    REFUSAL_REDUCE_ONLY: _ClassVar[Refusal]
+    REFUSAL_UNKNOWN_ORDER: _ClassVar[Refusal]
+    REFUSAL_TOO_LATE: _ClassVar[Refusal]
+    REFUSAL_PENDING_CHANGE: _ClassVar[Refusal]
+    REFUSAL_SELF_CROSS: _ClassVar[Refusal]
+    REFUSAL_DUPLICATE_CONTENT: _ClassVar[Refusal]
+    REFUSAL_MESSAGE_RATE: _ClassVar[Refusal]
+    REFUSAL_DRAWDOWN: _ClassVar[Refusal]
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_REQUEST: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_SUCH_ORDER: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_SUCH_REPORT: _ClassVar[ErrorReason]
+    ERROR_REASON_FENCED: _ClassVar[ErrorReason]
+    ERROR_REASON_READER_TOO_SLOW: _ClassVar[ErrorReason]
+    ERROR_REASON_STOPPING: _ClassVar[ErrorReason]
+    ERROR_REASON_TOO_LATE: _ClassVar[ErrorReason]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
 TIME_IN_FORCE_UNSPECIFIED: TimeInForce
 TIME_IN_FORCE_DAY: TimeInForce
 TIME_IN_FORCE_IOC: TimeInForce
+ORD_TYPE_UNSPECIFIED: OrdType
+ORD_TYPE_LIMIT: OrdType
+ORD_TYPE_MARKET: OrdType
 ORD_STATUS_UNSPECIFIED: OrdStatus
 ORD_STATUS_PENDING_NEW: OrdStatus
 ORD_STATUS_NEW: OrdStatus
@@ -72,10 +102,12 @@ ORD_STATUS_CANCELED: OrdStatus
 ORD_STATUS_REJECTED: OrdStatus
 ORD_STATUS_EXPIRED: OrdStatus
 ORD_STATUS_UNKNOWN: OrdStatus
+ORD_STATUS_REPLACED: OrdStatus
 TRADING_STATE_UNSPECIFIED: TradingState
 TRADING_STATE_ACTIVE: TradingState
 TRADING_STATE_PAUSED: TradingState
 TRADING_STATE_KILLED: TradingState
+TRADING_STATE_REDUCE_ONLY: TradingState
 REFUSAL_UNSPECIFIED: Refusal
 REFUSAL_STALE_EPOCH: Refusal
 REFUSAL_ID_REUSED: Refusal
@@ -93,6 +125,22 @@ REFUSAL_POSITION: Refusal
 REFUSAL_MALFORMED: Refusal
 REFUSAL_SCOPE_PAUSED: Refusal
 REFUSAL_SCOPE_KILLED: Refusal
+REFUSAL_REDUCE_ONLY: Refusal
+REFUSAL_UNKNOWN_ORDER: Refusal
+REFUSAL_TOO_LATE: Refusal
+REFUSAL_PENDING_CHANGE: Refusal
+REFUSAL_SELF_CROSS: Refusal
+REFUSAL_DUPLICATE_CONTENT: Refusal
+REFUSAL_MESSAGE_RATE: Refusal
+REFUSAL_DRAWDOWN: Refusal
+ERROR_REASON_UNSPECIFIED: ErrorReason
+ERROR_REASON_INVALID_REQUEST: ErrorReason
+ERROR_REASON_NO_SUCH_ORDER: ErrorReason
+ERROR_REASON_NO_SUCH_REPORT: ErrorReason
+ERROR_REASON_FENCED: ErrorReason
+ERROR_REASON_READER_TOO_SLOW: ErrorReason
+ERROR_REASON_STOPPING: ErrorReason
+ERROR_REASON_TOO_LATE: ErrorReason
 
 class Allocation(_message.Message):
     __slots__ = ("agent", "lots")
@@ -113,7 +161,7 @@ class CostShare(_message.Message):
     def __init__(self, factor: _Optional[str] = ..., agent: _Optional[str] = ..., parts: _Optional[int] = ...) -> None: ...
 
 class Order(_message.Message):
-    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares")
+    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +181,8 @@ class Order(_message.Message):
     ARRIVAL_BID_TICKS_FIELD_NUMBER: _ClassVar[int]
     ARRIVAL_ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
     COST_SHARES_FIELD_NUMBER: _ClassVar[int]
+    ORD_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ORIG_CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     epoch: int
     instrument_id: str
@@ -152,7 +202,9 @@ class Order(_message.Message):
     arrival_bid_ticks: int
     arrival_ask_ticks: int
     cost_shares: _containers.RepeatedCompositeFieldContainer[CostShare]
-    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ...) -> None: ...
+    ord_type: OrdType
+    orig_client_order_id: str
+    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ...) -> None: ...
 
 class ExecutionReport(_message.Message):
     __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks")
@@ -206,29 +258,39 @@ class CancelOrders(_message.Message):
     epoch: int
     def __init__(self, client_order_id: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ...) -> None: ...
 
+class ReplaceOrders(_message.Message):
+    __slots__ = ("orders",)
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    orders: _containers.RepeatedCompositeFieldContainer[Order]
+    def __init__(self, orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
+
 class OrderAck(_message.Message):
-    __slots__ = ("client_order_id", "ord_status", "refusal", "text", "duplicate", "tick_to_order_ns")
+    __slots__ = ("client_order_id", "ord_status", "refusal", "text", "duplicate", "tick_to_order_ns", "code")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     ORD_STATUS_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     TICK_TO_ORDER_NS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     ord_status: OrdStatus
     refusal: Refusal
     text: str
     duplicate: bool
     tick_to_order_ns: int
-    def __init__(self, client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., duplicate: _Optional[bool] = ..., tick_to_order_ns: _Optional[int] = ...) -> None: ...
+    code: int
+    def __init__(self, client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., duplicate: _Optional[bool] = ..., tick_to_order_ns: _Optional[int] = ..., code: _Optional[int] = ...) -> None: ...
 
 class StreamOrdersRequest(_message.Message):
-    __slots__ = ("submit", "cancel")
+    __slots__ = ("submit", "cancel", "replace")
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
     submit: SubmitOrders
     cancel: CancelOrders
-    def __init__(self, submit: _Optional[_Union[SubmitOrders, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrders, _Mapping]] = ...) -> None: ...
+    replace: ReplaceOrders
+    def __init__(self, submit: _Optional[_Union[SubmitOrders, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrders, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrders, _Mapping]] = ...) -> None: ...
 
 class StreamOrdersResponse(_message.Message):
     __slots__ = ("acks",)
@@ -333,7 +395,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue", "stopped")
+    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue", "stopped", "venue_state")
     STATE_FIELD_NUMBER: _ClassVar[int]
     WHO_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
@@ -346,6 +408,7 @@ class GetStatusResponse(_message.Message):
     TICK_TO_ORDER_P99_NS_FIELD_NUMBER: _ClassVar[int]
     VENUE_FIELD_NUMBER: _ClassVar[int]
     STOPPED_FIELD_NUMBER: _ClassVar[int]
+    VENUE_STATE_FIELD_NUMBER: _ClassVar[int]
     state: TradingState
     who: str
     why: str
@@ -358,7 +421,22 @@ class GetStatusResponse(_message.Message):
     tick_to_order_p99_ns: int
     venue: str
     stopped: _containers.RepeatedCompositeFieldContainer[ScopeState]
-    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ..., stopped: _Optional[_Iterable[_Union[ScopeState, _Mapping]]] = ...) -> None: ...
+    venue_state: VenueState
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ..., stopped: _Optional[_Iterable[_Union[ScopeState, _Mapping]]] = ..., venue_state: _Optional[_Union[VenueState, _Mapping]] = ...) -> None: ...
+
+class VenueState(_message.Message):
+    __slots__ = ("name", "connected", "since_ns", "waits_for", "unresolved_orders")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    SINCE_NS_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    UNRESOLVED_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    connected: bool
+    since_ns: int
+    waits_for: str
+    unresolved_orders: int
+    def __init__(self, name: _Optional[str] = ..., connected: _Optional[bool] = ..., since_ns: _Optional[int] = ..., waits_for: _Optional[str] = ..., unresolved_orders: _Optional[int] = ...) -> None: ...
 
 class ScopeState(_message.Message):
     __slots__ = ("scope", "state", "who", "why")

@@ -82,7 +82,7 @@ class ExecutionServiceServicer:
     """
 
     def StreamOrders(self, request_iterator, context):
-        """StreamOrders carries orders and cancels in, acknowledgements out, for as long as the leader leads.
+        """StreamOrders carries orders, cancels and replacements in, acknowledgements out, for as long as the leader leads.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,7 +117,7 @@ class ExecutionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetTradingState(self, request, context):
-        """SetTradingState pauses, resumes or kills; it returns when it holds.
+        """SetTradingState pauses, resumes, kills or lets out only what reduces; it returns when it holds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -17,9 +17,12 @@ class RecordKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECORD_KIND_REJECTED: _ClassVar[RecordKind]
     RECORD_KIND_EXPIRED: _ClassVar[RecordKind]
     RECORD_KIND_CANCEL_REJECTED: _ClassVar[RecordKind]
+    RECORD_KIND_REPLACED: _ClassVar[RecordKind]
+    RECORD_KIND_REPLACE_REJECTED: _ClassVar[RecordKind]
     RECORD_KIND_DUPLICATE: _ClassVar[RecordKind]
     RECORD_KIND_ORDER: _ClassVar[RecordKind]
     RECORD_KIND_CANCEL: _ClassVar[RecordKind]
+    RECORD_KIND_REPLACE: _ClassVar[RecordKind]
 RECORD_KIND_UNSPECIFIED: RecordKind
 RECORD_KIND_ACCEPTED: RecordKind
 RECORD_KIND_FILL: RecordKind
@@ -27,9 +30,12 @@ RECORD_KIND_CANCELED: RecordKind
 RECORD_KIND_REJECTED: RecordKind
 RECORD_KIND_EXPIRED: RecordKind
 RECORD_KIND_CANCEL_REJECTED: RecordKind
+RECORD_KIND_REPLACED: RecordKind
+RECORD_KIND_REPLACE_REJECTED: RecordKind
 RECORD_KIND_DUPLICATE: RecordKind
 RECORD_KIND_ORDER: RecordKind
 RECORD_KIND_CANCEL: RecordKind
+RECORD_KIND_REPLACE: RecordKind
 
 class VenueRecord(_message.Message):
     __slots__ = ("sequence", "kind", "client_order_id", "event_time_ns", "exec_id", "lots", "ticks", "fee_cents", "bid_ticks", "ask_ticks", "text")
@@ -73,6 +79,14 @@ class SubmitOrder(_message.Message):
     now_ns: int
     def __init__(self, order: _Optional[_Union[_execution_pb2.Order, _Mapping]] = ..., now_ns: _Optional[int] = ...) -> None: ...
 
+class ReplaceOrder(_message.Message):
+    __slots__ = ("order", "now_ns")
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    NOW_NS_FIELD_NUMBER: _ClassVar[int]
+    order: _execution_pb2.Order
+    now_ns: int
+    def __init__(self, order: _Optional[_Union[_execution_pb2.Order, _Mapping]] = ..., now_ns: _Optional[int] = ...) -> None: ...
+
 class CancelOrder(_message.Message):
     __slots__ = ("client_order_id", "now_ns")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -102,20 +116,22 @@ class AskStatement(_message.Message):
     def __init__(self, number: _Optional[int] = ..., after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class VenueRequest(_message.Message):
-    __slots__ = ("open", "submit", "cancel", "ask", "status", "statement")
+    __slots__ = ("open", "submit", "cancel", "ask", "status", "replace", "statement")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     ASK_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
     open: OpenSession
     submit: SubmitOrder
     cancel: CancelOrder
     ask: AskOrders
     status: AskStatus
+    replace: ReplaceOrder
     statement: AskStatement
-    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., statement: _Optional[_Union[AskStatement, _Mapping]] = ...) -> None: ...
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., statement: _Optional[_Union[AskStatement, _Mapping]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
     __slots__ = ("last_sequence",)

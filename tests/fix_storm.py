@@ -1,0 +1,133 @@
+"""Execution and a FIX venue as processes, orders without pause and kills of either side; what both hold in the end.
+
+``python -m tests.fix_storm FOLDER SEED ORDERS KILLS [fixcore|jspurefix]`` prints one JSON object; a test and a bench run it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import uvloop
+
+from common.errors import Unavailable
+from common.execution_client import ExecutionClient
+from common.messages import ExecutionReport, OrdStatus, Side, TradingState
+from execution.sqlite_store import SqliteStore
+from tests.execution_world import ROOT
+from tests.fix_market import Book, fix_order
+from tests.fix_world import Part, assert_same_book, free_port
+
+
+class Run:
+    """Execution and exchange as processes, and a leader that keeps every report."""
+
+    def __init__(self, folder: Path, venue: str = "fixcore") -> None:
+        port, self.address = free_port(), f"127.0.0.1:{free_port()}"
+        self.store, self.book = folder / "store", folder / "venue" / "book.jsonl"
+        self.venue = Part(*_counterparty(venue), str(port), str(folder / "venue"))
+        self.execution = Part(sys.executable, "-m", "tests.fix_world", self.address, str(self.store), str(port))
+        self.got: list[ExecutionReport] = []
+
+    async def __aenter__(self) -> Run:
+        await self.venue.start()
+        await self.execution.start()
+        self.client = ExecutionClient(self.address, lambda _: None, patience_s=60.0)
+        self._reader = asyncio.create_task(self._read())
+        try:
+            await self.client.connect(30.0)
+            assert (await self.client.fence(1, "leader")).accepted
+            await self.open_line()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _read(self) -> None:
+        async for report in self.client.reports(1):
+            self.got.append(report)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reader.cancel()
+        await self.client.close()
+        await self.execution.kill()
+        await self.venue.kill()
+
+    async def open_line(self) -> None:
+        async with asyncio.timeout(30.0):
+            while "," in str((await self.client.status())["venue"]):
+                await asyncio.sleep(0.05)
+
+    async def submit(self, *orders) -> None:
+        while True:
+            try:
+                return await self.client.submit(list(orders))
+            except Unavailable:
+                await asyncio.sleep(0.05)
+
+    async def ended(self, count: int) -> None:
+        async with asyncio.timeout(60.0):
+            while sum(r.ord_status.terminal for r in self.got) < count:
+                await asyncio.sleep(0.05)
+
+    def status(self, name: str) -> OrdStatus:
+        return [r for r in self.got if r.client_order_id == name][-1].ord_status
+
+
+async def storm(folder: Path, seed: int, orders: int = 60, kills: int = 4, venue: str = "fixcore") -> Run:
+    chance = random.Random(seed)
+
+    async def trouble() -> None:
+        for k in range(kills):
+            await asyncio.sleep(chance.uniform(0.8, 1.5))
+            part = (run.execution, run.venue)[k % 2]
+            await part.kill()
+            await part.start()
+
+    async def trade() -> None:
+        for k in range(orders):
+            name = f"o{k:04}{'x' if k % 5 == 0 else ''}"
+            await run.submit(fix_order(name, k % 3, Side.BUY if k % 2 else Side.SELL, lots=1 + k % 3))
+            await asyncio.sleep(0.08)
+
+    async with Run(folder, venue) as run:
+        await asyncio.gather(trade(), trouble())
+        await run.ended(orders)
+        assert (await run.client.status())["state"] == TradingState.ACTIVE.name
+    return run
+
+
+def assert_every_order_ended(run: Run, book: Book) -> None:
+    """Terminal all of them; rejected are just those that never arrived."""
+    store = SqliteStore(run.store)
+    records = store.get(dict.fromkeys(r.client_order_id for r in run.got))
+    store.close()
+    for r in records:
+        assert r.ord_status.terminal, r
+        assert (r.ord_status is OrdStatus.REJECTED) == (r.order.client_order_id not in book.orders), r
+
+
+def _counterparty(venue: str) -> tuple[str, ...]:
+    if venue == "fixcore":
+        return sys.executable, "-m", "tests.fix_exchange"
+    node = shutil.which("node")
+    if node is None:
+        raise FileNotFoundError("node is not installed")
+    return node, str(ROOT / "tests" / "fix_jspurefix.js")
+
+
+def main(folder: Path, seed: int, orders: int, kills: int, venue: str) -> None:
+    run = uvloop.run(storm(folder, seed, orders, kills, venue))
+    book = Book(run.book)
+    assert_same_book(run.store, book)
+    assert_every_order_ended(run, book)
+    from_count = sum(":status " in r.exec_id for r in run.got)
+    print(json.dumps({"arrived": len(book.orders), "fills": book.fills, "kills": kills, "from_count": from_count}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5] if len(sys.argv) > 5 else "fixcore")

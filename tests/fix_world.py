@@ -1,0 +1,106 @@
+"""Execution with a FIX session as a process that a test may kill, and what both sides hold at the end.
+
+``python -m tests.fix_world ADDRESS FOLDER PORT``: the product's own parts, on the market of ``fix_market``, with quotes
+that stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from common.bus.memory_bus import MemoryBus
+from common.subjects import quotes as subject
+from common.wire.codec import encode_quote_batch
+from execution.service import serve
+from execution.sqlite_store import SqliteStore
+from execution.venues.fix.config import FixConfig
+from execution.venues.fix.venue import FixVenue
+from tests.execution_world import ROOT, SYMBOLS, make_config, make_limits, standing
+from tests.fix_market import Book, fix_universe
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fix_config(port: int, **changes: object) -> FixConfig:
+    values = {"port": port, "sender_comp_id": "HEDGEROW", "target_comp_id": "VENUE", "answer_timeout_s": 2.0}
+    return FixConfig.model_validate(values | changes)
+
+
+def fix_venue(port: int, folder: Path, **changes: object) -> FixVenue:
+    from execution.venues.fix.initiator import Initiator
+
+    config = fix_config(port, **changes)
+    return FixVenue(config, fix_universe(), Initiator(config, folder / "fix"))
+
+
+async def quoted(bus: MemoryBus) -> None:
+    await asyncio.sleep(0.05)
+    for symbol in SYMBOLS:
+        await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol, size=10**6)))
+
+
+async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, ready=None, **changes: object) -> None:
+    bus = MemoryBus()
+    quoting = asyncio.create_task(quoted(bus))
+
+    def told(bound: str) -> None:
+        """Ready is who has quotes, too: an order before them would be refused."""
+        quoting.add_done_callback(lambda _: ready(bound) if ready is not None else None)
+
+    limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
+    config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2)
+    await serve(config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **changes), ready=told)
+    await quoting
+
+
+class Part:
+    """One process; ended and frozen by its pid."""
+
+    def __init__(self, *argv: str) -> None:
+        self._argv = argv
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
+        self.process = await asyncio.create_subprocess_exec(*self._argv, cwd=ROOT, env=env)
+
+    async def kill(self) -> None:
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+def assert_same_book(store: Path, book: Book) -> None:
+    """Lots and money of every order agree to the tick, no id arrived twice, positions are the fills' sum."""
+    assert max(book.arrivals.values(), default=1) == 1, book.arrivals.most_common(3)
+    opened = SqliteStore(store)
+    reports, stored = opened.reports(1, 10**6), opened.load()
+    opened.close()
+    ours: dict[str, tuple[int, int]] = {}
+    for r in reports:
+        if r.last_lots:
+            lots, notional = ours.get(r.client_order_id, (0, 0))
+            ours[r.client_order_id] = lots + r.last_lots, notional + r.last_lots * r.last_ticks
+    assert ours == book.totals()
+    position: dict[int, int] = {}
+    for r in reports:
+        position[r.instrument] = position.get(r.instrument, 0) + r.side.sign * r.last_lots
+    assert {k: v for k, v in position.items() if v} == {k: v for k, v in stored.position_lots.items() if v}
+    assert [r.sequence for r in reports] == list(range(1, len(reports) + 1))
+
+
+if __name__ == "__main__":
+    uvloop.run(execution(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), asyncio.Event()))
