@@ -21,7 +21,7 @@ from deploy.tables import rows
 from lab.audit import orders_of
 from lab.cost_fit import Prior
 from lab.fills import reports_of
-from lab.tca import KEYS, Key, grouped, total
+from lab.tca_groups import KEYS, Key, grouped, total
 from lab.tca_pictures import tca_picture
 from lab.tca_report import table, tca_of
 

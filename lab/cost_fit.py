@@ -126,7 +126,8 @@ def cost_model(
     rows = []
     for name, what in sorted(traded):
         at = np.flatnonzero((symbol == name) & (kind == what))
-        asked = sum(o.quantity_lots for o in worked.orders if _group_of(universe, o.instrument) == (name, what))
+        mine = [_group_of(universe, o.instrument) == (name, what) for o in worked.orders]
+        asked = int(worked.asked_lots[mine].sum())
         rows.append(_row(name, what, seen, at, asked, prior, orders_min))
     return CostModel(made_from=tuple(made_from), rows=tuple(rows))
 

@@ -29,7 +29,7 @@ from lab.fills import fills_of, reports_of
 from lab.marks import Marks, marks_of
 from lab.page import page
 from lab.pnl import PnlPath, pnl_path
-from lab.tca import grouped, total
+from lab.tca_groups import grouped, total
 from lab.tca_pictures import tca_picture
 from lab.tca_report import tca_of
 

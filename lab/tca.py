@@ -13,23 +13,23 @@ Timing and spread are the slippage against arrival. A spread comes back, or it d
 
 Amounts are whole quarter cents: a mid is half a tick, a tick at least half a cent, so nothing is rounded, every grouping adds up.
 An agent has the lots of a fill that are dealt to it (``audit_desks.furthest_behind``, as the manager deals them) and their price;
-fees of a fill go by lots, cent by cent. Σ spread and Σ fees are those of ``lab/pnl.py``.
+fees of a fill go by lots, cent by cent. A replacement is an order for what its originals had not filled, with a mid of its
+own; one that was refused is none. Σ spread and Σ fees are those of ``lab/pnl.py``.
 *Tested by* tests/unit/test_lab_tca.py, tests/properties/test_tca_conserve.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.cost_model import Kind
-from common.messages import F64, I64, ExecutionReport, Order, QuoteBatch
-from common.units import NO_PRICE, NS_PER_MS, NS_PER_S
+from common.messages import I64, ExecutionReport, Order, OrdStatus, QuoteBatch
+from common.units import NO_PRICE, NS_PER_S
 from common.universe import FUTURE, Universe
 from lab.audit_desks import furthest_behind
 from lab.fills import Fills, fills_of, half_cents_per_tick
@@ -39,20 +39,21 @@ from lab.mids import standing_at
 HORIZONS_S: Final = (1.0, 10.0, 60.0)
 QUARTER_CENTS_PER_USD: Final = 400
 NOBODY: Final = "nobody"
-Key = Literal["order", "agent", "underlying", "hour", "tactic"]
-KEYS: Final[tuple[Key, ...]] = ("order", "agent", "underlying", "hour", "tactic")
 
 
 @dataclass(frozen=True)
 class Worked:
     """Orders and fills with the quotes they met. Orders (o,), fills (f,), horizons (h,); prices in ticks, mids doubled.
 
-    ``fill_order`` (f,): row of the order, -1 for a fill of an unknown one. Mids that nobody knows are ``NO_PRICE``.
+    ``fill_order`` (f,): row of the order, -1 for a fill of an unknown one. Mids that nobody knows are ``NO_PRICE``. ``replaces``
+    (o,): row of the original, -1 for an order that replaces none; ``asked_lots`` (o,) what was not filled before it.
     """
 
     orders: tuple[Order, ...]
     fills: Fills
     fill_order: I64
+    replaces: I64
+    asked_lots: I64
     arrival_twice: I64
     arrival_spread_ticks: I64
     arrival_size_lots: I64
@@ -107,12 +108,15 @@ def worked_of(
     last_ns = max((r.event_time_ns for r in reports), default=0)
     end_ns = np.full(len(unique), last_ns, np.int64)
     wall_ns = np.zeros(len(unique), np.int64)
+    refused: set[int] = set()
     for report in reports:
         k = row.get(report.client_order_id)
         if k is None:
             continue
         if report.ord_status.terminal:
             end_ns[k] = report.event_time_ns
+            if report.ord_status is OrdStatus.REJECTED:
+                refused.add(k)
         if not wall_ns[k]:
             wall_ns[k] = report.receive_time_ns
     instrument = np.array([o.instrument for o in unique], np.int64)
@@ -126,10 +130,14 @@ def worked_of(
     own = np.array([b + a if NO_PRICE < b < a else NO_PRICE for b, a in stated], np.int64)
     width = np.array([a - b if NO_PRICE < b < a else 0 for b, a in stated], np.int64)
     two_sided = (fills.bid_ticks > NO_PRICE) & (fills.ask_ticks > NO_PRICE)
+    fill_order = np.array([row.get(name, -1) for name in fills.client_order_id], np.int64)
+    replaces = np.array([row.get(order.orig_client_order_id, -1) for order in unique], np.int64)
     return Worked(
         orders=unique,
         fills=fills,
-        fill_order=np.array([row.get(name, -1) for name in fills.client_order_id], np.int64),
+        fill_order=fill_order,
+        replaces=replaces,
+        asked_lots=_asked_lots(unique, fills, fill_order, replaces, refused),
         arrival_twice=np.where(own != NO_PRICE, own, found.twice_mid_ticks[:o]),
         arrival_spread_ticks=np.where(own != NO_PRICE, width, found.spread_ticks[:o]),
         arrival_size_lots=found.size_lots[:o],
@@ -139,6 +147,21 @@ def worked_of(
         later_twice=found.twice_mid_ticks[2 * o :].reshape(len(later_ns), len(fills)),
         first_report_wall_ns=wall_ns,
     )
+
+
+def _asked_lots(orders: Sequence[Order], fills: Fills, fill_order: I64, replaces: I64, refused: set[int]) -> I64:
+    filled = np.zeros(len(orders), np.int64)
+    known = fill_order >= 0
+    np.add.at(filled, fill_order[known], np.abs(fills.signed_lots[known]))
+    out = np.array([order.quantity_lots for order in orders], np.int64)
+    for k in range(len(orders)):
+        if replaces[k] >= 0 and k in refused:
+            out[k] = 0
+        at = int(replaces[k])
+        while at >= 0 and out[k]:
+            out[k] = max(out[k] - filled[at], 0)
+            at = int(replaces[at])
+    return out
 
 
 def costs_of(worked: Worked, universe: Universe) -> Costs:
@@ -151,9 +174,13 @@ def costs_of(worked: Worked, universe: Universe) -> Costs:
     tick = half_cents_per_tick(universe)
     per_fill = _per_lot(worked, tick)
     got: dict[int, Counter[str]] = {}
-    for f, k in enumerate(worked.fill_order.tolist()):
+    # Of a replacement after those of what it replaces: it is dealt on from there.
+    for f in sorted(range(len(worked.fills)), key=lambda f: len(_before(worked, int(worked.fill_order[f])))):
+        k = int(worked.fill_order[f])
         lots = abs(int(worked.fills.signed_lots[f]))
-        dealt = _deal(worked.orders[k] if k >= 0 else None, got.setdefault(k, Counter()), lots)
+        if k not in got:
+            got[k] = _dealt_before(worked, got, k)
+        dealt = _deal(worked.orders[k] if k >= 0 else None, got[k], lots)
         fees = _fees(int(worked.fills.fee_cents[f]), dealt)
         for agent, mine in dealt.items():
             rows.add(k, agent, mine, per_fill[f], fees[agent])
@@ -161,10 +188,26 @@ def costs_of(worked: Worked, universe: Universe) -> Costs:
         mids = int(worked.arrival_twice[k]), int(worked.end_twice[k])
         moved = mids[1] - mids[0] if NO_PRICE not in mids else 0
         per_lot = order.side.sign * moved * int(tick[order.instrument])
+        before = _dealt_before(worked, got, k)
+        mine = got.get(k, before)
         for agent, share in order.allocation or ((NOBODY, order.signed_lots),):
-            left = abs(share) - got.get(k, Counter())[agent]
-            rows.leave(k, agent, abs(share), left * per_lot)
+            asked = max(abs(share) - before[agent], 0) if worked.asked_lots[k] else 0
+            left = asked - (mine[agent] - before[agent])
+            rows.leave(k, agent, asked, left * per_lot)
     return rows.done()
+
+
+def _before(worked: Worked, k: int) -> list[int]:
+    """Rows of what an order replaces, the latest first."""
+    out: list[int] = []
+    while k >= 0 and (k := int(worked.replaces[k])) >= 0:
+        out.append(k)
+    return out
+
+
+def _dealt_before(worked: Worked, got: dict[int, Counter[str]], k: int) -> Counter[str]:
+    """Lots by agent dealt under the ids before; each one's count goes on from the one before it."""
+    return Counter(next((got[at] for at in _before(worked, k) if at in got), Counter()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,108 +292,6 @@ class _Rows:
         )
 
 
-@dataclass(frozen=True)
-class Group:
-    """One line of a table: sums in quarter cents, lots, and what is measured per order. ``latency_ms`` NaN where none filled."""
-
-    name: str
-    orders: int
-    ordered_lots: int
-    filled_lots: int
-    spread: int
-    timing: int
-    fees: int
-    opportunity: int
-    impact: tuple[int, ...]
-    reversion: tuple[int, ...]
-    seen_lots: tuple[int, ...]
-    latency_ms: float
-
-    @property
-    def shortfall(self) -> int:
-        """Implementation shortfall."""
-        return self.spread + self.timing + self.fees + self.opportunity
-
-    @property
-    def fill_rate(self) -> float:
-        """Filled lots over ordered lots; NaN where nothing was ordered."""
-        return self.filled_lots / self.ordered_lots if self.ordered_lots else float("nan")
-
-
-def grouped(worked: Worked, costs: Costs, universe: Universe, key: Key) -> list[Group]:
-    """The rows summed by ``key``, in order of name (orders: of decision). Whatever the key, the sums are the same."""
-    name_of = _namer(worked, costs, universe, key)
-    names = [name_of(r) for r in range(len(costs.agent))]
-    latency_ms = first_fill_ms(worked)
-    groups = list(dict.fromkeys(names)) if key == "order" else sorted(set(names))
-    label = np.array(names, object)
-    return [_group(str(name), np.flatnonzero(label == name), costs, latency_ms) for name in groups]
-
-
-def total(worked: Worked, costs: Costs) -> Group:
-    """All rows as one group."""
-    return _group("total", np.arange(len(costs.agent)), costs, first_fill_ms(worked))
-
-
-def first_fill_ms(worked: Worked) -> F64:
-    """Market milliseconds from decision to first fill (o,); NaN for an order without a fill."""
-    out = np.full(len(worked.orders), np.nan)
-    for f in range(len(worked.fills) - 1, -1, -1):
-        k = int(worked.fill_order[f])
-        if k >= 0:
-            out[k] = (int(worked.fills.time_ns[f]) - worked.orders[k].event_time_ns) / NS_PER_MS
-    return out
-
-
 def kind_of(universe: Universe, instrument: int) -> Kind:
     """``future`` or ``option``."""
     return "future" if universe.kind[instrument] == FUTURE else "option"
-
-
-def tactic_of(order: Order) -> str:
-    """How an order is worked, e.g. ``limit ioc``."""
-    return f"limit {order.time_in_force.name.lower()}"
-
-
-def _namer(worked: Worked, costs: Costs, universe: Universe, key: Key) -> Callable[[int], str]:
-    def of_order(r: int) -> str:
-        k = int(costs.order[r])
-        if k < 0:
-            return NOBODY
-        order = worked.orders[k]
-        if key == "order":
-            return order.client_order_id
-        if key == "underlying":
-            return universe.symbols[int(universe.underlying[order.instrument])]
-        if key == "hour":
-            return str(np.datetime64(order.event_time_ns, "ns").astype("datetime64[h]"))[-2:] + ":00 UTC"
-        return tactic_of(order)
-
-    return (lambda r: costs.agent[r]) if key == "agent" else of_order
-
-
-def _group(name: str, at: NDArray[np.intp], costs: Costs, latency_ms: F64) -> Group:
-    mine = np.unique(costs.order[at])
-    waits = latency_ms[mine[mine >= 0]]
-    waits = waits[np.isfinite(waits)]
-
-    def added(column: I64) -> int:
-        return int(column[at].sum())
-
-    def by_horizon(columns: I64) -> tuple[int, ...]:
-        return tuple(int(x) for x in columns[:, at].sum(axis=1))
-
-    return Group(
-        name,
-        int((mine >= 0).sum()),
-        added(costs.ordered_lots),
-        added(costs.filled_lots),
-        added(costs.spread),
-        added(costs.timing),
-        added(costs.fees),
-        added(costs.opportunity),
-        by_horizon(costs.impact),
-        by_horizon(costs.reversion),
-        by_horizon(costs.seen_lots),
-        float(np.median(waits)) if len(waits) else float("nan"),
-    )

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from lab.pictures import png, short
-from lab.tca import HORIZONS_S, QUARTER_CENTS_PER_USD, Group
+from lab.tca import HORIZONS_S, QUARTER_CENTS_PER_USD
+from lab.tca_groups import Group
 
 #: Okabe and Ito's palette, as in the other pictures.
 PARTS: Final = (

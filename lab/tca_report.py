@@ -16,19 +16,8 @@ from common.messages import ExecutionReport, Order, QuoteBatch
 from common.units import NS_PER_MS
 from common.universe import Universe
 from lab.cost_fit import Prior, cost_model
-from lab.tca import (
-    HORIZONS_S,
-    KEYS,
-    QUARTER_CENTS_PER_USD,
-    Costs,
-    Group,
-    Key,
-    Worked,
-    costs_of,
-    grouped,
-    total,
-    worked_of,
-)
+from lab.tca import HORIZONS_S, QUARTER_CENTS_PER_USD, Costs, Worked, costs_of, worked_of
+from lab.tca_groups import KEYS, Group, Key, grouped, total
 
 DEFINITIONS: Final = {
     "shortfall_usd": "What trading cost against a paper portfolio filled at the mid of the decision: spread, timing, fees and "

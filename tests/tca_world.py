@@ -62,8 +62,8 @@ class Tape:
         status = OrdStatus.FILLED if done == order.quantity_lots else OrdStatus.PARTIALLY_FILLED
         self._report(order, at_s, status, lots, ticks, fee_cents, bid, ask)
 
-    def end(self, name: str, at_s: float) -> None:
-        self._report(self._of(name), at_s, OrdStatus.CANCELED, 0, 0, 0, 0, 0)
+    def end(self, name: str, at_s: float, status: OrdStatus = OrdStatus.CANCELED) -> None:
+        self._report(self._of(name), at_s, status, 0, 0, 0, 0, 0)
 
     def _of(self, name: str) -> Order:
         return next(o for o in self.orders if o.client_order_id == name)

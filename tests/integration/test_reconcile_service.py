@@ -14,6 +14,7 @@ from common.messages import TimeInForce, TradingState
 from common.subjects import quotes as subject
 from common.wire.codec import encode_quote_batch
 from execution.config import ExecutionConfig, PaperConfig
+from execution.venues.paper import PaperVenue
 from execution.venues.record import RecordKind, VenueRecord, to_line
 from execution.venues.remote import RemoteVenue
 from execution.venues.server import serve_venue
@@ -137,6 +138,16 @@ def test_the_venue_inside_agrees_while_orders_flow_and_after_a_restart(tmp_path:
                 answer = await desk.client.reconcile(full=True)
                 assert (answer["breaks"], answer["in_doubt"], answer["fills"]) == ([], [], 30)
                 assert (await state_of(desk))["state"] == "ACTIVE"
+
+    uvloop.run(main())
+
+
+def test_a_venue_without_a_statement_is_said_to_be_so_and_halts_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(config(tmp_path), PaperVenue(make_universe(), PaperConfig())) as desk:
+            answer = await desk.client.reconcile()
+            assert answer["why_not"] == "the venue paper makes no statement"
+            assert (answer["breaks"], answer["state"]) == ([], "ACTIVE")
 
     uvloop.run(main())
 

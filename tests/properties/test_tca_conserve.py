@@ -11,7 +11,8 @@ from common.universe import Book
 from lab.fills import cash_half_cents, spread_half_cents
 from lab.marks import Marks
 from lab.pnl import pnl_path
-from lab.tca import KEYS, QUARTER_CENTS_PER_USD, costs_of, grouped, total, worked_of
+from lab.tca import QUARTER_CENTS_PER_USD, costs_of, worked_of
+from lab.tca_groups import KEYS, grouped, total
 from tests.execution_world import T0_NS
 from tests.tca_world import Tape, shares
 

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from common.messages import Side
-from lab.tca import QUARTER_CENTS_PER_USD, costs_of, grouped, total, worked_of
+from common.messages import OrdStatus, Side
+from lab.tca import QUARTER_CENTS_PER_USD, costs_of, worked_of
+from lab.tca_groups import grouped, total
 from tests.tca_world import Tape, shares
 
 
@@ -37,6 +38,35 @@ def test_the_textbooks_order_costs_87_basis_points_in_the_stated_parts() -> None
     assert usd(bill.shortfall) == pytest.approx(paper - real)
     assert bill.fill_rate == 0.7
     assert bill.latency_ms == 2000.0
+
+
+def test_a_replacement_is_an_order_for_what_was_not_filled_before_it() -> None:
+    """Two of the textbook's orders: 700 of 1,000 filled, then replaced by a total of 900 that fills 200 more at 10.09 with the
+    mid at 10.08, decided there; and a refused replacement, which asked nothing. By hand: the second bill is 200 x 0.01 spread.
+    """
+    tape = Tape()
+    two = {"allocation": (("gamma-0", 600), ("vega-0", 400))}
+    tape.quote(0, 999, 1001)
+    tape.order("first", 1, Side.BUY, 1000, 999, 1001, **two)
+    tape.quote(2, 1003, 1007)
+    tape.fill("first", 3, 700, 1007, 1003, 1007, fee_cents=1400)
+    tape.quote(4, 1007, 1009)
+    tape.order("refused", 4.5, Side.BUY, 5000, 1007, 1009, orig_client_order_id="first")
+    tape.end("refused", 4.6, OrdStatus.REJECTED)
+    less = {"allocation": (("gamma-0", 540), ("vega-0", 360)), "orig_client_order_id": "first"}
+    tape.order("second", 5, Side.BUY, 900, 1007, 1009, **less)
+    tape.end("first", 5, OrdStatus.REPLACED)
+    tape.fill("second", 6, 200, 1009, 1007, 1009)
+    tape.quote(7, 1007, 1009)
+    worked = worked_of(tape.orders, tape.reports, tape.batches, shares())
+    costs = costs_of(worked, shares())
+    first, refused, second = grouped(worked, costs, shares(), "order")
+    assert (first.ordered_lots, first.filled_lots, usd(first.opportunity)) == (1000, 700, 24.0)
+    assert (refused.ordered_lots, refused.filled_lots, refused.shortfall) == (0, 0, 0)
+    assert (second.ordered_lots, second.filled_lots) == (200, 200)
+    assert (usd(second.spread), usd(second.timing), second.fees, second.opportunity) == (2.0, 0.0, 0, 0)
+    by_agent = {g.name: (g.ordered_lots, g.filled_lots) for g in grouped(worked, costs, shares(), "agent")}
+    assert by_agent == {"gamma-0": (720, 540), "vega-0": (480, 360)}  # 600 + 540 - 420, 400 + 360 - 280
 
 
 def test_a_spread_splits_into_what_stays_and_what_comes_back() -> None:

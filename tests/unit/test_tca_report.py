@@ -17,7 +17,7 @@ from deploy.tca import run_tca
 from lab.fills import fills_of, reports_of, spread_half_cents
 from lab.page import tca_section
 from lab.pnl import HALF_CENTS_PER_USD
-from lab.tca import KEYS
+from lab.tca_groups import KEYS
 from tests.golden.test_replay_identical import BOOK, LIMITS, MANAGER, MARKET, plain_run
 
 
