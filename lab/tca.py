@@ -189,10 +189,10 @@ def costs_of(worked: Worked, universe: Universe) -> Costs:
         moved = mids[1] - mids[0] if NO_PRICE not in mids else 0
         per_lot = order.side.sign * moved * int(tick[order.instrument])
         before = _dealt_before(worked, got, k)
-        mine = got.get(k, before)
+        ended = got.get(k, before)
         for agent, share in order.allocation or ((NOBODY, order.signed_lots),):
             asked = max(abs(share) - before[agent], 0) if worked.asked_lots[k] else 0
-            left = asked - (mine[agent] - before[agent])
+            left = asked - (ended[agent] - before[agent])
             rows.leave(k, agent, asked, left * per_lot)
     return rows.done()
 
