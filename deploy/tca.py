@@ -66,6 +66,11 @@ def lines(told: Mapping[str, Any], key: str, model: CostModel) -> Iterator[str]:
             f"{seconds:g} s after the fill: {whole['impact_usd'][h]:,.2f} USD of the spread stayed (impact), "
             f"{whole['reversion_usd'][h]:,.2f} came back, of {whole['seen_lots'][h]:,} lots"
         )
+    if (missing := told["not_placed"])["orders"]:
+        yield (
+            f"{missing['orders']:,} orders of {missing['lots']:,} lots never reached execution: they are among the "
+            "ordered lots, and no move of the mid is held against them"
+        )
     yield "cost model, shares of the quoted half spread (± standard error):"
     yield rows(
         ("underlying", "kind", "orders", "spread paid", "linear impact", "square root", ""),

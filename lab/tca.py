@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.cost_model import Kind
 from common.messages import I64, ExecutionReport, Order, OrdStatus, QuoteBatch
@@ -46,7 +47,8 @@ class Worked:
     """Orders and fills with the quotes they met. Orders (o,), fills (f,), horizons (h,); prices in ticks, mids doubled.
 
     ``fill_order`` (f,): row of the order, -1 for a fill of an unknown one. Mids that nobody knows are ``NO_PRICE``. ``replaces``
-    (o,): row of the original, -1 for an order that replaces none; ``asked_lots`` (o,) what was not filled before it.
+    (o,): row of the original, -1 for an order that replaces none; ``asked_lots`` (o,) what was not filled before it;
+    ``placed`` (o,) False for an order of which execution never told anything.
     """
 
     orders: tuple[Order, ...]
@@ -54,6 +56,7 @@ class Worked:
     fill_order: I64
     replaces: I64
     asked_lots: I64
+    placed: NDArray[np.bool_]
     arrival_twice: I64
     arrival_spread_ticks: I64
     arrival_size_lots: I64
@@ -108,11 +111,13 @@ def worked_of(
     last_ns = max((r.event_time_ns for r in reports), default=0)
     end_ns = np.full(len(unique), last_ns, np.int64)
     wall_ns = np.zeros(len(unique), np.int64)
+    placed = np.zeros(len(unique), np.bool_)
     refused: set[int] = set()
     for report in reports:
         k = row.get(report.client_order_id)
         if k is None:
             continue
+        placed[k] = True
         if report.ord_status.terminal:
             end_ns[k] = report.event_time_ns
             if report.ord_status is OrdStatus.REJECTED:
@@ -138,11 +143,12 @@ def worked_of(
         fill_order=fill_order,
         replaces=replaces,
         asked_lots=_asked_lots(unique, fills, fill_order, replaces, refused),
+        placed=placed,
         arrival_twice=np.where(own != NO_PRICE, own, found.twice_mid_ticks[:o]),
         arrival_spread_ticks=np.where(own != NO_PRICE, width, found.spread_ticks[:o]),
         arrival_size_lots=found.size_lots[:o],
         end_ns=end_ns,
-        end_twice=found.twice_mid_ticks[o : 2 * o],
+        end_twice=np.where(placed, found.twice_mid_ticks[o : 2 * o], NO_PRICE),
         fill_twice=np.where(two_sided, fills.bid_ticks + fills.ask_ticks, NO_PRICE),
         later_twice=found.twice_mid_ticks[2 * o :].reshape(len(later_ns), len(fills)),
         first_report_wall_ns=wall_ns,
@@ -167,7 +173,8 @@ def _asked_lots(orders: Sequence[Order], fills: Fills, fill_order: I64, replaces
 def costs_of(worked: Worked, universe: Universe) -> Costs:
     """The bill of every order and agent. A fill of an unknown order is the bill of ``NOBODY`` under order -1.
 
-    Without an arrival mid an order's timing and opportunity are nil: there is nothing to hold them against. A fill at a
+    Without an arrival mid an order's timing and opportunity are nil: there is nothing to hold them against. So is the opportunity
+    of an order that was never placed: nobody knows when it ended, and the manager has decided anew since. A fill at a
     one-sided quote has no spread (as in ``lab/fills.py``): all of its slippage is timing.
     """
     rows = _Rows(len(worked.later_twice))

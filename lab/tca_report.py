@@ -47,6 +47,7 @@ def tca_of(
         "run_id": run_id,
         "horizons_s": list(HORIZONS_S),
         "total": row(total(worked, costs)),
+        "not_placed": {"orders": int((~worked.placed).sum()), "lots": int(worked.asked_lots[~worked.placed].sum())},
         **{f"by_{key}": table(worked, costs, universe, key) for key in KEYS if key != "order"},
         "tick_to_report_ms": _wall_ms(worked),
         "cost_model": model.model_dump(mode="json"),

@@ -40,6 +40,21 @@ def test_the_textbooks_order_costs_87_basis_points_in_the_stated_parts() -> None
     assert bill.latency_ms == 2000.0
 
 
+def test_nothing_is_held_against_an_order_that_never_reached_execution_and_it_is_counted() -> None:
+    tape = Tape()
+    tape.quote(0, 999, 1001)
+    tape.order("unheard", 1, Side.BUY, 5, 999, 1001)
+    tape.order("unfilled", 1, Side.BUY, 3, 999, 1001)
+    tape.quote(2, 1099, 1101)
+    tape.end("unfilled", 3)
+    tape.quote(4, 1099, 1101)
+    worked = worked_of(tape.orders, tape.reports, tape.batches, shares())
+    costs = costs_of(worked, shares())
+    unheard, unfilled = grouped(worked, costs, shares(), "order")
+    assert (unheard.ordered_lots, unheard.shortfall, worked.placed.tolist()) == (5, 0, [False, True])
+    assert usd(unfilled.opportunity) == 3 * 1.00
+
+
 def test_a_replacement_is_an_order_for_what_was_not_filled_before_it() -> None:
     """Two of the textbook's orders: 700 of 1,000 filled, then replaced by a total of 900 that fills 200 more at 10.09 with the
     mid at 10.08, decided there; and a refused replacement, which asked nothing. By hand: the second bill is 200 x 0.01 spread.
