@@ -56,7 +56,8 @@ class Difference:
 class Ours:
     """Our side at the moment of a statement.
 
-    ``orders``: every open record, every one the statement or a fill that differs names, and what replaced those, if known.
+    ``orders``: every open record, every one the statement or a fill that differs names, and what replaced those, if known;
+    without the parents of worked orders, which no venue knows.
     ``position_lots``: signed lots traded over the life of the venue's account.
     """
 
@@ -65,10 +66,10 @@ class Ours:
 
 
 def fill_of(report: ExecutionReport) -> StatedFill:
-    """A stored fill in the venue's terms."""
+    """A stored fill in the venue's terms: what a child filled is booked under its parent, and stated under the child."""
     return StatedFill(
         report.exec_id,
-        report.client_order_id,
+        report.child_order_id or report.client_order_id,
         report.instrument,
         report.side.sign * report.last_lots,
         report.last_ticks,

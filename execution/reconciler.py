@@ -23,6 +23,7 @@ from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.events import Halt
 from execution.reconcile import BreakKind, Difference, Join, Ours, differences, fill_of
+from execution.tactics.order import worked
 from execution.venues.statement import PAGE, StatingVenue, VenueStatement
 
 _log = logging.getLogger(__name__)
@@ -152,9 +153,10 @@ class Reconciler:
         if stated.more:
             return
         orders = {name: engine.state.orders[name] for name in engine.state.open}
+        orders = {name: record for name, record in orders.items() if not worked(record.order)}
         names = {o.client_order_id for o in stated.orders} | join.named
         while wanted := names - set(orders):
-            known = {r.order.client_order_id: r for r in engine.store.get(wanted)}
+            known = {r.order.client_order_id: r for r in engine.store.get(wanted) if not worked(r.order)}
             orders |= known
             names = {r.replaced_by for r in known.values() if r.replaced_by}
         lots = dict(engine.state.exposure.position_lots)

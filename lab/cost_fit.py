@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.cost_model import CostModel, CostRow, Kind
-from common.messages import F64, I64
+from common.messages import F64, I64, Order
+from common.tactics import TacticKind
 from common.units import NO_PRICE
 from common.universe import Universe
 from lab.tca import Worked, kind_of
@@ -92,8 +93,13 @@ class Observed:
     lots: F64
 
 
+def _at_once(order: Order) -> bool:
+    """Whether it went to the venue as it was: what a worked order paid says how it was worked, not what taking costs."""
+    return order.tactic.kind is TacticKind.DIRECT and order.follows is None
+
+
 def observed(worked: Worked) -> Observed:
-    """What the fit is made of. Left out: no fill, no two-sided quote or no displayed size at the decision."""
+    """What the fit is made of. Left out: no fill, no two-sided quote or no displayed size at the decision, worked orders."""
     n = len(worked.orders)
     lots = np.zeros(n)
     slip = np.zeros(n)
@@ -103,6 +109,7 @@ def observed(worked: Worked) -> Observed:
             lots[k] += abs(filled)
             slip[k] += filled * (2 * int(worked.fills.last_ticks[f]) - int(worked.arrival_twice[k]))
     ok = (lots > 0) & (worked.arrival_twice != NO_PRICE)
+    ok &= np.array([_at_once(order) for order in worked.orders], np.bool_)
     ok &= (worked.arrival_spread_ticks > 0) & (worked.arrival_size_lots > 0)
     at = np.flatnonzero(ok)
     # Doubled mids over the whole spread: half spreads, with no tick size in between.
@@ -126,7 +133,7 @@ def cost_model(
     rows = []
     for name, what in sorted(traded):
         at = np.flatnonzero((symbol == name) & (kind == what))
-        mine = [_group_of(universe, o.instrument) == (name, what) for o in worked.orders]
+        mine = [_group_of(universe, o.instrument) == (name, what) and _at_once(o) for o in worked.orders]
         asked = int(worked.asked_lots[mine].sum())
         rows.append(_row(name, what, seen, at, asked, prior, orders_min))
     return CostModel(made_from=tuple(made_from), rows=tuple(rows))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.messages import F64, I64, Order
+from common.tactics import TacticKind
 from common.units import NS_PER_MS
 from common.universe import Universe
 from lab.tca import NOBODY, Costs, Worked
@@ -76,8 +77,10 @@ def first_fill_ms(worked: Worked) -> F64:
 
 
 def tactic_of(order: Order) -> str:
-    """How an order is worked, e.g. ``limit ioc``."""
-    return f"{order.ord_type.name.lower()} {order.time_in_force.name.lower()}"
+    """How an order is worked: ``limit ioc``, ``passive day``, ``limit ioc follows``."""
+    direct = order.tactic.kind is TacticKind.DIRECT
+    kind = order.ord_type.name if direct else order.tactic.kind.name
+    return f"{kind.lower()} {order.time_in_force.name.lower()}{' follows' if order.follows is not None else ''}"
 
 
 def _namer(worked: Worked, costs: Costs, universe: Universe, key: Key) -> Callable[[int], str]:

@@ -12,6 +12,7 @@ import uvloop
 from common.bus.memory_bus import MemoryBus
 from common.messages import TimeInForce, TradingState
 from common.subjects import quotes as subject
+from common.tactics import Tactic, TacticKind
 from common.wire.codec import encode_quote_batch
 from execution.config import ExecutionConfig, PaperConfig
 from execution.venues.paper import PaperVenue
@@ -138,6 +139,25 @@ def test_the_venue_inside_agrees_while_orders_flow_and_after_a_restart(tmp_path:
                 answer = await desk.client.reconcile(full=True)
                 assert (answer["breaks"], answer["in_doubt"], answer["fills"]) == ([], [], 30)
                 assert (await state_of(desk))["state"] == "ACTIVE"
+
+    uvloop.run(main())
+
+
+def test_of_a_worked_order_the_children_are_compared_and_the_parent_is_not(tmp_path: Path) -> None:
+    rests = Tactic(TacticKind.PASSIVE, budget_ms=80_000_000, interval_ms=1000)
+    slices = Tactic(TacticKind.SLICED, participation_percent=100, budget_ms=600_000, interval_ms=1000)
+
+    async def main() -> None:
+        async with running(config(tmp_path)) as desk:
+            await desk.client.submit([make_order("rests", 0, lots=4, limit_ticks=990, tactic=rests)])
+            await desk.client.submit([make_order("slices", 1, lots=4, tactic=slices)])
+            async with asyncio.timeout(20.0):
+                while (answer := await desk.client.reconcile(full=True))["fills"] != 1 or answer["orders"] != 1:
+                    await asyncio.sleep(0.05)
+            assert (answer["breaks"], answer["in_doubt"], answer["positions"]) == ([], [], 1)
+            reports = await desk.client.reports_between(1, 3)
+            assert [r.child_order_id for r in reports if r.last_lots] == ["slices.1"]
+            assert (await state_of(desk))["state"] == "ACTIVE"
 
     uvloop.run(main())
 
