@@ -44,6 +44,7 @@ class ExecutionConfig(_Frozen):
     second (timers of the venue); ``sessions_ns`` (open, close) in market time, empty means always open. ``keys`` the folder of
     execution's keys (`common.security.keys`), None leaves the port open on loopback; ``health_address`` a second port that
     answers for health alone, empty opens none; ``audit`` the folder of the audit file, None puts it into the store's.
+    ``reconcile_tolerance_s``: what differs from the venue in two looks this far apart is a break.
     """
 
     address: str = "127.0.0.1:0"
@@ -60,5 +61,7 @@ class ExecutionConfig(_Frozen):
     quotes_bound: int = Field(default=4096, ge=1)
     reports_bound: int = Field(default=8192, ge=1)
     resolve_every_s: float = Field(default=1.0, gt=0.0)
+    reconcile_every_s: float = Field(default=60.0, gt=0.0)
+    reconcile_tolerance_s: float = Field(default=5.0, gt=0.0)
     snapshot_timeout_s: float = Field(default=1.0, gt=0.0)
     grace_s: float = Field(default=1.0, ge=0.0)

@@ -16,13 +16,15 @@ from execution.tactics.order import worked
 
 @dataclass(slots=True)
 class Exposure:
-    """Signed traded lots and unsigned working lots per instrument index; number of open orders.
+    """Signed lots held and unsigned working lots per instrument index; number of open orders.
 
+    ``traded_lots``: signed, every fill; ``position_lots`` the same after what has settled and been delivered.
     ``levels``: ids of open orders per (instrument, side, whether it may rest) and worst price in ticks.
     ``cash``: per instrument (-Σ signed lots × ticks, Σ fees in cents) of what was traded.
     """
 
     position_lots: dict[int, int] = field(default_factory=dict)
+    traded_lots: dict[int, int] = field(default_factory=dict)
     working_buy_lots: dict[int, int] = field(default_factory=dict)
     working_sell_lots: dict[int, int] = field(default_factory=dict)
     open_orders: int = 0
@@ -47,6 +49,7 @@ class Exposure:
             working[at] = working.get(at, 0) + leaves
         if filled:
             self.position_lots[at] = self.position_lots.get(at, 0) + side.sign * filled
+            self.traded_lots[at] = self.traded_lots.get(at, 0) + side.sign * filled
 
     def _level(self, record: OrderRecord) -> None:
         """Enter an order that has opened at its price, take one that has ended from it."""

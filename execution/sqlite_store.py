@@ -251,6 +251,12 @@ class SqliteStore:
         ]
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills_named``."""
+        statement = "SELECT content FROM reports WHERE exec_id = ? AND signed_lots <> 0"
+        rows = [row for name in exec_ids for row in self._read(statement, (name,))]
+        return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
+
     def close(self) -> None:
         """See ``Store.close``."""
         if not self._closed:

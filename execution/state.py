@@ -160,6 +160,7 @@ def start(setup: ExecutionSetup) -> ExecutionState:
         state.put(record)
     # The stored position holds every fill, those of open orders too, which ``put`` has just counted.
     state.exposure.position_lots = dict(stored.position_lots)
+    state.exposure.traded_lots = dict(stored.position_lots)
     state.exposure.cash = dict(stored.cash)
     for told in stored.settled:
         state.settle(told.instrument, told.last_ticks)

@@ -49,6 +49,10 @@ class Store(Protocol):
         """The fills of one order, or of a child, ascending."""
         ...
 
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """Fills of these exec ids, those that exist."""
+        ...
+
     def close(self) -> None:
         """Release it; may be called twice."""
         ...
@@ -61,7 +65,7 @@ class MemoryStore:
         self._rows: dict[str, int] = {}
         self._records: list[OrderRecord] = []
         self._reports: list[ExecutionReport] = []
-        self._fills: dict[str, None] = {}
+        self._fills: dict[str, int] = {}
         self._epoch = EpochRaised(0, "")
         self._trading = Stored().trading
         self._stopped: dict[str, TradingSet] = {}
@@ -110,7 +114,7 @@ class MemoryStore:
                 case ExecutionReport():
                     self._reports.append(record)
                     if record.last_lots or record.ord_status is OrdStatus.SETTLED:
-                        self._fills[record.exec_id] = None
+                        self._fills[record.exec_id] = len(self._reports) - 1
                 case EpochRaised():
                     self._epoch = record
                 case TradingSet(scope=""):
@@ -164,6 +168,11 @@ class MemoryStore:
     def fills(self, client_order_id: str) -> list[ExecutionReport]:
         """See ``Store.fills``."""
         return [r for r in self._reports if r.last_lots and client_order_id in (r.client_order_id, r.child_order_id)]
+
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills_named``."""
+        named = [self._reports[self._fills[name]] for name in exec_ids if name in self._fills]
+        return [report for report in named if report.last_lots]
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -59,6 +59,9 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
         ),
         _section("What did it cost?", _cost(report), _image(pictures, "cost", "External cost by kind of netting")),
         _section(
+            "What did the orders cost, and why?", tca_section(report), _image(pictures, "tca", "Shortfall by agent")
+        ),
+        _section(
             "Exposures and their intervals", _exposures(report), _image(pictures, "exposures", "Exposures over time")
         ),
         _section("Desks", _desks(report)) if report["desks"] else "",
@@ -234,6 +237,30 @@ def _promises(r: Mapping[str, Any]) -> str:
             "up, budgets and pauses held, one leader at a time. Checked on every run above.</p>"
         )
     return _list(r["violations"])
+
+
+def tca_section(r: Mapping[str, Any]) -> str:
+    """Shortfall of the orders by agent in its parts, and the cost model fitted from them; empty where it was not measured."""
+    found = r.get("tca")
+    if not found:
+        return ""
+    parts = ("shortfall_usd", "spread_usd", "timing_usd", "fees_usd", "opportunity_usd")
+    rows = [
+        (row["name"], f"{row['filled_lots']:,}", _percent(row["fill_rate"]), *(f"{row[p]:,.2f}" for p in parts))
+        for row in (*found["by_agent"], found["total"])
+    ]
+    head = ("agent", "lots", "filled", "shortfall, USD", "spread", "timing", "fees", "unfilled lots")
+    model = [
+        (
+            f"{row['underlying']} {row['kind']}",
+            f"{row['orders']:,}",
+            *(f"{row[s]:.3f} ± {row[s + '_se']:.3f}" for s in ("spread_share", "impact_share", "root_impact_share")),
+            "fitted" if row["source"] == "fitted" else f"the prior: {row['why']}",
+        )
+        for row in found["cost_model"]["rows"]
+    ]
+    columns = ("half spreads", "orders", "paid", "linear impact", "square root", "")
+    return _table(head, rows) + _table(columns, model) + _definitions(found["definitions"])
 
 
 def _list(items: Iterable[str]) -> str:

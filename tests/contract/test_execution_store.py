@@ -236,3 +236,10 @@ def test_a_disk_that_refuses_is_said_and_loses_nothing(tmp_path: Path) -> None:
     again = SqliteStore(tmp_path)
     assert again.load().orders == count >= 1
     again.close()
+
+
+def test_fills_are_found_by_exec_id_and_nothing_else_is(reopen: Opener) -> None:
+    record = working("a")
+    fill = report_of(record, 2, 3, "X1")
+    reopen().commit([NewOrder(record), report_of(record, 1), fill])
+    assert reopen().fills_named(["X1", "R1", "X2"]) == [fill]
