@@ -33,8 +33,10 @@ from benchmarks import (
     simulator,
     surfaces,
     table,
+    tactics,
     takeover,
     throughput,
+    trading_day,
 )
 from benchmarks.registry import Context, Entry, entries, measure
 from common.errors import UsageError
@@ -52,6 +54,7 @@ ROOMS = (
     takeover,
     execution,
     execution_kills,
+    tactics,
     fix,
     fuzz,
     repository,
@@ -62,6 +65,7 @@ ROOMS = (
     surfaces,
     simulator,
     security,
+    trading_day,
 )
 
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.tactics import DIRECT, Follow, Tactic
+
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
@@ -221,6 +223,8 @@ class OrdStatus(IntEnum):
     EXPIRED = 7
     UNKNOWN = 8
     REPLACED = 9
+    #: Of no order: a report that tells a settlement price (`common.lifecycle`).
+    SETTLED = 10
 
     @property
     def terminal(self) -> bool:
@@ -228,7 +232,9 @@ class OrdStatus(IntEnum):
         return self in _TERMINAL
 
 
-_TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED})
+_TERMINAL = frozenset(
+    {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED, OrdStatus.SETTLED}
+)
 
 
 class TradingState(IntEnum):
@@ -312,6 +318,9 @@ class Order:
     cost_shares: tuple[CostShare, ...] = ()
     ord_type: OrdType = OrdType.LIMIT
     orig_client_order_id: str = ""
+    #: How it is to be worked, and the order whose fills release it; see docs/tactics.md.
+    tactic: Tactic = DIRECT
+    follows: Follow | None = None
 
     @property
     def signed_lots(self) -> int:
@@ -333,7 +342,11 @@ class OrderAck:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
-    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto."""
+    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto.
+
+    With ``OrdStatus.SETTLED`` it is about no order: contracts have settled (`common.lifecycle`), ``exec_id`` and
+    ``client_order_id`` are the settlement's id, ``instrument`` its reference, ``last_ticks`` the price, ``last_lots`` 0.
+    """
 
     sequence: int
     exec_id: str
@@ -352,6 +365,8 @@ class ExecutionReport:
     receive_time_ns: int
     bid_ticks: int
     ask_ticks: int
+    #: The child that filled, where the order is worked through children.
+    child_order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

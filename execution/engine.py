@@ -25,9 +25,10 @@ from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import OrderAck, QuoteBatch
 from common.ports import Clock
 from common.units import NS_PER_S
+from execution import parents
 from execution.config import ExecutionConfig
 from execution.core import step
-from execution.events import Event, Fence, Quotes, Recovered, Resolve, SetTrading, VenueEvents
+from execution.events import Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
 from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
@@ -85,6 +86,7 @@ class Engine:
         #: In the order they came, so that equal input has equal effects (a set of objects has none).
         self._streams: dict[Sink, None] = {}
         self._news: list[VenueEvent] = []
+        self._looks: deque[tuple[Callable[[], None], asyncio.Future[None]]] = deque()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -92,6 +94,7 @@ class Engine:
         #: Market time when it last moved, and the loop's time then.
         self._seen: tuple[int, float] = (0, 0.0)
         self._resolve = False
+        self._look_ns: int | None = None
         self._running = True
         self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
 
@@ -115,12 +118,20 @@ class Engine:
         self._check_running()
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         item = _Item(event, done=done)
-        if isinstance(event, SetTrading):
+        if isinstance(event, SetTrading | Halt):
             self._control.append(item)
             self._wake.set()
         else:
             await self._put(item)
         return await done
+
+    async def at_rest(self, look: Callable[[], None]) -> None:
+        """Call ``look`` between two groups, when everything in memory is committed. Raises what it raises."""
+        self._check_running()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looks.append((look, done))
+        self._wake.set()
+        await done
 
     async def _put(self, item: _Item) -> None:
         while self._running and len(self._requests) >= self._config.queue_bound:
@@ -173,8 +184,10 @@ class Engine:
             while self._running:
                 await self._wake.wait()
                 self._wake.clear()
+                self._look()
                 while self._running and ((items := self._next_group()) or self._quotes):
                     await self._carry(items)
+                    self._look()
                 self._arm()
         finally:
             ticker.cancel()
@@ -198,10 +211,25 @@ class Engine:
         self._executor.shutdown(wait=True)
         reason = Unavailable("execution stopped before it was done")
         _fail([*self._control, *self._requests], reason)
+        for _, done in self._looks:
+            if not done.done():
+                done.set_exception(reason)
         for sink in self._streams:
             sink.cut(reason)
         self._room.set()
         self.hub.close()
+
+    def _look(self) -> None:
+        while self._looks:
+            look, done = self._looks.popleft()
+            if done.done():
+                continue
+            try:
+                look()
+            except Exception as error:  # whoever asked for the look gets what it raised
+                done.set_exception(error)
+            else:
+                done.set_result(None)
 
     def _next_group(self) -> list[_Item]:
         self._take_market()
@@ -209,6 +237,9 @@ class Engine:
         if self._news:
             group.append(_Item(VenueEvents(tuple(self._news), self._clock.wall_ns())))
             self._news = []
+        if self._look_ns is not None and self.state.plans:
+            group.append(_Item(Work(self._look_ns, self._clock.wall_ns())))
+        self._look_ns = None
         if self._resolve:
             self._resolve = False
             group.append(_Item(Resolve()))
@@ -235,8 +266,10 @@ class Engine:
             if self.state.snapshot.sources[batch.header.source].gapped:
                 self._on_gap(batch.header.source)
             self._news += self.venue.on_quotes(batch)
+            self._look_ns = self.state.now_ns
         if self._fired_ns is not None:
             self._news += self.venue.on_time(self._fired_ns)
+            self._look_ns = max(self.state.now_ns, self._fired_ns)
             self._fired_ns = None
 
     async def _carry(self, items: list[_Item]) -> None:
@@ -284,11 +317,11 @@ class Engine:
     # -- market time ---------------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        """One timer for whatever is due next at the venue; recomputed as market time moves."""
+        """One timer for whatever is due next, at the venue or of an order at work; recomputed as market time moves."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due_ns = self.venue.next_due_ns
+        due_ns = parents.earliest(self.venue.next_due_ns, parents.due_ns(self.state))
         if due_ns is not None:
             wait_s = max(due_ns - self._reached_ns(), 0) / NS_PER_S / self._config.speed
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._fire, due_ns)

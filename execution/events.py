@@ -52,6 +52,13 @@ class SetTrading:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Something here is not as it must be: trading pauses by "execution" until a person lifts it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quotes:
     """Reference prices."""
 
@@ -85,7 +92,15 @@ class Loaded:
     records: tuple[OrderRecord, ...]
 
 
-Event = Submit | Cancel | Fence | SetTrading | Quotes | VenueEvents | Recovered | Resolve | Loaded
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Quotes have come or market time has passed: the orders at work look whether they have something to do."""
+
+    now_ns: int
+    wall_ns: int
+
+
+Event = Submit | Cancel | Fence | SetTrading | Halt | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work
 
 # -- records -----------------------------------------------------------------------------------------------------------
 

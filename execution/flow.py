@@ -41,8 +41,8 @@ class Flow:
         last_ns = now_ns - limits.same_order_window_ns
         while self._contents and self._contents[0][0] <= last_ns:
             content = self._contents.popleft()[1]
-            # Two of one content and one time: the first that leaves the window takes both times with it.
-            if content in self._same_ns and not _pruned(self._same_ns[content], last_ns):
+            same_ns = self._same_ns.get(content)  # gone already where several of one content left the window at once
+            if same_ns is not None and not _pruned(same_ns, last_ns):
                 del self._same_ns[content]
         return len(self._same_ns.get(_content(order), ()))
 

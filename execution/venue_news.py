@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common.messages import ExecutionReport, OrdStatus, Refusal, TradingState
+from common.messages import ExecutionReport, OrdStatus, Refusal, Side, TradingState
+from common.units import NO_PRICE
 from execution.events import AskVenue, CancelAtVenue, Instruction, Persist, Report, TradingSet
 from execution.orders import TRANSITIONS, Change, OrderRecord
-from execution.state import ExecutionState
+from execution.state import ExecutionState, Stir
 from execution.venues.port import VenueEvent, VenueKind
 
 _CHANGES = {
@@ -31,6 +32,8 @@ _TAKEN_IN = (VenueKind.REPLACED, VenueKind.ACCEPTED, VenueKind.FILL, VenueKind.C
 def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Instruction]:
     """Instructions that follow from one venue event."""
     state.now_ns = max(state.now_ns, event.event_time_ns)
+    if event.kind is VenueKind.SETTLED:
+        return _settled(state, event, wall_ns)
     if event.kind is VenueKind.DISPUTED:
         return pause(state, event.text)
     record = state.orders.get(event.client_order_id)
@@ -49,6 +52,34 @@ def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Inst
     if event.kind is VenueKind.REPLACED:
         return out
     return out + _changed(state, record, _CHANGES[event.kind], event, wall_ns)
+
+
+def _settled(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Instruction]:
+    """Contracts have settled: once, whatever is told again, and a report of no order."""
+    if not state.settle(event.instrument, event.ticks):
+        return []
+    state.drawdown.quoted()
+    state.sequence += 1
+    told = ExecutionReport(
+        sequence=state.sequence,
+        exec_id=event.exec_id,
+        client_order_id=event.exec_id,
+        ord_status=OrdStatus.SETTLED,
+        last_lots=0,
+        last_ticks=event.ticks,
+        cum_lots=0,
+        leaves_lots=0,
+        fee_cents=0,
+        instrument=event.instrument,
+        side=Side.BUY,
+        refusal=Refusal.NONE,
+        text=event.text,
+        event_time_ns=event.event_time_ns,
+        receive_time_ns=wall_ns,
+        bid_ticks=NO_PRICE,
+        ask_ticks=NO_PRICE,
+    )
+    return [Persist(told), Report(told)]
 
 
 def lost(state: ExecutionState, name: str, text: str, wall_ns: int) -> list[Instruction]:
@@ -74,14 +105,15 @@ def ask_cancel(state: ExecutionState, record: OrderRecord) -> list[Instruction]:
 def report(
     state: ExecutionState, record: OrderRecord, event_time_ns: int, wall_ns: int, event: VenueEvent | None = None
 ) -> ExecutionReport:
-    """Next report in sequence; ``event`` is the fill it tells of, if it tells of one."""
+    """Next report in sequence; ``event`` is the fill it tells of, if it tells of one, its own or a child's."""
     state.sequence += 1
     fill = event is not None and event.kind is VenueKind.FILL
-    said = event if event is not None else VenueEvent(VenueKind.ACCEPTED, record.order.client_order_id, event_time_ns)
+    name = record.order.client_order_id
+    said = event if event is not None else VenueEvent(VenueKind.ACCEPTED, name, event_time_ns)
     return ExecutionReport(
         sequence=state.sequence,
         exec_id=said.exec_id if fill else f"R{state.sequence}",
-        client_order_id=record.order.client_order_id,
+        client_order_id=name,
         ord_status=record.ord_status,
         last_lots=said.lots if fill else 0,
         last_ticks=said.ticks if fill else 0,
@@ -96,6 +128,7 @@ def report(
         receive_time_ns=wall_ns,
         bid_ticks=said.bid_ticks,
         ask_ticks=said.ask_ticks,
+        child_order_id=said.client_order_id if fill and said.client_order_id != name else "",
     )
 
 
@@ -226,8 +259,12 @@ def _moved(
     state: ExecutionState, before: OrderRecord, after: OrderRecord, event: VenueEvent, wall_ns: int
 ) -> list[Instruction]:
     state.put(after)
-    written = report(state, after, event.event_time_ns, wall_ns, event)
-    out: list[Instruction] = [Persist(after), Persist(written), Report(written)]
+    out: list[Instruction] = [Persist(after)]
+    if after.parent or after.order.client_order_id in state.followers:
+        state.stirred.append(Stir(before, after, event))
+    if not after.parent:
+        written = report(state, after, event.event_time_ns, wall_ns, event)
+        out += [Persist(written), Report(written)]
     if before.ord_status is OrdStatus.UNKNOWN and after.open and after.cancel_asked:
         out.append(CancelAtVenue(after.order.client_order_id))
     return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ import numpy as np
 
 from common.control_messages import JournalEntry
 from common.errors import InputError, Problem
+from common.lifecycle import outcomes, settled, settlement_at
 from common.limits import Limits
-from common.messages import I64, ExecutionReport, OrderState, OrdStatus
+from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
+from common.tactics import TacticKind
 from common.universe import FUTURE, Book, Universe
 from execution.limits import ExecutionLimits
 from lab.audit import MAX_SHOWN_PER_RULE, orders_of
@@ -36,6 +38,7 @@ class VenueBook:
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     repeated: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[dict[str, Any]] = field(default_factory=list)
     ends: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     lines: int = 0
 
@@ -87,6 +90,8 @@ def read_venue_book(path: Path) -> VenueBook:
             book.order[name] = said
         elif kind == "FILL":
             book.fills.append(said)
+        elif kind == "SETTLED":
+            book.settled.append(said)
         elif kind in _ENDS:
             book.ends[name].append(kind)
     return book
@@ -110,16 +115,32 @@ def no_order_reached_it_twice(e: Evidence) -> Iterator[str]:
 
 
 def orders_are_those_decided(e: Evidence) -> Iterator[str]:
-    """What reached the venue is what the journal decided and the store holds, unchanged (promises 1, 2)."""
+    """What reached the venue is what the journal decided and the store holds: unchanged, or a child of it that keeps to it
+    (promises 1, 2)."""
     stored = {s.order.client_order_id: s.order for s in e.store_orders}
     decided = {o.client_order_id: o for _, o in orders_of(e.entries)}
     for name, said in e.venue.order.items():
-        content = (said["instrument"], said["side"], said["lots"], said["ticks"])
-        for where, known in (("execution's store", stored.get(name)), ("the journal", decided.get(name))):
+        for where, all_known in (("execution's store", stored), ("the journal", decided)):
+            known = all_known.get(asked(name, all_known))
             if known is None:
                 yield f"order {name} is at the venue and not in {where}"
-            elif (known.instrument, int(known.side), known.quantity_lots, known.limit_ticks) != content:
+            elif not _keeps_to(said, known, child=known.client_order_id != name):
                 yield f"order {name} differs between the venue and {where}"
+
+
+def asked(name: str, known: Mapping[str, object]) -> str:
+    """The id that was asked for: an order's own, or its parent's where it is the child ``parent.number``."""
+    parent, dot, number = name.rpartition(".")
+    return parent if name not in known and dot and number.isdigit() else name
+
+
+def _keeps_to(said: Mapping[str, Any], order: Order, *, child: bool) -> bool:
+    if (said["instrument"], said["side"]) != (order.instrument, int(order.side)):
+        return False
+    if not child:
+        return (said["lots"], said["ticks"]) == (order.quantity_lots, order.limit_ticks)
+    beyond = (said["ticks"] - order.limit_ticks) * order.side.sign
+    return bool(said["lots"] <= order.quantity_lots and beyond <= 0)
 
 
 def every_order_ended(e: Evidence) -> Iterator[str]:
@@ -136,14 +157,25 @@ def every_order_ended(e: Evidence) -> Iterator[str]:
     for name, state in states.items():
         if not state.ord_status.terminal:
             yield f"order {name} is still {state.ord_status.name} in the store"
+        elif _worked(state.order):
+            filled_lots = sum(lots for child, lots in filled.items() if asked(child, states) == name)
+            if filled_lots != state.cum_lots:
+                yield f"order {name}: its children filled {filled_lots} lots, the store says {state.cum_lots}"
         elif name not in e.venue.order and state.ord_status is not OrdStatus.REJECTED:
             yield f"order {name} ended {state.ord_status.name} in the store and never reached the venue"
 
 
+def _worked(order: Order) -> bool:
+    """True if it reaches the venue as children only."""
+    return order.tactic.kind is not TacticKind.DIRECT or order.follows is not None
+
+
 def every_fill_is_booked_once(e: Evidence) -> Iterator[str]:
     """Each fill of the venue stands once in the store and once in the journal, nothing else does (promise 2)."""
+    states = {s.order.client_order_id: s for s in e.store_orders}
     said = Counter(
-        _fill(f["client_order_id"], f["exec_id"], f["lots"], f["ticks"], f["fee_cents"]) for f in e.venue.fills
+        _fill(asked(f["client_order_id"], states), f["exec_id"], f["lots"], f["ticks"], f["fee_cents"])
+        for f in e.venue.fills
     )
     journal = [entry.event for entry in e.entries if isinstance(entry.event, ExecutionReport)]
     for exec_id, count in Counter(f["exec_id"] for f in e.venue.fills).items():
@@ -164,7 +196,14 @@ def _fill(name: str, exec_id: str, lots: int, ticks: int, fee_cents: int) -> tup
 
 
 def fills_keep_to_their_order(e: Evidence) -> Iterator[str]:
-    """No fill without an order, beyond its quantity or its limit."""
+    """No fill without an order, beyond its quantity or its limit; of children all together, beyond their parent's."""
+    states = {s.order.client_order_id: s for s in e.store_orders}
+    together: Counter[str] = Counter()
+    for name, lots in e.venue.filled().items():
+        together[asked(name, states)] += lots
+    for name, lots in together.items():
+        if name in states and name not in e.venue.order and lots > states[name].order.quantity_lots:
+            yield f"order {name}: its children filled {lots} lots of {states[name].order.quantity_lots}"
     for name, lots in e.venue.filled().items():
         if name not in e.venue.order:
             yield f"order {name} was filled and never taken"
@@ -186,9 +225,30 @@ def positions_are_book_and_fills(e: Evidence) -> Iterator[str]:
         order = e.venue.order.get(f["client_order_id"])
         if order is not None:
             expected[order["instrument"]] += _SIGN[order["side"]] * f["lots"]
+    for said in e.venue.settled:
+        _settle(e.universe, expected, said)
     for i in np.flatnonzero(expected != e.positions_lots):
         name = e.universe.instrument_id[i]
         yield f"position of {name}: {e.positions_lots[i]} lots stated, book and the venue's fills give {expected[i]}"
+
+
+def settlements_are_booked_once(e: Evidence) -> Iterator[str]:
+    """What the venue settled stands once in its file, once in the store and once in the journal, at one price (promise 5)."""
+    said = Counter((x["exec_id"], x["instrument"], x["ticks"]) for x in e.venue.settled)
+    journal = [entry.event for entry in e.entries if isinstance(entry.event, ExecutionReport)]
+    for name, count in Counter(x["exec_id"] for x in e.venue.settled).items():
+        if count > 1:
+            yield f"settlement {name} stands {count} times in the venue's file"
+    for where, reports in (("the store", e.store_reports), ("the journal", journal)):
+        booked = Counter((r.exec_id, r.instrument, r.last_ticks) for r in reports if r.ord_status is OrdStatus.SETTLED)
+        for name, _, ticks in ((said - booked) + (booked - said)).elements():
+            yield f"settlement {name} at {ticks} ticks is not the same in the venue's file and {where}"
+
+
+def _settle(universe: Universe, lots: I64, said: dict[str, Any]) -> None:
+    for outcome in outcomes(universe, settlement_at(universe, said["instrument"]), said["ticks"]):
+        change, _ = settled(lots, outcome)
+        lots += change
 
 
 def limits_held_at_the_venue(e: Evidence) -> Iterator[str]:
@@ -229,6 +289,7 @@ RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     every_order_ended,
     every_fill_is_booked_once,
     fills_keep_to_their_order,
+    settlements_are_booked_once,
     positions_are_book_and_fills,
     limits_held_at_the_venue,
 )

@@ -9,7 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from common.cost_model import CostModel
 from manager.budgets_config import BudgetsConfig
+from manager.tactics import TacticRule
 
 
 class VolOfVol(BaseModel):
@@ -61,6 +63,8 @@ class ManagerConfig(BaseModel):
     impact_share: float = Field(default=0.1, ge=0.0)
     #: The same by the square root: taking the whole displayed size is charged this share of the half spread a lot.
     root_impact_share: float = Field(default=0.0, ge=0.0)
+    #: What trading was measured to cost, in place of a whole half spread and the two shares above (``hedgerow tca``).
+    cost_model: CostModel = Field(default=CostModel(), description="In a settings file or flag: the name of its file.")
     #: Part of the displayed size an order may take.
     quote_share: float = Field(default=1.0, gt=0.0, le=1.0)
     #: An order must improve the objective by at least this.
@@ -72,7 +76,9 @@ class ManagerConfig(BaseModel):
     #: share of the soft limit is refused.
     sensitivity_error: float = Field(default=0.05, ge=0.0)
     rebase_error_of_soft: float = Field(default=0.05, ge=0.0)
+    #: From the decision to the cancel; of a worked order its time budget comes on top.
     order_life_s: float = Field(default=10.0, gt=0.0)
+    tactic: TacticRule = TacticRule()
     #: After an order ended unfilled, or was refused, its instrument rests.
     unfilled_rest_s: float = Field(default=1.0, ge=0.0)
     refused_rest_s: float = Field(default=30.0, ge=0.0)

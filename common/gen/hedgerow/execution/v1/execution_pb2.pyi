@@ -37,6 +37,7 @@ class OrdStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORD_STATUS_EXPIRED: _ClassVar[OrdStatus]
     ORD_STATUS_UNKNOWN: _ClassVar[OrdStatus]
     ORD_STATUS_REPLACED: _ClassVar[OrdStatus]
+    ORD_STATUS_SETTLED: _ClassVar[OrdStatus]
 
 class TradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -84,6 +85,13 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_READER_TOO_SLOW: _ClassVar[ErrorReason]
     ERROR_REASON_STOPPING: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_LATE: _ClassVar[ErrorReason]
+
+class TacticKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TACTIC_KIND_UNSPECIFIED: _ClassVar[TacticKind]
+    TACTIC_KIND_DIRECT: _ClassVar[TacticKind]
+    TACTIC_KIND_PASSIVE: _ClassVar[TacticKind]
+    TACTIC_KIND_SLICED: _ClassVar[TacticKind]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -103,6 +111,7 @@ ORD_STATUS_REJECTED: OrdStatus
 ORD_STATUS_EXPIRED: OrdStatus
 ORD_STATUS_UNKNOWN: OrdStatus
 ORD_STATUS_REPLACED: OrdStatus
+ORD_STATUS_SETTLED: OrdStatus
 TRADING_STATE_UNSPECIFIED: TradingState
 TRADING_STATE_ACTIVE: TradingState
 TRADING_STATE_PAUSED: TradingState
@@ -141,6 +150,10 @@ ERROR_REASON_FENCED: ErrorReason
 ERROR_REASON_READER_TOO_SLOW: ErrorReason
 ERROR_REASON_STOPPING: ErrorReason
 ERROR_REASON_TOO_LATE: ErrorReason
+TACTIC_KIND_UNSPECIFIED: TacticKind
+TACTIC_KIND_DIRECT: TacticKind
+TACTIC_KIND_PASSIVE: TacticKind
+TACTIC_KIND_SLICED: TacticKind
 
 class Allocation(_message.Message):
     __slots__ = ("agent", "lots")
@@ -160,8 +173,36 @@ class CostShare(_message.Message):
     parts: int
     def __init__(self, factor: _Optional[str] = ..., agent: _Optional[str] = ..., parts: _Optional[int] = ...) -> None: ...
 
+class Tactic(_message.Message):
+    __slots__ = ("kind", "urgency_percent", "participation_percent", "budget_ms", "interval_ms", "improve_ticks", "runaway_ticks")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    URGENCY_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPATION_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    IMPROVE_TICKS_FIELD_NUMBER: _ClassVar[int]
+    RUNAWAY_TICKS_FIELD_NUMBER: _ClassVar[int]
+    kind: TacticKind
+    urgency_percent: int
+    participation_percent: int
+    budget_ms: int
+    interval_ms: int
+    improve_ticks: int
+    runaway_ticks: int
+    def __init__(self, kind: _Optional[_Union[TacticKind, str]] = ..., urgency_percent: _Optional[int] = ..., participation_percent: _Optional[int] = ..., budget_ms: _Optional[int] = ..., interval_ms: _Optional[int] = ..., improve_ticks: _Optional[int] = ..., runaway_ticks: _Optional[int] = ...) -> None: ...
+
+class Follow(_message.Message):
+    __slots__ = ("lead_client_order_id", "numerator", "denominator")
+    LEAD_CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMERATOR_FIELD_NUMBER: _ClassVar[int]
+    DENOMINATOR_FIELD_NUMBER: _ClassVar[int]
+    lead_client_order_id: str
+    numerator: int
+    denominator: int
+    def __init__(self, lead_client_order_id: _Optional[str] = ..., numerator: _Optional[int] = ..., denominator: _Optional[int] = ...) -> None: ...
+
 class Order(_message.Message):
-    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id")
+    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id", "tactic", "follows")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -183,6 +224,8 @@ class Order(_message.Message):
     COST_SHARES_FIELD_NUMBER: _ClassVar[int]
     ORD_TYPE_FIELD_NUMBER: _ClassVar[int]
     ORIG_CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    TACTIC_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWS_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     epoch: int
     instrument_id: str
@@ -204,10 +247,12 @@ class Order(_message.Message):
     cost_shares: _containers.RepeatedCompositeFieldContainer[CostShare]
     ord_type: OrdType
     orig_client_order_id: str
-    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ...) -> None: ...
+    tactic: Tactic
+    follows: Follow
+    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ..., tactic: _Optional[_Union[Tactic, _Mapping]] = ..., follows: _Optional[_Union[Follow, _Mapping]] = ...) -> None: ...
 
 class ExecutionReport(_message.Message):
-    __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks")
+    __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks", "child_order_id")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EXEC_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +270,7 @@ class ExecutionReport(_message.Message):
     RECEIVE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     BID_TICKS_FIELD_NUMBER: _ClassVar[int]
     ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
+    CHILD_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     exec_id: str
     client_order_id: str
@@ -242,7 +288,8 @@ class ExecutionReport(_message.Message):
     receive_time_ns: int
     bid_ticks: int
     ask_ticks: int
-    def __init__(self, sequence: _Optional[int] = ..., exec_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., last_lots: _Optional[int] = ..., last_ticks: _Optional[int] = ..., cum_lots: _Optional[int] = ..., leaves_lots: _Optional[int] = ..., fee_cents: _Optional[int] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ...) -> None: ...
+    child_order_id: str
+    def __init__(self, sequence: _Optional[int] = ..., exec_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., last_lots: _Optional[int] = ..., last_ticks: _Optional[int] = ..., cum_lots: _Optional[int] = ..., leaves_lots: _Optional[int] = ..., fee_cents: _Optional[int] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., child_order_id: _Optional[str] = ...) -> None: ...
 
 class SubmitOrders(_message.Message):
     __slots__ = ("orders",)
@@ -449,3 +496,49 @@ class ScopeState(_message.Message):
     who: str
     why: str
     def __init__(self, scope: _Optional[str] = ..., state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
+class ReconcileRequest(_message.Message):
+    __slots__ = ("full",)
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    full: bool
+    def __init__(self, full: _Optional[bool] = ...) -> None: ...
+
+class ReconcileBreak(_message.Message):
+    __slots__ = ("kind", "subject", "client_order_id", "ours", "theirs", "since_wall_ns", "text")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    OURS_FIELD_NUMBER: _ClassVar[int]
+    THEIRS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    subject: str
+    client_order_id: str
+    ours: str
+    theirs: str
+    since_wall_ns: int
+    text: str
+    def __init__(self, kind: _Optional[str] = ..., subject: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ours: _Optional[str] = ..., theirs: _Optional[str] = ..., since_wall_ns: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ReconcileResponse(_message.Message):
+    __slots__ = ("wall_ns", "venue", "why_not", "fills", "orders", "positions", "breaks", "in_doubt", "state")
+    WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    WHY_NOT_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    BREAKS_FIELD_NUMBER: _ClassVar[int]
+    IN_DOUBT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    wall_ns: int
+    venue: str
+    why_not: str
+    fills: int
+    orders: int
+    positions: int
+    breaks: _containers.RepeatedCompositeFieldContainer[ReconcileBreak]
+    in_doubt: _containers.RepeatedCompositeFieldContainer[ReconcileBreak]
+    state: TradingState
+    def __init__(self, wall_ns: _Optional[int] = ..., venue: _Optional[str] = ..., why_not: _Optional[str] = ..., fills: _Optional[int] = ..., orders: _Optional[int] = ..., positions: _Optional[int] = ..., breaks: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., in_doubt: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., state: _Optional[_Union[TradingState, str]] = ...) -> None: ...
