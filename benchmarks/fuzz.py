@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import fuzz_bus, fuzz_execution
+from benchmarks import fuzz_bus, fuzz_decoders, fuzz_execution
 from benchmarks.fuzz_verdict import Verdict, show
 from benchmarks.registry import Context, Row, bench
 
@@ -58,7 +58,7 @@ def _line(folder: Path, seed: int, first: int, count: int) -> Verdict:
 
 def _decoders(folder: Path, seed: int, first: int, count: int) -> Verdict:
     made = asyncio.run(fuzz_bus.material(folder / "keys"))
-    return fuzz_bus.decoders(made, fuzz_bus.decoder_cases(made, seed), first, count)
+    return fuzz_decoders.decoders(made, fuzz_decoders.decoder_cases(made, seed), first, count)
 
 
 def _bus(name: str) -> Run:

@@ -1,6 +1,6 @@
-"""Mutated NATS payloads: every decoder by itself, and the real manager, agents, fleet and reference feed on a bus in memory.
+"""Mutated NATS payloads for the real manager, agents, fleet and reference feed on a bus in memory.
 
-Parts. *Decoders*: bytes are read whole or refused as a whole, and what was read is written and read again. *Killed*: every
+Parts beside the decoders (``benchmarks/fuzz_decoders.py``). *Killed*: every
 subject, and signed commands with something changed; nothing that only a command may change has changed, and no order exists.
 *Commands*: unsigned ones with odd arguments; each is answered. *Active*: market data, proposals and last values while trading
 is active; the orders that come of it pass the audit of the journal, which does not use the manager's own fold.
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,7 @@ from hedgerow.market.v1 import market_pb2
 from benchmarks.fuzz_bus_world import MAX_LOTS, SYMBOLS, World, setting
 from benchmarks.fuzz_verdict import ANSWER_S, SHOWN, Ears, Memory, Verdict, listening
 from common import subjects
-from common.bus.framing import pack, unpack
+from common.bus.framing import pack
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Command
@@ -36,7 +35,7 @@ from common.security.access import RISK_MANAGER
 from common.security.audit_commands import audited
 from common.security.audit_file import AuditFile
 from common.security.keys import Keys, Tls
-from common.security.proof import prove_command, sign_command
+from common.security.proof import sign_command
 from common.wire import codec
 from deploy import certs, nats_server
 from lab.audit import Run, audit
@@ -121,25 +120,6 @@ async def recorded() -> list[Seed]:
     return out + [Seed(s, data, class_of(s)) for s, data in values * 4 if data is not None]
 
 
-# -- decoders ----------------------------------------------------------------------------------------------------------
-
-Decode = Callable[[bytes], Any]
-_READERS: Final[dict[type[Message], tuple[Decode, Callable[[Any], bytes] | None]]] = {
-    market_pb2.QuoteBatch: (codec.decode_quote_batch, codec.encode_quote_batch),
-    market_pb2.Universe: (codec.decode_universe, codec.encode_universe),
-    market_pb2.Book: (codec.decode_book, codec.encode_book),
-    hedge_pb2.Proposal: (codec.decode_proposal, codec.encode_proposal),
-    hedge_pb2.Heartbeat: (codec.decode_heartbeat, codec.encode_heartbeat),
-    hedge_pb2.PositionUpdate: (codec.decode_position_update, codec.encode_position_update),
-    hedge_pb2.BudgetUpdate: (codec.decode_budget_update, codec.encode_budget_update),
-    hedge_pb2.AssignmentUpdate: (codec.decode_assignment_update, codec.encode_assignment_update),
-    hedge_pb2.AgentParameters: (codec.decode_agent_parameters, codec.encode_agent_parameters),
-    control_pb2.Command: (codec.decode_command, codec.encode_command),
-    control_pb2.Acknowledgement: (codec.decode_acknowledgement, codec.encode_acknowledgement),
-    control_pb2.JournalEntry: (codec.decode_journal_entry, codec.encode_journal_entry),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Material:
     """Seeds of every kind of payload, and whose signature a command must carry."""
@@ -181,54 +161,6 @@ async def material(folder: Path) -> Material:
     return Material(
         data, tuple(command_seeds(tls)), tuple(command_seeds(None)), tuple(stored), Keys(folder / "manager")
     )
-
-
-def decoders(made: Material, cases: Cases, first: int, count: int) -> Verdict:
-    """Each decoder alone."""
-    verdict, memory = Verdict("nats, decoders"), Memory()
-    for number in range(first, first + count):
-        case = cases.case(number)
-        verdict.messages += 1
-        try:
-            _read(case, made.ca)
-            verdict.counts["read"] += 1
-        except Refused:
-            verdict.counts["refused"] += 1
-        except Exception as error:
-            verdict.crashes.append(f"{case.name}: {case.seed.where}: {error!r}"[:300])
-            if len(verdict.findings) > SHOWN:
-                break
-        if number - first >= 0.4 * count:
-            memory.warm()
-    verdict.growth_mib = memory.growth_mib()
-    return verdict
-
-
-def _read(case: Case, ca: bytes) -> None:
-    if case.seed.message is None:
-        unpack(case.data)
-        return
-    decode, encode = _READERS[case.seed.message]
-    once = decode(case.data)
-    if encode is not None:
-        written = encode(once)
-        if encode(decode(written)) != written:
-            raise AssertionError("what was read is not what is written")
-    if (
-        case.seed.message is control_pb2.Command
-        and len(case.seed.data) > 300
-        and prove_command(case.data, ca, 0) is not None
-    ):
-        raise AssertionError("a proof of another time holds")
-
-
-def decoder_cases(made: Material, seed: int) -> Cases:
-    """Every payload."""
-    return Cases(seed, [*made.data, *made.signed, *made.unsigned, *made.stored], _remade)
-
-
-def _remade(seed: Seed, rng: random.Random) -> bytes:
-    return seed.data if seed.message is None else protobuf.remade(seed, rng)
 
 
 # -- worlds ------------------------------------------------------------------------------------------------------------

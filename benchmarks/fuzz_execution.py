@@ -27,6 +27,7 @@ from common.universe import Universe
 from common.wire.execution_codec import order_to_pb
 from execution.config import ExecutionConfig, PaperConfig
 from execution.engine import Engine
+from execution.reconciler import Reconciler
 from execution.service import ExecutionServicer
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
@@ -53,6 +54,7 @@ METHODS: Final[dict[str, type[Message]]] = {
     "StreamReports": pb.StreamReportsRequest,
     "SetTradingState": pb.SetTradingStateRequest,
     "GetStatus": pb.GetStatusRequest,
+    "Reconcile": pb.ReconcileRequest,
 }
 
 
@@ -94,6 +96,7 @@ def controls() -> list[Seed]:
         pb.SetTradingStateRequest(state=killed, who="risk", why="fuzz"),
         pb.SetTradingStateRequest(state=reduce_only, who="risk", why="fuzz", scope=f"underlying:{SYMBOL}"),
         pb.GetStatusRequest(),
+        pb.ReconcileRequest(full=True),
     ]
     named = {cls: name for name, cls in METHODS.items()}
     return [Seed(named[type(m)], m.SerializeToString(), type(m)) for m in made]
@@ -152,7 +155,7 @@ class World:
         self.state = start(ExecutionSetup(market, config.limits, self.store.load()))
         self.venue = Told(market)
         self.engine = Engine(config, self.state, self.store, self.venue, WallClock(), lambda _: None)
-        self.servicer = ExecutionServicer(self.engine, WallClock())
+        self.servicer = ExecutionServicer(self.engine, WallClock(), Reconciler(self.engine, config, WallClock()))
         self._wanted = trading
         self.allowed = Allowed(
             EPOCH, universe_ids(), BID, ASK, COLLAR, MAX_LOTS, T0_NS, round(AGE_S * 1e9)

@@ -35,8 +35,8 @@ from common.security.keys import Keys
 from common.universe import Universe
 from common.wire.error_codec import error_details
 from common.wire.execution_codec import ack_to_pb, order_from_pb, order_state_to_pb, report_to_pb
-from execution import checks, trading
 from execution import events as ev
+from execution import trading
 from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.guard import Guard, bind, health_server
@@ -44,17 +44,16 @@ from execution.reconcile_codec import reconciliation_to_pb
 from execution.reconciler import Reconciler
 from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
+from execution.requests import too_many, unfit_fence, unfit_trading
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
-from execution.stream import STREAM_BOUND, AckStream
+from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
 from execution.venues.port import AsksRecords, LinkedVenue, Venue
 from execution.venues.tallied import TalliedVenue
 
 _log = logging.getLogger(__name__)
 PAGE = 1000
-#: What the store can hold.
-EPOCH_MAX = 2**63 - 1
 _TRADING_STATES = {int(state) for state in TradingState}
 _SERVICE = pb.DESCRIPTOR.services_by_name["ExecutionService"].full_name
 #: Health names: the server, the service, and what a readiness probe asks for.
@@ -103,9 +102,8 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             async for request in requests:
                 wall_ns = self._clock.wall_ns()
                 which = request.WhichOneof("request")
-                count = len(request.cancel.client_order_id or request.submit.orders or request.replace.orders)
-                if count > STREAM_BOUND:
-                    raise UsageError(f"{count} orders or cancels in one message, limit {STREAM_BOUND}: send several")
+                if wrong := too_many(request):
+                    raise UsageError(wrong)
                 if which == "cancel":
                     cancel = request.cancel
                     await stream.expect(len(cancel.client_order_id))
@@ -130,11 +128,8 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
 
     async def Fence(self, request: pb.FenceRequest, context: Any) -> pb.FenceResponse:  # noqa: N802
         """Raise the epoch. Idempotent for the same holder; cuts every order stream."""
-        if not 0 < request.epoch <= EPOCH_MAX or not 0 < len(request.holder) <= checks.MAX_TEXT_LENGTH:
-            text = (
-                f"a fence needs an epoch from 1 to {EPOCH_MAX} and a holder of 1 to {checks.MAX_TEXT_LENGTH} characters"
-            )
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
+        if wrong := unfit_fence(request):
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
         await self._hold(ev.Fence(request.epoch, request.holder), context)
         return pb.FenceResponse(
             epoch=self._engine.state.epoch,
@@ -198,13 +193,7 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         self, request: pb.SetTradingStateRequest, context: Any
     ) -> pb.SetTradingStateResponse:
         """Pause, resume or kill, by name and with a reason; returns when it is stored and cancels are out."""
-        if not request.who or not request.why or int(request.state) not in _TRADING_STATES:
-            text = "a trading state needs one of ACTIVE, PAUSED, KILLED, REDUCE_ONLY, who asks, and why"
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
-        if max(len(request.who), len(request.why)) > checks.MAX_TEXT_LENGTH:
-            text = f"who and why: {max(len(request.who), len(request.why))} characters, limit {checks.MAX_TEXT_LENGTH}"
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
-        if wrong := trading.unknown_scope(self._engine.state, request.scope):
+        if wrong := unfit_trading(request, _TRADING_STATES, self._engine.state):
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
         wanted, wall_ns = TradingState(request.state), self._clock.wall_ns()
         event = ev.SetTrading(wanted, request.who, request.why, wall_ns, request.scope)

@@ -13,6 +13,7 @@ import pytest
 
 from agents import shell
 from benchmarks import fuzz_bus as fuzz
+from benchmarks import fuzz_decoders
 from benchmarks.fuzz_bus_world import World
 from benchmarks.fuzz_verdict import Verdict
 from common import subjects
@@ -33,7 +34,7 @@ def run(part: Coroutine[Any, Any, Verdict]) -> Verdict:
 
 
 def test_decoders_read_a_message_whole_or_refuse_it(made: fuzz.Material) -> None:
-    verdict = fuzz.decoders(made, fuzz.decoder_cases(made, 31), 0, 4000)
+    verdict = fuzz_decoders.decoders(made, fuzz_decoders.decoder_cases(made, 31), 0, 4000)
     assert verdict.findings == [] and verdict.counts["read"] > 800 and verdict.counts["refused"] > 1500
 
 
@@ -62,7 +63,7 @@ def test_a_decoder_that_lets_a_wrong_length_through_is_found(
         return columns.np.frombuffer(data[: len(data) - len(data) % dtype.itemsize], dtype)
 
     monkeypatch.setattr(hedge_codec, "column", careless)
-    verdict = fuzz.decoders(made, fuzz.decoder_cases(made, 31), 0, 1500)
+    verdict = fuzz_decoders.decoders(made, fuzz_decoders.decoder_cases(made, 31), 0, 1500)
     assert any("reshape" in text or "cannot" in text or "not what is written" in text for text in verdict.crashes)
 
 
