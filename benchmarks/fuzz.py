@@ -10,6 +10,7 @@ import asyncio
 import multiprocessing
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -106,9 +107,13 @@ PARTS: Final[dict[str, Part]] = {
 
 
 def run_part(name: str, folder: Path, seed: int, first: int, count: int) -> Verdict:
-    """One part in this process."""
+    """One part in this process. What it raises itself is a finding as well."""
     folder.mkdir(parents=True, exist_ok=True)
-    return PARTS[name].run(folder, seed, first, count)
+    try:
+        return PARTS[name].run(folder, seed, first, count)
+    except Exception as error:
+        told = "".join(traceback.format_exception(error))
+        return Verdict(name, crashes=[f"{seed}:{first} to {first + count - 1}: the part itself ended: {told[-1500:]}"])
 
 
 def row(kind: str, context: Context) -> Row:

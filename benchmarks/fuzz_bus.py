@@ -21,7 +21,7 @@ from hedgerow.control.v1 import control_pb2
 from hedgerow.hedge.v1 import hedge_pb2
 from hedgerow.market.v1 import market_pb2
 
-from benchmarks.fuzz_bus_world import MAX_LOTS, SYMBOLS, World, setting
+from benchmarks.fuzz_bus_world import SYMBOLS, World, setting
 from benchmarks.fuzz_verdict import ANSWER_S, SHOWN, Ears, Memory, Verdict, listening
 from common import subjects
 from common.bus.framing import pack
@@ -41,6 +41,7 @@ from deploy import certs, nats_server
 from lab.audit import Run, audit
 from lab.fuzz import protobuf
 from lab.fuzz.mutation import Case, Cases, Seed
+from lab.simulator.market import MAX_LOTS
 
 #: Cases for one world; the first ones of a world say nothing of those before.
 WORLD_CASES: Final = 1024
@@ -133,7 +134,9 @@ class Material:
     @property
     def ca(self) -> bytes:
         """The authority every command's certificate must come from."""
-        return self.keys.ca
+        found = self.keys.ca
+        assert found is not None, self.keys.folder
+        return found
 
 
 async def material(folder: Path) -> Material:
@@ -194,7 +197,7 @@ class Fuzzer:
 
     async def _world(self, numbers: Sequence[int], ears: Ears) -> None:
         keys = self._made.keys if self._keyed else None
-        lines = AuditFile.open(self._folder, "manager", keys, WallClock())
+        lines = AuditFile.open(self._folder / str(numbers[0]), "manager", keys, WallClock())
         keeps = self._state is TradingState.ACTIVE
         async with World(
             self._state, lambda r: audited(r, lines, keys, WallClock()), keeps=keeps, bus=self._bus

@@ -344,7 +344,7 @@ async def _call(world: World, case: Case, model: Model, verdict: Verdict) -> Non
 
 async def _reports(world: World, request: Any) -> None:
     """What is stored; a reader that waits for more is let go."""
-    told = world.servicer.StreamReports(request, Context())
+    told: Any = world.servicer.StreamReports(request, Context())
     try:
         async with asyncio.timeout(0.001):
             async for _ in told:
