@@ -211,8 +211,8 @@ async def venue_line(folder: Path, seed: int, first: int, count: int) -> Verdict
             # A frame as long as it says, or longer, or shorter than what follows.
             head = len(case.data) + (0, 0, 0, 1, -1, 2**31)[number % 6]
             writer.write(max(head, 0).to_bytes(4, "big") + case.data)
-            writer.write_eof()
             try:
+                writer.write_eof()
                 await asyncio.wait_for(reader.read(), ANSWER_S)
                 verdict.counts["answered or cut"] += 1
             except TimeoutError:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 def test_execution_and_venue_as_processes(tmp_path: Path) -> None:
     async def run() -> None:
         calls = await fuzz_live.calls(tmp_path / "calls", 41, 0, 300)
-        assert calls.findings == [] and calls.counts["refused"] > 100
+        assert calls.findings == [] and calls.counts["refused"] > 20
         line = await fuzz_live.venue_line(tmp_path / "line", 42, 0, 150)
         assert line.findings == [] and line.counts["answered or cut"] > 100
 
