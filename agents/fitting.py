@@ -18,6 +18,8 @@ from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, Pos
 
 #: Largest position in lots that is believed; sums of them stay far within 64 bits.
 LOTS_MAX: Final = 10**12
+#: Smallest positive setting that is believed: products of some of them are still not zero.
+SMALLEST: Final = 1e-20
 
 
 def fitting(setup: AgentSetup, event: AgentEvent) -> AgentEvent:
@@ -52,6 +54,9 @@ def _positions(setup: AgentSetup, update: PositionUpdate) -> None:
 def _budgets(update: BudgetUpdate) -> None:
     if len(set(update.factor)) != len(update.factor):
         raise Refused("budgets: a factor occurs twice")
+    aversion = update.risk_aversion_per_usd
+    if aversion > 0.0 and not SMALLEST <= aversion <= 1.0 / SMALLEST:  # none at all stops the agent, which says so
+        raise Refused(f"budgets: a risk aversion of {aversion:g} per USD, limit {SMALLEST:g} to {1.0 / SMALLEST:g}")
     if not (update.soft_limit >= 0.0).all():
         raise Refused("budgets: a soft limit is negative or no number")
 
@@ -70,6 +75,8 @@ def _assignment(setup: AgentSetup, update: AssignmentUpdate) -> None:
 def _parameters(setup: AgentSetup, update: AgentParameters) -> None:
     if not all(math.isfinite(value) for value in update.values.values()):
         raise Refused("parameters: a value is no number")
+    if any(0.0 < abs(value) < SMALLEST for value in update.values.values()):
+        raise Refused(f"parameters: a value is below {SMALLEST:g}")
     try:
         with_values(setup.config, update.values)
     except (ValueError, KeyError, TypeError) as error:

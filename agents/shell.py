@@ -299,7 +299,7 @@ class AgentShell:
             pid=os.getpid(),
             proposals=self._counts["proposals"],
             batches=self._counts["batches"],
-            gaps=self._counts["gaps"] + sum(gate.lost for gate in self._gates.values()),
+            gaps=min(self._counts["gaps"] + sum(gate.lost for gate in self._gates.values()), 2**63 - 1),
             decide_p50_us=self._decided.percentile_us(50.0),
             decide_p99_us=self._decided.percentile_us(99.0),
             rss_bytes=int(self._process.memory_info().rss),

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -126,9 +127,17 @@ def row(kind: str, context: Context) -> Row:
             pool.submit(run_part, name, context.scratch / name, SEED, 0, max(int(PARTS[name].cases * share), 1))
             for name in names
         ]
-        verdicts = [job.result() for job in jobs]
+        verdicts = [_result(name, job) for name, job in zip(names, jobs, strict=True)]
     findings = show(verdicts)
     return told(kind, verdicts, findings)
+
+
+def _result(name: str, job: Future[Verdict]) -> Verdict:
+    """What a part found; a process that was ended by a signal is a crash of it, or of the one beside it."""
+    try:
+        return job.result()
+    except BrokenProcessPool as error:
+        return Verdict(name, crashes=[f"a process of this row ended: {error}"])
 
 
 def told(kind: str, verdicts: Sequence[Verdict], findings: Sequence[str]) -> Row:

@@ -63,7 +63,7 @@ def prove_command(data: bytes, ca: bytes, wall_ns: int) -> Identity | None:
             raise ValueError("no EC key")
         key.verify(command.signature, _signed(command), _ECDSA)
         now = datetime.fromtimestamp(wall_ns / NS_PER_S, UTC)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, Warning):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion, Warning):
         raise Refused("the command's proof does not hold: certificate or signature do not fit") from None
     who = identity_in(certificate)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:

@@ -41,6 +41,8 @@ def test_what_fits_is_taken_by_the_core(event: AgentEvent) -> None:
         (replace(POSITIONS, desk=("rates",), desk_lots=np.zeros((1, 2), np.int64)), "desks rates"),
         (replace(BUDGETS, soft_limit=np.array([np.nan])), "soft limit"),
         (replace(BUDGETS, soft_limit=np.array([-1.0])), "soft limit"),
+        (replace(BUDGETS, risk_aversion_per_usd=5e-324), "risk aversion"),
+        (replace(PARAMETERS, values={"holding_days": 5e-324}), "below"),
         (replace(BUDGETS, factor=("a", "a"), soft_limit=np.ones(2)), "twice"),
         (replace(ASSIGNMENT, owner={"gamma/ZZZ": "gamma-0"}), "a key of gamma-0 is none"),
         (replace(ASSIGNMENT, owner={"gamma": "gamma-0"}), "a key of gamma-0 is none"),
