@@ -3,7 +3,7 @@
 Orders and messages (orders, replacements, cancels) are counted over ``rate_window_s``, orders of equal content over
 ``same_order_window_s``. Where the market stands still no window empties, which is the safe side. Bounded: a window holds
 no more than its limit lets in. A restart begins with empty windows.
-*Tested by* tests/unit/test_execution_checks.py.
+*Tested by* tests/unit/test_execution_checks.py, tests/properties/test_execution_flow.py.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ class Flow:
         """Orders of the same content as this one in the window that ends now."""
         last_ns = now_ns - limits.same_order_window_ns
         while self._contents and self._contents[0][0] <= last_ns:
+            # One entry here, one there, in the same order: equal orders may leave the window together.
             content = self._contents.popleft()[1]
-            if not _pruned(self._same_ns[content], last_ns):
+            alike = self._same_ns[content]
+            alike.popleft()
+            if not alike:
                 del self._same_ns[content]
         return len(self._same_ns.get(_content(order), ()))
 
