@@ -22,6 +22,7 @@ from common.universe import Book
 from lab import pictures
 from lab.audit import Run, audit
 from lab.baselines import Outcome, Settings, gather, outcome_of, pool, run_mode
+from lab.client_trades import client_trades_of, imports_asked
 from lab.closed_loop import Mode
 from lab.figures import figures, tick_to_decision_ms
 from lab.fills import fills_of
@@ -66,13 +67,17 @@ def write_report(
     """Write the report into ``folder`` (made if missing) and return what ``report.json`` holds.
 
     Without a live run the joint closed loop is reported on, so ``modes`` must hold "joint" then. ``workers`` 0 runs all in
-    this process.
+    this process. Client trades imported in the live run are told to every run of the comparison at the same market time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     source, book = settings.open_market()
-    outcomes, marks = _run_all(settings, source, book, modes, workers, progress)
+    entries = live.entries if live is not None else ()
+    settings = replace(settings, commands=imports_asked(entries))
+    traded = client_trades_of(entries).instrument.tolist()
+    held = sorted({*np.flatnonzero(book.net_lots(len(source.universe))).tolist(), *traded})
+    outcomes, marks = _run_all(settings, source, held, modes, workers, progress)
     hedged = outcomes["joint"] if live is None else _live_outcome(settings, source, book, live)
-    pnl = _pnl(source, book, marks, {**outcomes, hedged.name: hedged})
+    pnl = _pnl(source, book, marks, {**outcomes, hedged.name: hedged}, hedged)
     extra = _extra(run_id, source, book, marks, live)
     aversion = settings.limits.risk_aversion_per_usd
     found = figures(hedged, outcomes, pnl, source.universe, aversion, source.statements, extra)
@@ -87,13 +92,12 @@ def write_report(
 def _run_all(
     settings: Settings,
     source: MarketSource,
-    book: Book,
+    held: Sequence[int],
     modes: Sequence[Mode],
     workers: int,
     progress: Callable[[str], None],
 ) -> tuple[dict[str, Outcome], Marks]:
-    """Every baseline, and the marks meanwhile."""
-    held = [int(i) for i in np.flatnonzero(book.net_lots(len(source.universe)))]
+    """Every baseline, and the marks of what is ``held`` meanwhile."""
     if not workers:
         outcomes: dict[str, Outcome] = {}
         for mode in modes:
@@ -127,9 +131,11 @@ def _live_outcome(settings: Settings, source: MarketSource, book: Book, live: Li
     return replace(out, violations=tuple(audit(run)))
 
 
-def _pnl(source: MarketSource, book: Book, marks: Marks, outcomes: Mapping[str, Outcome]) -> dict[str, PnlPath]:
-    pnl = {name: pnl_path(name, source.universe, book, out.fills, marks) for name, out in outcomes.items()}
-    pnl[UNHEDGED] = pnl_path(UNHEDGED, source.universe, book, fills_of(()), marks)
+def _pnl(
+    source: MarketSource, book: Book, marks: Marks, outcomes: Mapping[str, Outcome], hedged: Outcome
+) -> dict[str, PnlPath]:
+    pnl = {name: pnl_path(name, source.universe, book, out.fills, marks, out.trades) for name, out in outcomes.items()}
+    pnl[UNHEDGED] = pnl_path(UNHEDGED, source.universe, book, fills_of(()), marks, hedged.trades)
     return pnl
 
 
