@@ -131,8 +131,8 @@ def assert_feasible(p: Problem, s: Solution) -> None:
     assert (p.rows @ both <= p.room + 1e-7 * np.maximum(np.abs(p.rows).max(axis=1), p.room)).all()
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_same_objective_as_piqp_on_200_problems(block: int) -> None:
+@pytest.mark.parametrize("block", range(25))
+def test_same_objective_as_piqp_on_500_problems(block: int) -> None:
     for seed in range(20 * block, 20 * block + 20):
         p = random_problem(seed)
         s = solve(p, ITERATIONS)
