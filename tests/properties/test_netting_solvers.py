@@ -143,6 +143,14 @@ def test_same_objective_as_piqp_on_500_problems(block: int) -> None:
         assert value(p, s) == pytest.approx(expected, rel=1e-7, abs=1e-6), seed
 
 
+@pytest.mark.parametrize("seed", [83, 338, 2155, 4547])
+def test_problems_the_solver_first_takes_for_infeasible_are_solved_within_the_managers_limit(seed: int) -> None:
+    p = random_problem(seed)
+    s = solve(p, 2_000)
+    assert not s.failure
+    assert value(p, s) == pytest.approx(by_clarabel(p), rel=1e-7, abs=1e-6)
+
+
 def test_same_objective_as_cvxpy_with_clarabel() -> None:
     for seed in range(1_000, 1_040):
         p = random_problem(seed)
