@@ -32,6 +32,7 @@ from benchmarks import (
     simulator,
     surfaces,
     table,
+    tactics,
     takeover,
     throughput,
 )
@@ -51,6 +52,7 @@ ROOMS = (
     takeover,
     execution,
     execution_kills,
+    tactics,
     fix,
     repository,
     kernels,

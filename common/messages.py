@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.tactics import DIRECT, Follow, Tactic
+
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
@@ -312,6 +314,9 @@ class Order:
     cost_shares: tuple[CostShare, ...] = ()
     ord_type: OrdType = OrdType.LIMIT
     orig_client_order_id: str = ""
+    #: How it is to be worked, and the order whose fills release it; see docs/tactics.md.
+    tactic: Tactic = DIRECT
+    follows: Follow | None = None
 
     @property
     def signed_lots(self) -> int:
@@ -352,6 +357,8 @@ class ExecutionReport:
     receive_time_ns: int
     bid_ticks: int
     ask_ticks: int
+    #: The child that filled, where the order is worked through children.
+    child_order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from common.universe import FUTURE, Universe
 from execution.exposure import Exposure
 from execution.flow import Flow
 from execution.limits import ExecutionLimits, KindLimits
+from execution.tactics.order import malformed as unworkable
 
 MAX_ID_LENGTH = 36
 
@@ -48,6 +49,8 @@ def malformed(order: Order, universe: Universe) -> Breach | None:
         return Breach(Refusal.MALFORMED, f"original: {order.client_order_id} replaces itself, limit a new id")
     if order.ord_type is OrdType.MARKET and order.limit_ticks:
         text = f"limit price: {order.limit_ticks} ticks in a MARKET order, limit 0; the collar is its worst price"
+        return Breach(Refusal.MALFORMED, text)
+    if text := unworkable(order, MAX_ID_LENGTH):
         return Breach(Refusal.MALFORMED, text)
     if universe.index.get(order.instrument_id, order.instrument) != order.instrument:
         row = universe.index[order.instrument_id]
@@ -81,10 +84,11 @@ def breach(
     exposure: Exposure,
     flow: Flow,
     original: Order | None = None,
+    reserved: bool = False,
 ) -> Breach | None:
     """The first rule that ``order`` (as ``protected`` gives it) breaks. Windows of ``flow`` are pruned, nothing is counted.
 
-    ``original``: the order it replaces, if it replaces one.
+    ``original``: the order it replaces, if it replaces one. ``reserved``: a child, whose lots its parent holds already.
     """
     now_ns = max(snapshot.now_ns, order.event_time_ns)
     if found := _instrument(order, universe, now_ns):
@@ -94,7 +98,7 @@ def breach(
         _size(order, kind, universe)
         or _reference(order, limits, universe, snapshot, now_ns)
         or _collar(order, kind, snapshot)
-        or _position(order, kind, exposure, added_lots(order, original))
+        or _position(order, kind, exposure, 0 if reserved else added_lots(order, original))
         or _self_cross(order, exposure)
         or (_open_orders(limits, exposure) if original is None else None)
         or _rates(order, limits, flow, now_ns, original is None)

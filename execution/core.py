@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from common.messages import Order, OrderAck, OrdStatus, Refusal, TradingState
-from execution import checks, replacing, trading, venue_news
+from execution import checks, parents, replacing, trading, venue_news
 from execution.checks import Breach
 from execution.events import (
     Ack,
@@ -44,21 +44,23 @@ from execution.events import (
     Submit,
     TradingSet,
     VenueEvents,
+    Work,
 )
 from execution.orders import OrderRecord, same_content
 from execution.state import ExecutionState
+from execution.tactics.order import lead_mismatch, parent_of, worked
 
 
 def names(event: Event) -> Iterable[str]:
     """Order ids an event speaks of; the shell loads those not in memory before the step."""
     match event:
         case Submit(order):
-            original = order.orig_client_order_id
-            return (order.client_order_id, original) if original else (order.client_order_id,)
+            lead = order.follows.lead_client_order_id if order.follows is not None else ""
+            return [n for n in (order.client_order_id, order.orig_client_order_id, lead) if n]
         case Cancel(ids):
             return ids
         case VenueEvents(events):
-            return (e.client_order_id for e in events)
+            return [n for e in events for n in _with_parent(e.client_order_id)]
     return ()
 
 
@@ -73,7 +75,13 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
         case Submit():
             return state, _submit(state, event)
         case VenueEvents(events, wall_ns):
-            return state, [i for e in events for i in venue_news.applied(state, e, wall_ns)]
+            out: list[Instruction] = []
+            for said in events:
+                out += venue_news.applied(state, said, wall_ns)
+                out += parents.settled(state, wall_ns) if state.stirred else []
+            return state, out
+        case Work(now_ns, wall_ns):
+            return state, parents.look(state, now_ns, wall_ns)
         case Cancel():
             return state, _cancel(state, event)
         case Fence():
@@ -83,11 +91,17 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
         case Recovered(wall_ns):
             return state, _recovered(state, wall_ns)
         case Resolve():
-            return state, [AskVenue(n) for n in state.open if state.orders[n].ord_status is OrdStatus.UNKNOWN]
+            unknown = [n for n in state.open if state.orders[n].ord_status is OrdStatus.UNKNOWN]
+            return state, [*map(AskVenue, unknown), *parents.cancels_again(state)]
         case Loaded(records):
             for record in records:
                 state.remember(record)
             return state, []
+
+
+def _with_parent(name: str) -> tuple[str, ...]:
+    child = parent_of(name)
+    return (name,) if child is None else (name, child[0])
 
 
 def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
@@ -118,6 +132,9 @@ def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
         report = venue_news.report(state, record, max(state.now_ns, order.event_time_ns), event.wall_ns)
         ack = OrderAck(order.client_order_id, OrdStatus.REJECTED, refused.refusal, refused.text, False, elapsed_ns)
         return [*out, Persist(NewOrder(record)), Persist(report), Ack(ack), Report(report)]
+    if worked(order):
+        state.flow.take_order(order, max(state.snapshot.now_ns, order.event_time_ns))
+        return [*out, *parents.taken(state, order, elapsed_ns, event.wall_ns)]
     leaves_lots = checks.added_lots(order, original.order if original is not None else None)
     protection = sent.limit_ticks if sent is not order else None
     record = OrderRecord(order, OrdStatus.PENDING_NEW, leaves_lots=leaves_lots, protection_ticks=protection)
@@ -133,6 +150,14 @@ def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
 def _refused(state: ExecutionState, order: Order, original: OrderRecord | None) -> Breach | None:
     if order.orig_client_order_id and (found := replacing.impossible(order, original)) is not None:
         return found
+    if order.follows is not None:
+        lead = state.orders.get(order.follows.lead_client_order_id)
+        text = lead_mismatch(order, order.follows, lead.order if lead is not None and not lead.parent else None)
+        if text:
+            return Breach(Refusal.UNKNOWN_ORDER, text)
+    if worked(order) and len(state.plans) >= state.limits.max_open_orders:
+        text = f"open orders: {len(state.plans)} already at work, limit {state.limits.max_open_orders}"
+        return Breach(Refusal.OPEN_ORDERS, text)
     was = original.order if original is not None else None
     return trading.stopped(state, order, was) or checks.breach(
         order, state.limits, state.universe, state.snapshot, state.exposure, state.flow, was
@@ -158,12 +183,18 @@ def _cancel(state: ExecutionState, event: Cancel) -> list[Instruction]:
     for name in event.ids:
         state.flow.take_cancel(state.limits, state.now_ns)
         record = state.orders.get(name)
-        if record is None:
+        if record is None or record.parent:
             out.append(_refusal(name, Refusal.MALFORMED, f"id: no order {name!r}, limit a known id"))
             continue
-        out += venue_news.ask_cancel(state, record)
+        out += _cancelled(state, record, event.wall_ns)
         out.append(Ack(OrderAck(name, record.ord_status)))
     return out
+
+
+def _cancelled(state: ExecutionState, record: OrderRecord, wall_ns: int) -> list[Instruction]:
+    if worked(record.order):
+        return parents.ask_cancel(state, record, wall_ns)
+    return venue_news.ask_cancel(state, record)
 
 
 def _fence(state: ExecutionState, event: Fence) -> list[Instruction]:
@@ -180,17 +211,18 @@ def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
         if not event.scope:
             out.append(CancelAllAtVenue())
         for name in list(state.open):
-            if trading.covers(state, event.scope, state.orders[name].order):
-                out += venue_news.ask_cancel(state, state.orders[name])
+            record = state.orders[name]
+            if not record.parent and trading.covers(state, event.scope, record.order):
+                out += _cancelled(state, record, event.wall_ns)
     return out
 
 
 def _recovered(state: ExecutionState, wall_ns: int) -> list[Instruction]:
     out: list[Instruction] = []
-    for name in list(state.open):
+    for name in [n for n in state.open if not worked(state.orders[n].order)]:
         if state.orders[name].ord_status is OrdStatus.PENDING_NEW:
             out += venue_news.lost(state, name, "the service stopped while sending it; the venue is asked", wall_ns)
         out.append(AskVenue(name))
         if state.orders[name].cancel_asked:
             out += venue_news.ask_cancel(state, state.orders[name])
-    return out
+    return out + parents.recovered(state, wall_ns) + parents.settled(state, wall_ns)

@@ -25,9 +25,10 @@ from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import OrderAck, QuoteBatch
 from common.ports import Clock
 from common.units import NS_PER_S
+from execution import parents
 from execution.config import ExecutionConfig
 from execution.core import step
-from execution.events import Event, Fence, Quotes, Recovered, Resolve, SetTrading, VenueEvents
+from execution.events import Event, Fence, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
 from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
@@ -92,6 +93,7 @@ class Engine:
         #: Market time when it last moved, and the loop's time then.
         self._seen: tuple[int, float] = (0, 0.0)
         self._resolve = False
+        self._look_ns: int | None = None
         self._running = True
         self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
 
@@ -209,6 +211,9 @@ class Engine:
         if self._news:
             group.append(_Item(VenueEvents(tuple(self._news), self._clock.wall_ns())))
             self._news = []
+        if self._look_ns is not None and self.state.plans:
+            group.append(_Item(Work(self._look_ns, self._clock.wall_ns())))
+        self._look_ns = None
         if self._resolve:
             self._resolve = False
             group.append(_Item(Resolve()))
@@ -235,8 +240,10 @@ class Engine:
             if self.state.snapshot.sources[batch.header.source].gapped:
                 self._on_gap(batch.header.source)
             self._news += self.venue.on_quotes(batch)
+            self._look_ns = self.state.now_ns
         if self._fired_ns is not None:
             self._news += self.venue.on_time(self._fired_ns)
+            self._look_ns = max(self.state.now_ns, self._fired_ns)
             self._fired_ns = None
 
     async def _carry(self, items: list[_Item]) -> None:
@@ -284,11 +291,11 @@ class Engine:
     # -- market time ---------------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        """One timer for whatever is due next at the venue; recomputed as market time moves."""
+        """One timer for whatever is due next, at the venue or of an order at work; recomputed as market time moves."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due_ns = self.venue.next_due_ns
+        due_ns = parents.earliest(self.venue.next_due_ns, parents.due_ns(self.state))
         if due_ns is not None:
             wait_s = max(due_ns - self._reached_ns(), 0) / NS_PER_S / self._config.speed
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._fire, due_ns)

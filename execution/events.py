@@ -85,7 +85,15 @@ class Loaded:
     records: tuple[OrderRecord, ...]
 
 
-Event = Submit | Cancel | Fence | SetTrading | Quotes | VenueEvents | Recovered | Resolve | Loaded
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Quotes have come or market time has passed: the orders at work look whether they have something to do."""
+
+    now_ns: int
+    wall_ns: int
+
+
+Event = Submit | Cancel | Fence | SetTrading | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work
 
 # -- records -----------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from common.messages import Order, Side, TimeInForce
 from execution.orders import OrderRecord
+from execution.tactics.order import worked
 
 
 @dataclass(slots=True)
@@ -34,9 +35,12 @@ class Exposure:
         filled = after.own_lots - (before.own_lots if before is not None else 0)
         order = after.order
         at, side = order.instrument, order.side
-        if was_open != after.open:
+        # A parent holds lots and is not at the venue; its children are there and hold none of their own.
+        if was_open != after.open and not worked(order):
             self.open_orders += 1 if after.open else -1
             self._level(after)
+        if after.parent:
+            return
         if leaves:
             working = self.working_buy_lots if side is Side.BUY else self.working_sell_lots
             working[at] = working.get(at, 0) + leaves

@@ -38,11 +38,9 @@ class Flow:
         """Orders of the same content as this one in the window that ends now."""
         last_ns = now_ns - limits.same_order_window_ns
         while self._contents and self._contents[0][0] <= last_ns:
-            # One entry here, one there, in the same order: equal orders may leave the window together.
             content = self._contents.popleft()[1]
-            alike = self._same_ns[content]
-            alike.popleft()
-            if not alike:
+            same_ns = self._same_ns.get(content)  # gone already where several of one content left the window at once
+            if same_ns is not None and not _pruned(same_ns, last_ns):
                 del self._same_ns[content]
         return len(self._same_ns.get(_content(order), ()))
 

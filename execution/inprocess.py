@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from common.messages import ExecutionReport, Order, OrderAck, OrderState, QuoteBatch, TradingState
 from common.universe import Universe
+from execution import parents
 from execution.config import PaperConfig
 from execution.core import step
-from execution.events import Cancel, Event, Fence, Quotes, SetTrading, Submit, VenueEvents
+from execution.events import Cancel, Event, Fence, Quotes, SetTrading, Submit, VenueEvents, Work
 from execution.hand import act, decide
 from execution.limits import ExecutionLimits
 from execution.state import ExecutionSetup, start
@@ -40,7 +41,7 @@ class InProcessExecution:
         sessions_ns: tuple[tuple[int, int], ...] = (),
     ) -> None:
         self.store: Store = MemoryStore()
-        self.state = start(ExecutionSetup(universe, limits, self.store.load()))
+        self.state = start(ExecutionSetup(universe, limits, self.store.load(), sessions_ns))
         if venue is None or isinstance(venue, PaperConfig):
             venue = PaperVenue(universe, venue or PaperConfig(), sessions_ns)
         self.venue: Venue = venue
@@ -48,7 +49,7 @@ class InProcessExecution:
     @property
     def next_due_ns(self) -> int | None:
         """Market time at which ``on_time`` has something to do, or None."""
-        return self.venue.next_due_ns
+        return parents.earliest(self.venue.next_due_ns, parents.due_ns(self.state))
 
     @property
     def last_report_sequence(self) -> int:
@@ -76,10 +77,10 @@ class InProcessExecution:
         """New quotes for the checks and the venue; the fills, cancels and expiries up to and by them."""
         step(self.state, Quotes(batch))
         news = self.venue.on_quotes(batch)
-        return self._venue(news, self.state.now_ns) if news else _NOTHING
+        return self._venue(news, self.state.now_ns) if news or self.state.plans else _NOTHING
 
     def on_time(self, now_ns: int) -> Reports:
-        """Whatever is due at the venue up to and including ``now_ns``."""
+        """Whatever is due up to and including ``now_ns``, at the venue and of orders at work."""
         return self._venue(self.venue.on_time(now_ns), now_ns)
 
     def orders(self) -> tuple[OrderState, ...]:
@@ -87,7 +88,10 @@ class InProcessExecution:
         return tuple(state for _, state in self.store.orders(open_only=False, after_row=0, limit=_ALL))
 
     def _venue(self, news: list[VenueEvent], now_ns: int) -> Reports:
-        return self._run([VenueEvents(tuple(news), 0)], now_ns)[1] if news else _NOTHING
+        events: list[Event] = [VenueEvents(tuple(news), 0)] if news else []
+        if self.state.plans:
+            events.append(Work(now_ns, 0))
+        return self._run(events, now_ns)[1] if events else _NOTHING
 
     def _run(self, events: Sequence[Event], now_ns: int) -> tuple[tuple[OrderAck, ...], Reports]:
         acks: list[OrderAck] = []

@@ -71,6 +71,8 @@ class OrderRecord:
     replaced_by: str = ""
     #: Worst price of a MARKET order, ticks: the edge of the collar when it was checked.
     protection_ticks: int | None = None
+    #: Of a child: the order it works for; see docs/tactics.md.
+    parent: str = ""
 
     @property
     def own_lots(self) -> int:

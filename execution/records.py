@@ -1,6 +1,7 @@
 """Our side of an order, for a venue's adapter that must name it or compare with it.
 
-*Tested by* tests/unit/test_fix_ledger.py, tests/integration/test_fix_fixcore.py.
+An order that is worked is never at a venue, its children are (docs/tactics.md): they are named, it is not.
+*Tested by* tests/unit/test_execution_records.py, tests/unit/test_fix_ledger.py, tests/integration/test_fix_fixcore.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from execution.orders import OrderRecord
 from execution.state import ExecutionState
 from execution.store import Store
+from execution.tactics.order import worked
 
 
 class StoredRecords:
@@ -30,7 +32,7 @@ class StoredRecords:
 
     def open_orders(self) -> Sequence[str]:
         """See ``OwnRecords``."""
-        return list(self._state.open)
+        return [name for name in self._state.open if not worked(self._state.orders[name].order)]
 
     def quoted(self, instrument: int) -> tuple[int, int]:
         """See ``OwnRecords``."""

@@ -15,12 +15,13 @@ from execution.checks import Breach
 from execution.events import Persist
 from execution.orders import OrderRecord
 from execution.state import ExecutionState
+from execution.tactics.order import worked
 
 
 def impossible(order: Order, original: OrderRecord | None) -> Breach | None:
     """Why ``order`` cannot replace what it names, whatever the market; None where it can."""
     name = order.orig_client_order_id
-    if original is None:
+    if original is None or original.parent:
         return Breach(Refusal.UNKNOWN_ORDER, f"original: no order {name!r}, limit a known id")
     was = original.order
     if (order.instrument, order.side) != (was.instrument, was.side):
@@ -28,6 +29,10 @@ def impossible(order: Order, original: OrderRecord | None) -> Breach | None:
         return Breach(Refusal.UNKNOWN_ORDER, text)
     if not original.open:
         return Breach(Refusal.TOO_LATE, f"original: {name} is {original.ord_status.name}, limit an open order")
+    if worked(was):
+        return Breach(
+            Refusal.UNKNOWN_ORDER, f"original: {name} is worked by execution, limit an order at the venue as it is"
+        )
     if original.cancel_asked:
         return Breach(Refusal.PENDING_CHANGE, f"original: a cancel of {name} is not answered, limit 1 change at a time")
     if original.replaced_by:

@@ -277,7 +277,7 @@ async def serve(
     store = SqliteStore(config.store)
     linked: LinkedVenue | None = None
     try:
-        state = start(ExecutionSetup(universe, config.limits, store.load()))
+        state = start(ExecutionSetup(universe, config.limits, store.load(), config.sessions_ns))
         clock = WallClock()
         at = venue if venue is not None else PaperVenue(universe, config.paper, config.sessions_ns)
         engine = Engine(config, state, store, at, clock, lambda source: feed.heal(source))

@@ -50,4 +50,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             fee_cents = (SELECT coalesce(sum(report_fee_cents(content)), 0) FROM reports
                 WHERE reports.instrument = positions.instrument AND signed_lots <> 0)""",
     ),
+    (
+        # Children of worked orders (docs/tactics.md): orders of execution's own, which nobody lists as the manager's.
+        "ALTER TABLE orders ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX children ON orders (parent) WHERE parent <> ''",
+        "ALTER TABLE reports ADD COLUMN child_order_id TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX fills_of_child ON reports (child_order_id) WHERE child_order_id <> ''",
+    ),
 )

@@ -24,22 +24,23 @@ from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.sqlite_schema import MIGRATIONS, TERMINAL
 from execution.state import Stored
+from execution.tactics.order import leads_of, worked
 
 FILE_NAME = "execution.sqlite"
 LOCK_NAME = "execution.lock"
 _COLUMNS = (
     "row, content, ord_status, cum_lots, leaves_lots, cancel_asked, refusal, text, client_order_id, replaced_by, "
-    "inherited_lots, protection_ticks"
+    "inherited_lots, protection_ticks, parent"
 )
 _INSERT = (
-    "INSERT INTO orders (client_order_id, content, protection_ticks, ord_status, cum_lots, leaves_lots, cancel_asked, "
-    "refusal, text, replaced_by, inherited_lots) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO orders (client_order_id, content, protection_ticks, parent, ord_status, cum_lots, leaves_lots, "
+    "cancel_asked, refusal, text, replaced_by, inherited_lots) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = (
     "UPDATE orders SET ord_status = ?, cum_lots = ?, leaves_lots = ?, cancel_asked = ?, refusal = ?, text = ?, "
     "replaced_by = ?, inherited_lots = ? WHERE client_order_id = ?"
 )
-_REPORT = "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REPORT = "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _POSITION = (
     "INSERT INTO positions VALUES (?, ?, 1, ?, ?) "
     "ON CONFLICT (instrument) DO UPDATE SET lots = lots + excluded.lots, fills = fills + 1, "
@@ -113,11 +114,13 @@ class SqliteStore:
         open_rows = read(f"SELECT {_COLUMNS} FROM orders WHERE ord_status NOT IN ({TERMINAL}) ORDER BY row").fetchall()
         positions = read("SELECT instrument, lots, fills, cash_lot_ticks, fee_cents FROM positions").fetchall()
         stopped = read("SELECT trading_state, who, why, scope FROM stopped ORDER BY scope").fetchall()
+        open_records = tuple(self._record(row) for row in open_rows)
         return Stored(
             epoch=epoch,
             holder=holder,
             trading=TradingSet(TradingState(trading), who, why),
-            open_records=tuple(self._record(row) for row in open_rows),
+            open_records=open_records,
+            relatives=self._relatives(open_records),
             position_lots={instrument: lots for instrument, lots, *_ in positions},
             cash={instrument: (cash, fees) for instrument, _, _, cash, fees in positions},
             last_sequence=self._last_sequence,
@@ -126,10 +129,20 @@ class SqliteStore:
                 "SELECT coalesce(max(event_time_ns), 0) FROM (SELECT event_time_ns FROM reports "
                 "ORDER BY sequence DESC LIMIT 1000)"
             ),
-            orders=self._one("SELECT coalesce(max(row), 0) FROM orders"),
+            orders=self._one("SELECT coalesce(max(row), 0) FROM orders")
+            - self._one("SELECT count(*) FROM orders WHERE parent <> ''"),
             fills=sum(fills for _, _, fills, _, _ in positions),
             stopped=tuple(TradingSet(TradingState(s), who, why, scope) for s, who, why, scope in stopped),
         )
+
+    def _relatives(self, open_records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
+        """Ended children of open parents, and the orders that open ones follow."""
+        ended = f"SELECT {_COLUMNS} FROM orders WHERE parent = ? AND parent <> '' AND ord_status IN ({TERMINAL})"
+        out = []
+        for record in open_records:
+            if worked(record.order):
+                out += [self._record(r) for r in self._read(ended, (record.order.client_order_id,))]
+        return (*out, *self.get(leads_of(open_records)))
 
     def commit(self, records: Sequence[Record]) -> None:
         """See ``Store.commit``. Raises ``Unavailable`` when the disk refuses (full, read-only, failing)."""
@@ -161,7 +174,7 @@ class SqliteStore:
         match record:
             case NewOrder(made):
                 content = order_to_pb(made.order).SerializeToString()
-                run(_INSERT, (made.order.client_order_id, content, made.protection_ticks, *_mutable(made)))
+                run(_INSERT, (made.order.client_order_id, content, made.protection_ticks, made.parent, *_mutable(made)))
             case OrderRecord():
                 if run(_UPDATE, (*_mutable(record), record.order.client_order_id)).rowcount != 1:
                     raise Refused(f"order {record.order.client_order_id} is not stored")
@@ -190,6 +203,7 @@ class SqliteStore:
             signed,
             report.event_time_ns,
             report_to_pb(report).SerializeToString(),
+            report.child_order_id,
         )
         self._writer.execute(_REPORT, row)
         if signed:
@@ -211,7 +225,7 @@ class SqliteStore:
     def orders(self, *, open_only: bool, after_row: int, limit: int) -> list[tuple[int, OrderState]]:
         """See ``Store.orders``."""
         only = f"AND ord_status NOT IN ({TERMINAL})" if open_only else ""
-        statement = f"SELECT {_COLUMNS} FROM orders WHERE row > ? {only} ORDER BY row LIMIT ?"
+        statement = f"SELECT {_COLUMNS} FROM orders WHERE row > ? AND parent = '' {only} ORDER BY row LIMIT ?"
         rows = self._read(statement, (after_row, limit))
         return [(row[0], OrderState(_order(row[1]), OrdStatus(row[2]), row[3], row[4])) for row in rows]
 
@@ -223,8 +237,14 @@ class SqliteStore:
 
     def fills(self, client_order_id: str) -> list[ExecutionReport]:
         """See ``Store.fills``."""
-        statement = "SELECT content FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence"
-        rows = self._reader.execute(statement, (client_order_id,)).fetchall()
+        rows = [
+            row
+            for column in ("client_order_id", "child_order_id")
+            for row in self._read(
+                f"SELECT content FROM reports WHERE {column} = ? AND signed_lots <> 0 ORDER BY sequence",
+                (client_order_id,),
+            )
+        ]
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
     def close(self) -> None:
@@ -242,12 +262,12 @@ class SqliteStore:
         return int(self._reader.execute(statement).fetchone()[0])
 
     def _record(self, row: tuple[Any, ...]) -> OrderRecord:
-        _, content, status, cum, leaves, cancel_asked, refusal, text, name, replaced_by, inherited, protection = row
-        order = _order(content)
-        fills = self._fills(name)
+        _, content, status, cum, leaves, cancel_asked, refusal, text, name, replaced_by, inherited, *rest = row
+        order, (protection, parent) = _order(content), rest
+        fills = self._fills(name, "child_order_id" if parent else "client_order_id")
         earlier = order.orig_client_order_id if inherited else ""
         while earlier:
-            fills = self._fills(earlier) + fills
+            fills = self._fills(earlier, "client_order_id") + fills
             found = self._reader.execute(
                 "SELECT content FROM orders WHERE client_order_id = ? AND inherited_lots > 0", (earlier,)
             ).fetchone()
@@ -264,10 +284,11 @@ class SqliteStore:
             inherited_lots=inherited,
             replaced_by=replaced_by,
             protection_ticks=protection,
+            parent=parent,
         )
 
-    def _fills(self, name: str) -> list[str]:
-        statement = "SELECT exec_id FROM reports WHERE client_order_id = ? AND signed_lots <> 0 ORDER BY sequence"
+    def _fills(self, name: str, column: str) -> list[str]:
+        statement = f"SELECT exec_id FROM reports WHERE {column} = ? AND signed_lots <> 0 ORDER BY sequence"
         return [exec_id for (exec_id,) in self._read(statement, (name,))]
 
 

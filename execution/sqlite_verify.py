@@ -4,7 +4,7 @@ Pure reading of one SQLite file (opened read-only; a running service may go on w
 Rules: the file itself (``PRAGMA integrity_check``), a known schema, reports gapless with unique exec ids, every report's
 columns as its content says, orders whose content parses under its own id, statuses that follow one another as the table of
 ``execution/orders.py`` allows and end where the order says, fills against filled lots and quantities, replacements that name
-each other, running sums of positions and money against the fills.
+each other, children against their parents and the fills that name them, running sums of positions and money against the fills.
 *Tested by* tests/unit/test_execution_verify.py.
 """
 
@@ -118,6 +118,8 @@ def _reports(
         if said != told or report.sequence != sequence:
             yield f"report {sequence} has columns {told} and content {said}"
         yield from _followed(report, lives[report.client_order_id])
+        if report.child_order_id:
+            lives[report.child_order_id].own_lots += report.last_lots
         if signed:
             out.fills += 1
             if report.exec_id in fills:
@@ -139,21 +141,21 @@ def _followed(report: ExecutionReport, life: _Life) -> Iterator[str]:
 
 def _orders(db: sqlite3.Connection, out: Verified, lives: dict[str, _Life]) -> Iterator[str]:
     statement = (
-        "SELECT client_order_id, content, ord_status, cum_lots, leaves_lots, replaced_by, inherited_lots FROM orders "
-        "ORDER BY row"
+        "SELECT client_order_id, content, ord_status, cum_lots, leaves_lots, replaced_by, inherited_lots, parent "
+        "FROM orders ORDER BY row"
     )
     linked: dict[str, str] = {}
     named: dict[str, str] = {}
     known: set[str] = set()
-    for name, content, status, cum, leaves, replaced_by, inherited in db.execute(statement):
-        out.orders += 1
+    for name, content, status, cum, leaves, replaced_by, inherited, parent in db.execute(statement):
+        out.orders += not parent
         known.add(name)
         try:
             order, ord_status = order_from_pb(pb.Order.FromString(content)), OrdStatus(status)
         except (DecodeError, Refused, ValueError) as error:
             yield f"order {name} cannot be read: {error}"
             continue
-        out.open_orders += not ord_status.terminal
+        out.open_orders += not parent and not ord_status.terminal
         if order.client_order_id != name:
             yield f"order {name} has the content of {order.client_order_id}"
         if order.orig_client_order_id:
@@ -161,6 +163,10 @@ def _orders(db: sqlite3.Connection, out: Verified, lives: dict[str, _Life]) -> I
         if replaced_by:
             linked[name] = replaced_by
         life = lives.pop(name, _Life())
+        if parent:
+            yield from _of_child(order, ord_status, cum, leaves, life)
+            yield from _with_parent(db, name, parent, ord_status)
+            continue
         yield from _of_life(order, ord_status, cum, leaves, inherited, life)
     for name in lives:
         yield f"order {name} is reported and not stored"
@@ -170,6 +176,23 @@ def _orders(db: sqlite3.Connection, out: Verified, lives: dict[str, _Life]) -> I
     for name, original in named.items():
         if original not in known:
             yield f"order {name} replaces {original}, which is not stored"
+
+
+def _of_child(order: Order, status: OrdStatus, cum: int, leaves: int, life: _Life) -> Iterator[str]:
+    """A child has no reports of its own; its fills are its parent's, which name it."""
+    name, quantity = order.client_order_id, order.quantity_lots
+    if cum != life.own_lots:
+        yield f"child {name} has {cum} lots filled, its fills sum to {life.own_lots}"
+    if (leaves != 0) if status.terminal else (cum + leaves != quantity):
+        yield f"child {name} is {status.name} with {cum} lots filled and {leaves} working of {quantity}"
+
+
+def _with_parent(db: sqlite3.Connection, name: str, parent: str, status: OrdStatus) -> Iterator[str]:
+    found = db.execute("SELECT ord_status FROM orders WHERE client_order_id = ?", (parent,)).fetchone()
+    if found is None:
+        yield f"child {name} belongs to {parent}, which is not stored"
+    elif OrdStatus(found[0]).terminal and not status.terminal:
+        yield f"child {name} is {status.name} and its parent {parent} has ended"
 
 
 def _of_life(order: Order, status: OrdStatus, cum: int, leaves: int, inherited: int, life: _Life) -> Iterator[str]:

@@ -17,6 +17,8 @@ from execution.exposure import Exposure
 from execution.flow import Flow
 from execution.limits import ExecutionLimits
 from execution.orders import OrderRecord
+from execution.tactics.plan import Plan
+from execution.venues.port import VenueEvent
 
 _NEVER_SET = TradingSet(TradingState.ACTIVE, "", "")
 #: Terminal orders kept in memory; older ones are fetched from the store when somebody names them.
@@ -40,6 +42,8 @@ class Stored:
     fills: int = 0
     #: Underlyings that are not active, each under its scope.
     stopped: tuple[TradingSet, ...] = ()
+    #: Ended children of open parents, and the orders that open ones follow.
+    relatives: tuple[OrderRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,17 @@ class ExecutionSetup:
     universe: Universe
     limits: ExecutionLimits
     stored: Stored
+    #: (open, close) of each session in market time; empty means always open.
+    sessions_ns: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stir:
+    """An order that others depend on changed, because of what the venue said."""
+
+    before: OrderRecord
+    after: OrderRecord
+    event: VenueEvent
 
 
 @dataclass(slots=True)
@@ -73,6 +88,13 @@ class ExecutionState:
     drawdown: Drawdown = field(default_factory=Drawdown)
     #: Scopes that are paused or killed apart from everything else: ``underlying:SPX``.
     stopped: dict[str, TradingSet] = field(default_factory=dict)
+    sessions_ns: tuple[tuple[int, int], ...] = ()
+    #: Open parents at work, and by id of an order those that follow it.
+    plans: dict[str, Plan] = field(default_factory=dict)
+    followers: dict[str, list[str]] = field(default_factory=dict)
+    #: Changes of children and of orders that others follow, until ``parents.settled`` has taken them up.
+    stirred: list[Stir] = field(default_factory=list)
+    relatives: tuple[OrderRecord, ...] = ()
 
     def put(self, record: OrderRecord) -> None:
         """Make ``record`` what is known of its order; forget the oldest finished one when there are too many."""
@@ -116,6 +138,7 @@ def start(setup: ExecutionSetup) -> ExecutionState:
         exposure=Exposure(),
     )
     state.stopped = {held.scope: held for held in stored.stopped}
+    state.sessions_ns, state.relatives = setup.sessions_ns, stored.relatives
     for record in stored.open_records:
         state.put(record)
     # The stored position holds every fill, those of open orders too, which ``put`` has just counted.

@@ -4,7 +4,7 @@ Contract
 - ``commit`` is one transaction: all records or none. A store that failed to commit must not be used any further.
 - Report sequences are gapless from 1, exec ids unique, an order is new exactly once: a commit that breaks one of these
   raises ``errors.Refused`` and stores nothing.
-- Reads see what is committed and nothing else.
+- Reads see what is committed and nothing else. ``orders`` lists what was asked for; children are found by their ids.
 
 *Tested by* tests/contract/test_execution_store.py.
 """
@@ -19,6 +19,7 @@ from common.messages import ExecutionReport, OrderState, TradingState
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.state import Stored
+from execution.tactics.order import leads_of, worked
 
 
 class Store(Protocol):
@@ -45,7 +46,7 @@ class Store(Protocol):
         ...
 
     def fills(self, client_order_id: str) -> list[ExecutionReport]:
-        """The fills of one order, ascending."""
+        """The fills of one order, or of a child, ascending."""
         ...
 
     def close(self) -> None:
@@ -80,14 +81,20 @@ class MemoryStore:
             holder=self._epoch.holder,
             trading=self._trading,
             open_records=tuple(r for r in self._records if r.open),
+            relatives=self._relatives(),
             position_lots=position,
             cash=cash,
             last_sequence=len(self._reports),
             last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
-            orders=len(self._records),
+            orders=sum(1 for r in self._records if not r.parent),
             fills=len(self._fills),
             stopped=tuple(self._stopped[scope] for scope in sorted(self._stopped)),
         )
+
+    def _relatives(self) -> tuple[OrderRecord, ...]:
+        parents = {r.order.client_order_id for r in self._records if r.open and worked(r.order)}
+        ended = (r for r in self._records if r.parent in parents and not r.open)
+        return (*ended, *self.get(leads_of([r for r in self._records if r.open])))
 
     def commit(self, records: Sequence[Record]) -> None:
         """See ``Store.commit``."""
@@ -144,7 +151,7 @@ class MemoryStore:
         for at in range(after_row, len(self._records)):
             if len(out) == limit:
                 break
-            if self._records[at].open or not open_only:
+            if not self._records[at].parent and (self._records[at].open or not open_only):
                 out.append((at + 1, self._records[at].state))
         return out
 
@@ -155,7 +162,7 @@ class MemoryStore:
 
     def fills(self, client_order_id: str) -> list[ExecutionReport]:
         """See ``Store.fills``."""
-        return [r for r in self._reports if r.last_lots and r.client_order_id == client_order_id]
+        return [r for r in self._reports if r.last_lots and client_order_id in (r.client_order_id, r.child_order_id)]
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from common.messages import ExecutionReport, OrdStatus, Refusal, TradingState
 from execution.events import AskVenue, CancelAtVenue, Instruction, Persist, Report, TradingSet
 from execution.orders import TRANSITIONS, Change, OrderRecord
-from execution.state import ExecutionState
+from execution.state import ExecutionState, Stir
 from execution.venues.port import VenueEvent, VenueKind
 
 _CHANGES = {
@@ -74,14 +74,15 @@ def ask_cancel(state: ExecutionState, record: OrderRecord) -> list[Instruction]:
 def report(
     state: ExecutionState, record: OrderRecord, event_time_ns: int, wall_ns: int, event: VenueEvent | None = None
 ) -> ExecutionReport:
-    """Next report in sequence; ``event`` is the fill it tells of, if it tells of one."""
+    """Next report in sequence; ``event`` is the fill it tells of, if it tells of one, its own or a child's."""
     state.sequence += 1
     fill = event is not None and event.kind is VenueKind.FILL
-    said = event if event is not None else VenueEvent(VenueKind.ACCEPTED, record.order.client_order_id, event_time_ns)
+    name = record.order.client_order_id
+    said = event if event is not None else VenueEvent(VenueKind.ACCEPTED, name, event_time_ns)
     return ExecutionReport(
         sequence=state.sequence,
         exec_id=said.exec_id if fill else f"R{state.sequence}",
-        client_order_id=record.order.client_order_id,
+        client_order_id=name,
         ord_status=record.ord_status,
         last_lots=said.lots if fill else 0,
         last_ticks=said.ticks if fill else 0,
@@ -96,6 +97,7 @@ def report(
         receive_time_ns=wall_ns,
         bid_ticks=said.bid_ticks,
         ask_ticks=said.ask_ticks,
+        child_order_id=said.client_order_id if fill and said.client_order_id != name else "",
     )
 
 
@@ -226,8 +228,12 @@ def _moved(
     state: ExecutionState, before: OrderRecord, after: OrderRecord, event: VenueEvent, wall_ns: int
 ) -> list[Instruction]:
     state.put(after)
-    written = report(state, after, event.event_time_ns, wall_ns, event)
-    out: list[Instruction] = [Persist(after), Persist(written), Report(written)]
+    out: list[Instruction] = [Persist(after)]
+    if after.parent or after.order.client_order_id in state.followers:
+        state.stirred.append(Stir(before, after, event))
+    if not after.parent:
+        written = report(state, after, event.event_time_ns, wall_ns, event)
+        out += [Persist(written), Report(written)]
     if before.ord_status is OrdStatus.UNKNOWN and after.open and after.cancel_asked:
         out.append(CancelAtVenue(after.order.client_order_id))
     return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import numpy as np
 from common.control_messages import JournalEntry
 from common.errors import InputError, Problem
 from common.limits import Limits
-from common.messages import I64, ExecutionReport, OrderState, OrdStatus
+from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
+from common.tactics import TacticKind
 from common.universe import FUTURE, Book, Universe
 from execution.limits import ExecutionLimits
 from lab.audit import MAX_SHOWN_PER_RULE, orders_of
@@ -110,16 +111,32 @@ def no_order_reached_it_twice(e: Evidence) -> Iterator[str]:
 
 
 def orders_are_those_decided(e: Evidence) -> Iterator[str]:
-    """What reached the venue is what the journal decided and the store holds, unchanged (promises 1, 2)."""
+    """What reached the venue is what the journal decided and the store holds: unchanged, or a child of it that keeps to it
+    (promises 1, 2)."""
     stored = {s.order.client_order_id: s.order for s in e.store_orders}
     decided = {o.client_order_id: o for _, o in orders_of(e.entries)}
     for name, said in e.venue.order.items():
-        content = (said["instrument"], said["side"], said["lots"], said["ticks"])
-        for where, known in (("execution's store", stored.get(name)), ("the journal", decided.get(name))):
+        for where, all_known in (("execution's store", stored), ("the journal", decided)):
+            known = all_known.get(asked(name, all_known))
             if known is None:
                 yield f"order {name} is at the venue and not in {where}"
-            elif (known.instrument, int(known.side), known.quantity_lots, known.limit_ticks) != content:
+            elif not _keeps_to(said, known, child=known.client_order_id != name):
                 yield f"order {name} differs between the venue and {where}"
+
+
+def asked(name: str, known: Mapping[str, object]) -> str:
+    """The id that was asked for: an order's own, or its parent's where it is the child ``parent.number``."""
+    parent, dot, number = name.rpartition(".")
+    return parent if name not in known and dot and number.isdigit() else name
+
+
+def _keeps_to(said: Mapping[str, Any], order: Order, *, child: bool) -> bool:
+    if (said["instrument"], said["side"]) != (order.instrument, int(order.side)):
+        return False
+    if not child:
+        return (said["lots"], said["ticks"]) == (order.quantity_lots, order.limit_ticks)
+    beyond = (said["ticks"] - order.limit_ticks) * order.side.sign
+    return bool(said["lots"] <= order.quantity_lots and beyond <= 0)
 
 
 def every_order_ended(e: Evidence) -> Iterator[str]:
@@ -136,14 +153,25 @@ def every_order_ended(e: Evidence) -> Iterator[str]:
     for name, state in states.items():
         if not state.ord_status.terminal:
             yield f"order {name} is still {state.ord_status.name} in the store"
+        elif _worked(state.order):
+            filled_lots = sum(lots for child, lots in filled.items() if asked(child, states) == name)
+            if filled_lots != state.cum_lots:
+                yield f"order {name}: its children filled {filled_lots} lots, the store says {state.cum_lots}"
         elif name not in e.venue.order and state.ord_status is not OrdStatus.REJECTED:
             yield f"order {name} ended {state.ord_status.name} in the store and never reached the venue"
 
 
+def _worked(order: Order) -> bool:
+    """True if it reaches the venue as children only."""
+    return order.tactic.kind is not TacticKind.DIRECT or order.follows is not None
+
+
 def every_fill_is_booked_once(e: Evidence) -> Iterator[str]:
     """Each fill of the venue stands once in the store and once in the journal, nothing else does (promise 2)."""
+    states = {s.order.client_order_id: s for s in e.store_orders}
     said = Counter(
-        _fill(f["client_order_id"], f["exec_id"], f["lots"], f["ticks"], f["fee_cents"]) for f in e.venue.fills
+        _fill(asked(f["client_order_id"], states), f["exec_id"], f["lots"], f["ticks"], f["fee_cents"])
+        for f in e.venue.fills
     )
     journal = [entry.event for entry in e.entries if isinstance(entry.event, ExecutionReport)]
     for exec_id, count in Counter(f["exec_id"] for f in e.venue.fills).items():
@@ -164,7 +192,14 @@ def _fill(name: str, exec_id: str, lots: int, ticks: int, fee_cents: int) -> tup
 
 
 def fills_keep_to_their_order(e: Evidence) -> Iterator[str]:
-    """No fill without an order, beyond its quantity or its limit."""
+    """No fill without an order, beyond its quantity or its limit; of children all together, beyond their parent's."""
+    states = {s.order.client_order_id: s for s in e.store_orders}
+    together: Counter[str] = Counter()
+    for name, lots in e.venue.filled().items():
+        together[asked(name, states)] += lots
+    for name, lots in together.items():
+        if name in states and name not in e.venue.order and lots > states[name].order.quantity_lots:
+            yield f"order {name}: its children filled {lots} lots of {states[name].order.quantity_lots}"
     for name, lots in e.venue.filled().items():
         if name not in e.venue.order:
             yield f"order {name} was filled and never taken"

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from manager.budgets_config import BudgetsConfig
+from manager.tactics import TacticRule
 
 
 class VolOfVol(BaseModel):
@@ -72,7 +73,9 @@ class ManagerConfig(BaseModel):
     #: share of the soft limit is refused.
     sensitivity_error: float = Field(default=0.05, ge=0.0)
     rebase_error_of_soft: float = Field(default=0.05, ge=0.0)
+    #: From the decision to the cancel; of a worked order its time budget comes on top.
     order_life_s: float = Field(default=10.0, gt=0.0)
+    tactic: TacticRule = TacticRule()
     #: After an order ended unfilled, or was refused, its instrument rests.
     unfilled_rest_s: float = Field(default=1.0, ge=0.0)
     refused_rest_s: float = Field(default=30.0, ge=0.0)

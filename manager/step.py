@@ -10,7 +10,7 @@ from __future__ import annotations
 from common.control_messages import CancelAsked, LeaderStarted, ProposalTaken
 from common.messages import ExecutionReport, Heartbeat, OrderState, OrdStatus, Proposal, QuoteBatch, TradingState
 from common.subjects import feed_source
-from common.units import NS_PER_S
+from common.units import NS_PER_MS, NS_PER_S
 from manager.budgets_step import rounds
 from manager.control import budget_update, on_command, on_trading_state_set
 from manager.decide import decide
@@ -171,7 +171,8 @@ def _overdue(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction
     late = tuple(
         name
         for name, life in state.fold.orders.open.items()
-        if not life.cancel_asked and now_ns - life.order.event_time_ns > life_ns
+        if not life.cancel_asked
+        and now_ns - life.order.event_time_ns > life_ns + life.order.tactic.budget_ms * NS_PER_MS
     )
     if not late:
         return []

@@ -19,6 +19,7 @@ from manager.menu import Menu
 from manager.orders import client_order_id
 from manager.scopes import served
 from manager.state import ManagerState
+from manager.tactics import chosen
 from manager.view import View
 
 
@@ -95,6 +96,7 @@ def build_orders(
     for k, d in enumerate(kept):
         name, at = universe.instrument_id[d.instrument], d.instrument
         bid, ask = int(market.bid_ticks[at]), int(market.ask_ticks[at])
+        shown_lots = int((market.ask_size_lots if d.side is Side.BUY else market.bid_size_lots)[at])
         orders.append(
             Order(
                 client_order_id=client_order_id(state.setup.run_id, cycle_id, name, d.side),
@@ -116,6 +118,7 @@ def build_orders(
                 arrival_bid_ticks=bid,
                 arrival_ask_ticks=ask,
                 cost_shares=d.cost_shares,
+                tactic=chosen(state.setup.config.tactic, d.lots, shown_lots),
             )
         )
     return tuple(orders), tuple(kept)

@@ -6,12 +6,23 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy import nats_server as nats
 from deploy.nats_server import NatsServer
 
 # Read when gRPC is imported: tests start servers while channels are open, and gRPC's fork handlers can end the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+# A slow machine is no wrong answer, and a run that stands for a change tries the same examples each time;
+# HEDGEROW_EXPLORE=1 tries new ones.
+settings.register_profile(
+    "hedgerow",
+    deadline=None,
+    derandomize=not os.environ.get("HEDGEROW_EXPLORE"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("hedgerow")
 
 
 @pytest.fixture(scope="session")

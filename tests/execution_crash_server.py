@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -97,9 +98,10 @@ async def main(address: str, folder: Path, point: str, count: int) -> None:
     serving = asyncio.create_task(
         serve(config, bus, make_universe(), asyncio.Event(), venue=FileVenue(folder / LEDGER, passed))
     )
-    await asyncio.sleep(0.05)
-    for symbol in SYMBOLS:
-        await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol)))
+    while not serving.done():  # again and again, since a batch before the subscription stands is lost
+        for symbol in SYMBOLS:
+            await bus.publish(subject(symbol), encode_quote_batch(replace(standing(symbol=symbol), snapshot=True)))
+        await asyncio.wait({serving}, timeout=0.05)
     await serving
 
 

@@ -25,6 +25,7 @@ from common.messages import (
     Side,
     TimeInForce,
 )
+from common.tactics import DIRECT, Follow, Tactic, TacticKind
 
 E = TypeVar("E", bound=IntEnum)
 
@@ -92,6 +93,8 @@ def order_to_pb(order: Order) -> pb.Order:
         cost_shares=[pb.CostShare(factor=s.factor, agent=s.agent, parts=s.parts) for s in order.cost_shares],
         ord_type=_wire(order.ord_type),
         orig_client_order_id=order.orig_client_order_id,
+        tactic=None if order.tactic == DIRECT else _tactic_to_pb(order.tactic),
+        follows=None if order.follows is None else _follow_to_pb(order.follows),
     )
 
 
@@ -122,7 +125,45 @@ def order_from_pb(m: pb.Order) -> Order:
         cost_shares=tuple(CostShare(s.factor, s.agent, s.parts) for s in m.cost_shares),
         ord_type=_member(OrdType, m.ord_type or OrdType.LIMIT, "order: ord_type"),
         orig_client_order_id=m.orig_client_order_id,
+        tactic=_tactic_from_pb(m.tactic) if m.HasField("tactic") else DIRECT,
+        follows=_follow_from_pb(m.follows) if m.HasField("follows") else None,
     )
+
+
+def _tactic_to_pb(tactic: Tactic) -> pb.Tactic:
+    return pb.Tactic(
+        kind=_wire(tactic.kind),
+        urgency_percent=tactic.urgency_percent,
+        participation_percent=tactic.participation_percent,
+        budget_ms=tactic.budget_ms,
+        interval_ms=tactic.interval_ms,
+        improve_ticks=tactic.improve_ticks,
+        runaway_ticks=tactic.runaway_ticks,
+    )
+
+
+def _tactic_from_pb(m: pb.Tactic) -> Tactic:
+    return Tactic(
+        kind=_member(TacticKind, m.kind or TacticKind.DIRECT, "order: tactic"),
+        urgency_percent=m.urgency_percent,
+        participation_percent=m.participation_percent,
+        budget_ms=m.budget_ms,
+        interval_ms=m.interval_ms,
+        improve_ticks=m.improve_ticks,
+        runaway_ticks=m.runaway_ticks,
+    )
+
+
+def _follow_to_pb(follow: Follow) -> pb.Follow:
+    return pb.Follow(
+        lead_client_order_id=follow.lead_client_order_id,
+        numerator=follow.numerator,
+        denominator=follow.denominator,
+    )
+
+
+def _follow_from_pb(m: pb.Follow) -> Follow:
+    return Follow(m.lead_client_order_id, m.numerator, m.denominator)
 
 
 def report_to_pb(report: ExecutionReport) -> pb.ExecutionReport:
@@ -145,6 +186,7 @@ def report_to_pb(report: ExecutionReport) -> pb.ExecutionReport:
         receive_time_ns=report.receive_time_ns,
         bid_ticks=report.bid_ticks,
         ask_ticks=report.ask_ticks,
+        child_order_id=report.child_order_id,
     )
 
 
@@ -168,6 +210,7 @@ def report_from_pb(m: pb.ExecutionReport) -> ExecutionReport:
         receive_time_ns=m.receive_time_ns,
         bid_ticks=m.bid_ticks,
         ask_ticks=m.ask_ticks,
+        child_order_id=m.child_order_id,
     )
 
 

@@ -151,7 +151,7 @@ class OwnRecords(Protocol):
         ...
 
     def open_orders(self) -> Sequence[str]:
-        """Every order that is not terminal."""
+        """Every order at the venue that is not terminal; of one that is worked its children."""
         ...
 
     def quoted(self, instrument: int) -> tuple[int, int]:

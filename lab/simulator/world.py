@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from common.errors import HedgerowError
 from common.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from lab.simulator.loop import Killed, ProcessLoop
 
@@ -151,6 +152,8 @@ class Process:
         error = task.exception()
         said = task.result() if error is None else _reason(error)
         self.kill(f"ends: {said}")
+        if error is not None and not _expected(error):
+            self.world.fail(f"{self.name} ended by a mistake of its own: {said}")
 
     def kill(self, why: str) -> None:
         """The process is gone at once: memory, connections, everything not committed. It comes back later."""
@@ -260,6 +263,13 @@ class Process:
                 raise Killed(label)
         if effect is not None:
             effect()
+
+
+def _expected(error: BaseException) -> bool:
+    """It ended because it was told to or could not go on: a lost lease, a refused fence, a full disk."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_expected(e) for e in error.exceptions)
+    return isinstance(error, HedgerowError | OSError)
 
 
 def _reason(error: BaseException) -> str:

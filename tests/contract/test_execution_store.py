@@ -13,6 +13,7 @@ import pytest
 
 from common.errors import Conflict, InputError, Refused, Unavailable
 from common.messages import ExecutionReport, OrdStatus, Refusal, Side, TradingState
+from common.tactics import Follow, Tactic, TacticKind
 from execution.events import EpochRaised, NewOrder, TradingSet
 from execution.orders import OrderRecord
 from execution.sqlite_store import FILE_NAME, SqliteStore
@@ -160,6 +161,34 @@ def test_a_second_service_on_the_same_store_conflicts(tmp_path: Path) -> None:
         SqliteStore(tmp_path)
     store.close()
     SqliteStore(tmp_path).close()
+
+
+def test_children_come_back_with_their_open_parent_and_nobody_lists_them(reopen: Opener) -> None:
+    """What a plan is rebuilt from: the ended child with its fills, the open one, and the order that is followed."""
+    sliced = Tactic(TacticKind.SLICED, participation_percent=10, budget_ms=10, interval_ms=1)
+    parent = OrderRecord(make_order("p", lots=9, tactic=sliced), OrdStatus.PARTIALLY_FILLED, cum_lots=4, leaves_lots=5)
+    ended = replace(
+        working("p.1", 6), ord_status=OrdStatus.CANCELED, cum_lots=4, leaves_lots=0, parent="p", fills=("f1",)
+    )
+    out = replace(working("p.2", 5), parent="p")
+    lead = replace(working("lead", 2), ord_status=OrdStatus.CANCELED, leaves_lots=0)
+    follower = OrderRecord(make_order("q", lots=1, follows=Follow("lead", 1, 2)), OrdStatus.NEW, leaves_lots=1)
+    over = replace(working("old.1", 1), ord_status=OrdStatus.EXPIRED, leaves_lots=0, parent="old")
+    fill = replace(report_of(parent, 1, 4, "f1"), child_order_id="p.1")
+    store = reopen()
+    store.commit([*map(NewOrder, (lead, parent, ended, out, follower, over)), fill])
+    store = reopen()
+    loaded = store.load()
+    assert loaded.open_records == (replace(parent, fills=loaded.open_records[0].fills), out, follower)
+    assert loaded.relatives == (ended, lead)
+    assert (loaded.orders, loaded.fills, loaded.position_lots) == (3, 1, {0: 4})
+    assert [s.order.client_order_id for _, s in store.orders(open_only=False, after_row=0, limit=9)] == [
+        "lead",
+        "p",
+        "q",
+    ]
+    assert store.get(["p.1"]) == [ended]
+    assert store.reports(1, 9) == [fill]
 
 
 def test_a_file_that_is_no_store_is_refused_whole(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class Life(RuleBasedStateMachine):
     def submit(self, lots: int, more: int, crash: str, instrument: int) -> Order:
         self.next += 1
         order = make_order(f"o{self.next}", instrument, lots=lots, epoch=self.state.epoch)
-        others = [make_order(f"o{self.next}.{k}", epoch=self.state.epoch) for k in range(more)]
+        others = [make_order(f"o{self.next}-{k}", epoch=self.state.epoch) for k in range(more)]
         self.run([Submit(o, 1) for o in (order, *others)], crash)
         return order
 

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from common import control_messages as c
 from common import messages as m
+from common.tactics import Follow, Tactic, TacticKind
 from common.universe import Book, Underlying, Universe
 from common.wire import codec
 
@@ -180,6 +181,8 @@ ORDER = st.builds(
     arrival_ask_ticks=I64,
     ord_type=st.sampled_from(m.OrdType),
     orig_client_order_id=TEXT,
+    tactic=st.builds(Tactic, st.sampled_from(TacticKind), U32, U32, U32, U32, U32, U32),
+    follows=st.one_of(st.none(), st.builds(Follow, NAME, U32, U32)),
 )
 STATUS = st.sampled_from(m.OrdStatus)
 REPORT = st.builds(
@@ -201,6 +204,7 @@ REPORT = st.builds(
     receive_time_ns=I64,
     bid_ticks=I64,
     ask_ticks=I64,
+    child_order_id=TEXT,
 )
 ORDER_STATE = st.builds(m.OrderState, ORDER, STATUS, I64, I64)
 ACK = st.builds(m.OrderAck, NAME, STATUS, st.sampled_from(m.Refusal), TEXT, st.booleans(), I64)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from common import subjects
+from common.errors import Refused
 from common.units import NS_PER_MS, NS_PER_S
 from lab.simulator.links import Link
 from lab.simulator.loop import Killed
@@ -61,6 +62,31 @@ def test_a_killed_process_does_nothing_more_outside_and_comes_back_without_its_m
     with pytest.raises(Killed):
         process.act("anything")
     assert (1, "last words") not in done and (2, "last words") not in done
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("lots"), ExceptionGroup("two", [Refused("lost the lease"), KeyError("lots")])]
+)
+def test_a_process_that_ends_by_a_mistake_of_its_own_fails_the_run(error: Exception) -> None:
+    assert "p ended by a mistake of its own" in (_ended_by(error) or "")
+
+
+@pytest.mark.parametrize("error", [Refused("lost the lease"), OSError("the disk is full")])
+def test_one_that_could_not_go_on_does_not(error: Exception) -> None:
+    assert _ended_by(error) is None
+
+
+def _ended_by(error: Exception) -> str | None:
+    world = World(1)
+
+    async def main(process: Process) -> None:
+        await process.sleep(1.0)
+        raise error
+
+    Process(world, "p", main).start()
+    world.run(START_NS + 2 * NS_PER_S)
+    world.end()
+    return world.failure
 
 
 def test_a_crash_after_an_act_leaves_its_effect() -> None:

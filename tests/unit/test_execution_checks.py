@@ -253,6 +253,14 @@ def test_equal_orders_and_messages_are_counted_in_market_time() -> None:
     assert len(flow.messages_ns) == 4
 
 
+def test_equal_orders_that_leave_the_window_together_are_forgotten_together() -> None:
+    limits, flow = make_limits(max_same_orders=2, same_order_window_s=1.0), Flow()
+    for k in range(3):
+        flow.take_order(make_order(f"x{k}"), T0_NS + k)
+    assert flow.alike_within(make_order("y"), limits, T0_NS) == 3
+    assert flow.alike_within(make_order("y"), limits, T0_NS + 5 * NS_PER_S) == 0
+
+
 def test_a_market_order_is_bounded_by_the_collar() -> None:
     limits = make_limits(future=tight(collar_ticks=10, collar_fraction=0.0))
     snapshot = MarketSnapshot(UNIVERSE)

@@ -7,6 +7,7 @@ from hedgerow.execution.v1 import execution_pb2 as pb
 
 from common.errors import Refused
 from common.messages import OrdStatus, Refusal, Side, TimeInForce, TradingState
+from common.tactics import TacticKind
 from common.wire.execution_codec import ack_from_pb, order_from_pb, order_state_from_pb, order_to_pb, report_from_pb
 from tests.execution_world import make_order
 
@@ -19,6 +20,7 @@ from tests.execution_world import make_order
         (OrdStatus, pb.OrdStatus, "ORD_STATUS_"),
         (Refusal, pb.Refusal, "REFUSAL_"),
         (TradingState, pb.TradingState, "TRADING_STATE_"),
+        (TacticKind, pb.TacticKind, "TACTIC_KIND_"),
     ],
 )
 def test_both_sides_name_the_same_numbers(ours, theirs, prefix) -> None:

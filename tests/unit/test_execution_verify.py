@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from common.errors import InputError, Unavailable
 from common.messages import Side, TimeInForce, TradingState
+from common.tactics import Tactic, TacticKind
 from common.units import NS_PER_S
 from deploy.cli import app
 from execution.config import PaperConfig
 from execution.core import step
-from execution.events import Ack, Cancel, Fence, Quotes, SetTrading, Submit, VenueEvents
+from execution.events import Ack, Cancel, Fence, Quotes, SetTrading, Submit, VenueEvents, Work
 from execution.hand import act, decide
 from execution.sqlite_backup import backup
 from execution.sqlite_store import FILE_NAME, SqliteStore
@@ -27,6 +28,7 @@ from execution.state import ExecutionSetup, Stored, start
 from execution.venues.paper import PaperVenue
 from execution.venues.port import VenueEvent, VenueKind
 from tests.execution_world import T0_NS, make_limits, make_order, make_universe, standing
+from tests.parents_world import House
 
 DAY = TimeInForce.DAY
 
@@ -112,7 +114,7 @@ def test_a_store_as_it_was_written_holds(tmp_path: Path) -> None:
         ("UPDATE positions SET lots = lots + 1 WHERE instrument = 0", "instrument 0 is stored"),
         ("UPDATE positions SET fee_cents = 0 WHERE instrument = 1", "instrument 1 is stored"),
         ("UPDATE positions SET cash_lot_ticks = 0 WHERE instrument = 0", "instrument 0 is stored"),
-        ("DELETE FROM migrations WHERE version = 2", "migrations [1, 3]"),
+        ("DELETE FROM migrations WHERE version = 2", "migrations [1, 3, 4]"),
     ],
 )
 def test_what_breaks_an_invariant_is_found_and_said(tmp_path: Path, statement: str, words: str) -> None:
@@ -121,6 +123,47 @@ def test_what_breaks_an_invariant_is_found_and_said(tmp_path: Path, statement: s
     ran = CliRunner().invoke(app, ["execution", "verify", str(tmp_path)])
     assert ran.exit_code == 1
     assert words in ran.stdout
+
+
+def work(folder: Path) -> None:
+    """``p`` works through p.1 (part filled, cancelled) and p.2, left open; ``q`` ends with a late fill of its child."""
+    house = House(SqliteStore(folder))
+    patient = Tactic(TacticKind.PASSIVE, urgency_percent=50, budget_ms=10_000, interval_ms=500)
+    for name in ("p", "q"):
+        house.run([Submit(make_order(name, lots=10, limit_ticks=1003, tactic=patient, event_time_ns=T0_NS), 1)])
+    house.hear(house.venue.happen("p.1", VenueKind.ACCEPTED), house.venue.happen("p.1", VenueKind.FILL, 4))
+    house.run([Cancel(("q",), 1, 1)])
+    house.hear(house.venue.happen("q.1", VenueKind.CANCELED))
+    house.run([Work(T0_NS + 5 * NS_PER_S, 1)])
+    house.hear(house.venue.happen("p.1", VenueKind.CANCELED))
+    house.hear(house.venue.happen("q.1", VenueKind.FILL, 2))
+    house.store.close()
+
+
+def test_orders_that_are_worked_hold_with_their_children(tmp_path: Path) -> None:
+    work(tmp_path)
+    found = verify(tmp_path)
+    assert found.findings == []
+    assert (found.orders, found.open_orders, found.fills) == (2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE orders SET cum_lots = 3 WHERE client_order_id = 'p.1'", "p.1 has 3 lots filled, its fills sum to 4"),
+        ("UPDATE orders SET cum_lots = 3 WHERE client_order_id = 'p'", "p has 3 lots filled, its fills sum to 4"),
+        ("UPDATE orders SET leaves_lots = 1 WHERE client_order_id = 'p.1'", "p.1 is CANCELED with 4 lots filled and 1"),
+        ("UPDATE orders SET parent = 'r' WHERE client_order_id = 'p.2'", "p.2 belongs to r, which is not stored"),
+        ("UPDATE orders SET parent = 'q' WHERE client_order_id = 'p.2'", "and its parent q has ended"),
+        ("DELETE FROM orders WHERE client_order_id = 'p.1'", "p.1 is reported and not stored"),
+    ],
+)
+def test_a_child_that_disagrees_with_its_parent_is_found(tmp_path: Path, statement: str, words: str) -> None:
+    work(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as db:
+        db.execute(statement)
+    found = verify(tmp_path).findings
+    assert [f for f in found if words in f], found
 
 
 def test_a_corrupt_page_is_found_and_the_service_refuses_it(tmp_path: Path) -> None:

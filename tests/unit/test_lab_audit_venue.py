@@ -13,6 +13,7 @@ import pytest
 from common.control_messages import LeaderStarted
 from common.errors import InputError
 from common.messages import OrderState, OrdStatus
+from common.tactics import Tactic, TacticKind
 from lab.audit_venue import Evidence, audit_venue, read_venue_book
 from tests.execution_world import make_limits
 from tests.unit.test_lab_audit import BOOK, LIMITS, UNIVERSE, cycle, journal, order, report
@@ -100,6 +101,67 @@ MISTAKES: dict[str, tuple[Callable[[Lines], Lines], str]] = {
 def test_each_planted_mistake_is_found(tmp_path: Path, name: str) -> None:
     plant, said = MISTAKES[name]
     found = audit_venue(evidence(tmp_path, plant(clean_lines())))
+    assert any(said in line for line in found), found
+
+
+WORKED = replace(PART, tactic=Tactic(TacticKind.SLICED, participation_percent=50, budget_ms=9, interval_ms=1))
+
+
+def worked_lines() -> Lines:
+    """The second order worked in two slices: 2 lots filled whole, 1 lot of 3 filled."""
+    lines = [line for line in clean_lines() if line["client_order_id"] != "part"]
+    for name, lots, filled in (("part.1", 2, 2), ("part.2", 3, 1)):
+        lines.append(
+            {"kind": "ORDER", "client_order_id": name, "instrument": 0, "side": 2, "lots": lots, "ticks": 400}
+        )  # fmt: skip
+        exec_id = {"part.1": "x4", "part.2": "x5"}[name]
+        fill = {"kind": "FILL", "lots": filled, "fee_cents": 130 * filled, "ticks": 400, "exec_id": exec_id}
+        lines.append({**fill, "client_order_id": name})
+    return [*lines, {"kind": "CANCELED", "client_order_id": "part.2", "exec_id": "C"}]
+
+
+def worked_evidence(folder: Path, lines: Lines) -> Evidence:
+    reports = [
+        report(1, FULL, 0, OrdStatus.NEW, 0),
+        report(2, FULL, 3, OrdStatus.FILLED, 3),
+        report(3, WORKED, 0, OrdStatus.NEW, 0),
+        report(4, WORKED, 2, OrdStatus.PARTIALLY_FILLED, 2, child_order_id="part.1"),
+        report(5, WORKED, 1, OrdStatus.PARTIALLY_FILLED, 3, child_order_id="part.2"),
+        report(6, WORKED, 0, OrdStatus.CANCELED, 3),
+    ]
+    return evidence(
+        folder,
+        lines,
+        store_orders=[OrderState(FULL, OrdStatus.FILLED, 3, 0), OrderState(WORKED, OrdStatus.CANCELED, 3, 0)],
+        store_reports=reports,
+        entries=journal(LeaderStarted("a", 0, ()), cycle(FULL), cycle(WORKED), *reports),
+    )
+
+
+def test_children_are_their_parents_order(tmp_path: Path) -> None:
+    assert audit_venue(worked_evidence(tmp_path, worked_lines())) == []
+
+
+CHILDREN: dict[str, tuple[Callable[[Lines], Lines], str]] = {
+    "a child of nobody's": (lambda ls: [*ls, {**ls[3], "client_order_id": "ghost.1"}], "ghost.1 is at the venue"),
+    "a child beyond its parent's limit": (changed(3, ticks=399), "part.1 differs"),
+    "a child on the other side": (changed(3, side=1), "part.1 differs"),
+    "children that filled too much": (
+        lambda ls: [*ls, *({**ls[5], "client_order_id": f"part.{n}"} for n in (3,)),
+                    {**ls[4], "client_order_id": "part.3", "exec_id": "x9", "lots": 3}],
+        "its children filled 6 lots of 5",
+    ),
+    "a child's fill the store lacks": (
+        lambda ls: [*ls, {**ls[4], "exec_id": "x9", "lots": 1}], "its children filled 4 lots, the store says 3"
+    ),
+    "a child that never ended": (without(7), "part.2 ended 0 times"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_each_planted_mistake_of_a_child_is_found(tmp_path: Path, name: str) -> None:
+    plant, said = CHILDREN[name]
+    found = audit_venue(worked_evidence(tmp_path, plant(worked_lines())))
     assert any(said in line for line in found), found
 
 

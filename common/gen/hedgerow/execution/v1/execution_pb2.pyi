@@ -84,6 +84,13 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_READER_TOO_SLOW: _ClassVar[ErrorReason]
     ERROR_REASON_STOPPING: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_LATE: _ClassVar[ErrorReason]
+
+class TacticKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TACTIC_KIND_UNSPECIFIED: _ClassVar[TacticKind]
+    TACTIC_KIND_DIRECT: _ClassVar[TacticKind]
+    TACTIC_KIND_PASSIVE: _ClassVar[TacticKind]
+    TACTIC_KIND_SLICED: _ClassVar[TacticKind]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -141,6 +148,10 @@ ERROR_REASON_FENCED: ErrorReason
 ERROR_REASON_READER_TOO_SLOW: ErrorReason
 ERROR_REASON_STOPPING: ErrorReason
 ERROR_REASON_TOO_LATE: ErrorReason
+TACTIC_KIND_UNSPECIFIED: TacticKind
+TACTIC_KIND_DIRECT: TacticKind
+TACTIC_KIND_PASSIVE: TacticKind
+TACTIC_KIND_SLICED: TacticKind
 
 class Allocation(_message.Message):
     __slots__ = ("agent", "lots")
@@ -160,8 +171,36 @@ class CostShare(_message.Message):
     parts: int
     def __init__(self, factor: _Optional[str] = ..., agent: _Optional[str] = ..., parts: _Optional[int] = ...) -> None: ...
 
+class Tactic(_message.Message):
+    __slots__ = ("kind", "urgency_percent", "participation_percent", "budget_ms", "interval_ms", "improve_ticks", "runaway_ticks")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    URGENCY_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPATION_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    IMPROVE_TICKS_FIELD_NUMBER: _ClassVar[int]
+    RUNAWAY_TICKS_FIELD_NUMBER: _ClassVar[int]
+    kind: TacticKind
+    urgency_percent: int
+    participation_percent: int
+    budget_ms: int
+    interval_ms: int
+    improve_ticks: int
+    runaway_ticks: int
+    def __init__(self, kind: _Optional[_Union[TacticKind, str]] = ..., urgency_percent: _Optional[int] = ..., participation_percent: _Optional[int] = ..., budget_ms: _Optional[int] = ..., interval_ms: _Optional[int] = ..., improve_ticks: _Optional[int] = ..., runaway_ticks: _Optional[int] = ...) -> None: ...
+
+class Follow(_message.Message):
+    __slots__ = ("lead_client_order_id", "numerator", "denominator")
+    LEAD_CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMERATOR_FIELD_NUMBER: _ClassVar[int]
+    DENOMINATOR_FIELD_NUMBER: _ClassVar[int]
+    lead_client_order_id: str
+    numerator: int
+    denominator: int
+    def __init__(self, lead_client_order_id: _Optional[str] = ..., numerator: _Optional[int] = ..., denominator: _Optional[int] = ...) -> None: ...
+
 class Order(_message.Message):
-    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id")
+    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id", "tactic", "follows")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -183,6 +222,8 @@ class Order(_message.Message):
     COST_SHARES_FIELD_NUMBER: _ClassVar[int]
     ORD_TYPE_FIELD_NUMBER: _ClassVar[int]
     ORIG_CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    TACTIC_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWS_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     epoch: int
     instrument_id: str
@@ -204,10 +245,12 @@ class Order(_message.Message):
     cost_shares: _containers.RepeatedCompositeFieldContainer[CostShare]
     ord_type: OrdType
     orig_client_order_id: str
-    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ...) -> None: ...
+    tactic: Tactic
+    follows: Follow
+    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ..., tactic: _Optional[_Union[Tactic, _Mapping]] = ..., follows: _Optional[_Union[Follow, _Mapping]] = ...) -> None: ...
 
 class ExecutionReport(_message.Message):
-    __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks")
+    __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks", "child_order_id")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EXEC_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +268,7 @@ class ExecutionReport(_message.Message):
     RECEIVE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     BID_TICKS_FIELD_NUMBER: _ClassVar[int]
     ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
+    CHILD_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     exec_id: str
     client_order_id: str
@@ -242,7 +286,8 @@ class ExecutionReport(_message.Message):
     receive_time_ns: int
     bid_ticks: int
     ask_ticks: int
-    def __init__(self, sequence: _Optional[int] = ..., exec_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., last_lots: _Optional[int] = ..., last_ticks: _Optional[int] = ..., cum_lots: _Optional[int] = ..., leaves_lots: _Optional[int] = ..., fee_cents: _Optional[int] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ...) -> None: ...
+    child_order_id: str
+    def __init__(self, sequence: _Optional[int] = ..., exec_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ord_status: _Optional[_Union[OrdStatus, str]] = ..., last_lots: _Optional[int] = ..., last_ticks: _Optional[int] = ..., cum_lots: _Optional[int] = ..., leaves_lots: _Optional[int] = ..., fee_cents: _Optional[int] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., text: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., child_order_id: _Optional[str] = ...) -> None: ...
 
 class SubmitOrders(_message.Message):
     __slots__ = ("orders",)
