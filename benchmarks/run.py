@@ -35,6 +35,7 @@ from benchmarks import (
     tactics,
     takeover,
     throughput,
+    trading_day,
 )
 from benchmarks.registry import Context, Entry, entries, measure
 from common.errors import UsageError
@@ -62,6 +63,7 @@ ROOMS = (
     surfaces,
     simulator,
     security,
+    trading_day,
 )
 
 

@@ -174,6 +174,7 @@ def _probes(channel: Any, role: str) -> dict[str, Callable[[], Awaitable[object]
         "SetTradingState": lambda: execution.SetTradingState(
             pb.SetTradingStateRequest(state=pb.TRADING_STATE_ACTIVE, who=role, why="matrix")
         ),
+        "Reconcile": lambda: execution.Reconcile(pb.ReconcileRequest()),
         "GetOrder": lambda: execution.GetOrder(pb.GetOrderRequest(client_order_id="none")),
         "ListOrders": lambda: execution.ListOrders(pb.ListOrdersRequest()),
         "StreamReports": lambda: _opened(execution.StreamReports(pb.StreamReportsRequest(from_sequence=1))),

@@ -270,9 +270,23 @@ class ExecutionClient:
         ]
         return view
 
-    async def _call(self, method: Any, request: Any) -> Any:
+    async def reconcile(self, *, full: bool = False, deadline_s: float = 60.0) -> dict[str, object]:
+        """Compare with the venue, now; the fields of ``ReconcileResponse``, ``state`` by name. Times in nanoseconds.
+
+        ``full``: every fill since the account began. Takes execution's tolerance longer where something differs.
+        """
+        request = pb.ReconcileRequest(full=full)
+        answer = await self._call(self._stub.Reconcile, request, deadline_s)
+        view: dict[str, object] = {field.name: getattr(answer, field.name) for field in answer.DESCRIPTOR.fields}
+        view["state"] = TradingState(answer.state).name
+        for name in ("breaks", "in_doubt"):
+            found = getattr(answer, name)
+            view[name] = [{f.name: getattr(item, f.name) for f in item.DESCRIPTOR.fields} for item in found]
+        return view
+
+    async def _call(self, method: Any, request: Any, deadline_s: float | None = None) -> Any:
         try:
-            return await method(request, timeout=self._deadline_s)
+            return await method(request, timeout=deadline_s or self._deadline_s)
         except grpc.aio.AioRpcError as error:
             raise self._error(error) from error
 

@@ -223,6 +223,8 @@ class OrdStatus(IntEnum):
     EXPIRED = 7
     UNKNOWN = 8
     REPLACED = 9
+    #: Of no order: a report that tells a settlement price (`common.lifecycle`).
+    SETTLED = 10
 
     @property
     def terminal(self) -> bool:
@@ -230,7 +232,9 @@ class OrdStatus(IntEnum):
         return self in _TERMINAL
 
 
-_TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED})
+_TERMINAL = frozenset(
+    {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED, OrdStatus.REPLACED, OrdStatus.SETTLED}
+)
 
 
 class TradingState(IntEnum):
@@ -338,7 +342,11 @@ class OrderAck:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
-    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto."""
+    """One change of one order; ``sequence`` is gapless over the life of the store. See execution.proto.
+
+    With ``OrdStatus.SETTLED`` it is about no order: contracts have settled (`common.lifecycle`), ``exec_id`` and
+    ``client_order_id`` are the settlement's id, ``instrument`` its reference, ``last_ticks`` the price, ``last_lots`` 0.
+    """
 
     sequence: int
     exec_id: str

@@ -143,6 +143,35 @@ def audit(
 
 
 @app.command()
+def reconcile(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|ADDRESS", help="Run folder or HOST:PORT; default: the newest run.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Compare execution's fills, orders and positions with the venue's, now; exit 1 with each break."""
+    from deploy.reconcile import run_reconcile
+
+    raise typer.Exit(run_reconcile(run, as_json))
+
+
+@app.command()
+def tca(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that has ended.")],
+    by: Annotated[str, typer.Option(help="order, agent, underlying, hour or tactic.")] = "agent",
+    write: Annotated[
+        Path | None, typer.Option(help="Write the fitted cost model here, for [manager] cost_model.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the picture.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the orders of a finished run cost against the mid at the decision, and what each part of it was."""
+    from deploy.tca import run_tca
+
+    raise typer.Exit(run_tca(run, by, as_json, write, out))
+
+
+@app.command()
 def replay(
     source: Annotated[str, typer.Argument(help="A run folder, a recording, a quote file, demo or es-options.")],
     data: DataDir = None,

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agents.config import AgentsConfig
 from common.bus.delivery import without_password
+from common.cost_model import load_cost_model
 from common.errors import InputError, Problem, UsageError
 from common.market.config import MarketConfig
 from common.toml_lines import Loc, line_of, line_of_error, lines_of
@@ -164,6 +165,7 @@ def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = o
             key = tuple(dotted.split("."))
             if _put(tree, key, value):
                 given[key] = f"{FLAGS.get(dotted, dotted)} {_shown(str(value))}"
+    _with_cost_model(tree)
     problems = [(loc, "is not a finite number") for loc in _not_finite(tree)]
     config: RunConfig | None = None
     try:
@@ -175,6 +177,13 @@ def load(path: Path | None, flags: Mapping[str, Any], env: Mapping[str, str] = o
     if config is None or problems:
         raise _refusal(path, text, given, problems)
     return config
+
+
+def _with_cost_model(tree: dict[str, Any]) -> None:
+    """Put what the file of ``manager.cost_model`` holds in place of its name, so that the tree is all there is."""
+    manager = tree.get("manager")
+    if isinstance(manager, dict) and isinstance(name := manager.get("cost_model"), str):
+        manager["cost_model"] = load_cost_model(Path(name)).model_dump(mode="json")
 
 
 def _refusal(

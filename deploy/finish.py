@@ -107,10 +107,10 @@ def stored(folder: Path) -> tuple[tuple[OrderState, ...], tuple[ExecutionReport,
 
 
 def positions_of(status: dict[str, Any], prepared: Prepared) -> I64:
-    """(n,) lots that a status states: opening book plus what it says was traded and imported."""
+    """(n,) lots that a status states: opening book plus what it says was traded, imported and settled."""
     universe = prepared.source.universe
     lots = prepared.book.net_lots(len(universe))
-    for sort in ("traded", "imported"):
+    for sort in ("traded", "imported", "settled"):
         for name, moved in status["positions"][sort].items():
             lots[universe.index[name]] += moved
     return lots
@@ -120,7 +120,7 @@ def _desk_lots(status: dict[str, Any], prepared: Prepared) -> I64:
     universe = prepared.source.universe
     lots = prepared.book.desk_lots(len(universe))
     for d, desk in enumerate(status["desks"]):
-        for sort in ("traded", "imported"):
+        for sort in ("traded", "imported", "settled"):
             for name, moved in desk[sort].items():
                 lots[d, universe.index[name]] += moved
     return lots

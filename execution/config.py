@@ -17,12 +17,24 @@ class _Frozen(BaseModel):
 
 
 class PaperConfig(_Frozen):
-    """The paper venue. Latency in market milliseconds: base plus a share of the jitter fixed by seed and order id."""
+    """The paper venue; times are market time. Rules: execution/venues/paper.py and the files beside it.
+
+    Latency: base plus a share of the jitter fixed by seed and order id. ``queue_trade_percent``: of what disappears at the best
+    price, how much was traded and not cancelled. ``refill_half_life_ms`` 0: taken lots are back when the side is quoted
+    anew. ``calendar`` names a market of common/calendars whose hours, halts and holidays hold; empty: the sessions of the
+    data. ``halts_ns``: (start, end) of halts on top of those.
+    """
 
     latency_ms: float = Field(default=50.0, ge=0.0)
     jitter_ms: float = Field(default=10.0, ge=0.0)
     seed: int = 0
     reject_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    queue_trade_percent: int = Field(default=25, ge=0, le=100)
+    refill_half_life_ms: float = Field(default=0.0, ge=0.0)
+    impact_ticks_per_100_lots: float = Field(default=0.0, ge=0.0)
+    calendar: str = ""
+    pre_open_min: int = Field(default=0, ge=0, le=1440)
+    halts_ns: tuple[tuple[int, int], ...] = ()
 
 
 class ExecutionConfig(_Frozen):
@@ -32,6 +44,7 @@ class ExecutionConfig(_Frozen):
     second (timers of the venue); ``sessions_ns`` (open, close) in market time, empty means always open. ``keys`` the folder of
     execution's keys (`common.security.keys`), None leaves the port open on loopback; ``health_address`` a second port that
     answers for health alone, empty opens none; ``audit`` the folder of the audit file, None puts it into the store's.
+    ``reconcile_tolerance_s``: what differs from the venue in two looks this far apart is a break.
     """
 
     address: str = "127.0.0.1:0"
@@ -48,5 +61,7 @@ class ExecutionConfig(_Frozen):
     quotes_bound: int = Field(default=4096, ge=1)
     reports_bound: int = Field(default=8192, ge=1)
     resolve_every_s: float = Field(default=1.0, gt=0.0)
+    reconcile_every_s: float = Field(default=60.0, gt=0.0)
+    reconcile_tolerance_s: float = Field(default=5.0, gt=0.0)
     snapshot_timeout_s: float = Field(default=1.0, gt=0.0)
     grace_s: float = Field(default=1.0, ge=0.0)

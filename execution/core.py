@@ -31,6 +31,7 @@ from execution.events import (
     EpochRaised,
     Event,
     Fence,
+    Halt,
     Instruction,
     Loaded,
     NewOrder,
@@ -88,6 +89,8 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
             return state, _fence(state, event)
         case SetTrading():
             return state, _set_trading(state, event)
+        case Halt(why):
+            return state, venue_news.pause(state, why)
         case Recovered(wall_ns):
             return state, _recovered(state, wall_ns)
         case Resolve():

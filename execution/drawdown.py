@@ -44,7 +44,7 @@ class Drawdown:
         return self.peak_usd - self.pnl_usd
 
     def quoted(self) -> None:
-        """Note that the market has moved."""
+        """Note that the market has moved or contracts have settled."""
         self._moved = True
 
     def lift(self) -> None:
@@ -65,7 +65,8 @@ class Drawdown:
         bid, ask = snapshot.bid_ticks[at], snapshot.ask_ticks[at]
         usable = (bid != NO_PRICE) & (ask != NO_PRICE) & (bid < ask)
         self._mark_ticks[at[usable]] = 0.5 * (bid[usable].astype(np.float64) + ask[usable])
-        # An instrument held and never quoted nor filled here since the start counts at what it cost.
-        marks = self._mark_ticks[at]
+        # An instrument held and never quoted nor filled here since the start counts at what it cost; what is held no more,
+        # closed or settled, needs no mark.
+        marks = np.where(lots == 0.0, 0.0, self._mark_ticks[at])
         values = np.where(np.isnan(marks), 0.0, cash + lots * marks)
         return float(values @ (universe.tick_size[at] * universe.multiplier_usd[at]) - fees.sum() / 100.0)

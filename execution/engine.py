@@ -28,7 +28,7 @@ from common.units import NS_PER_S
 from execution import parents
 from execution.config import ExecutionConfig
 from execution.core import step
-from execution.events import Event, Fence, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
+from execution.events import Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
 from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
@@ -86,6 +86,7 @@ class Engine:
         #: In the order they came, so that equal input has equal effects (a set of objects has none).
         self._streams: dict[Sink, None] = {}
         self._news: list[VenueEvent] = []
+        self._looks: deque[tuple[Callable[[], None], asyncio.Future[None]]] = deque()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -117,12 +118,20 @@ class Engine:
         self._check_running()
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         item = _Item(event, done=done)
-        if isinstance(event, SetTrading):
+        if isinstance(event, SetTrading | Halt):
             self._control.append(item)
             self._wake.set()
         else:
             await self._put(item)
         return await done
+
+    async def at_rest(self, look: Callable[[], None]) -> None:
+        """Call ``look`` between two groups, when everything in memory is committed. Raises what it raises."""
+        self._check_running()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looks.append((look, done))
+        self._wake.set()
+        await done
 
     async def _put(self, item: _Item) -> None:
         while self._running and len(self._requests) >= self._config.queue_bound:
@@ -175,8 +184,10 @@ class Engine:
             while self._running:
                 await self._wake.wait()
                 self._wake.clear()
+                self._look()
                 while self._running and ((items := self._next_group()) or self._quotes):
                     await self._carry(items)
+                    self._look()
                 self._arm()
         finally:
             ticker.cancel()
@@ -200,10 +211,25 @@ class Engine:
         self._executor.shutdown(wait=True)
         reason = Unavailable("execution stopped before it was done")
         _fail([*self._control, *self._requests], reason)
+        for _, done in self._looks:
+            if not done.done():
+                done.set_exception(reason)
         for sink in self._streams:
             sink.cut(reason)
         self._room.set()
         self.hub.close()
+
+    def _look(self) -> None:
+        while self._looks:
+            look, done = self._looks.popleft()
+            if done.done():
+                continue
+            try:
+                look()
+            except Exception as error:  # whoever asked for the look gets what it raised
+                done.set_exception(error)
+            else:
+                done.set_result(None)
 
     def _next_group(self) -> list[_Item]:
         self._take_market()

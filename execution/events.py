@@ -52,6 +52,13 @@ class SetTrading:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Something here is not as it must be: trading pauses by "execution" until a person lifts it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quotes:
     """Reference prices."""
 
@@ -93,7 +100,7 @@ class Work:
     wall_ns: int
 
 
-Event = Submit | Cancel | Fence | SetTrading | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work
+Event = Submit | Cancel | Fence | SetTrading | Halt | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work
 
 # -- records -----------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from common.lifecycle import CASH, Outcome
 from common.messages import Order, Side, TimeInForce
 from execution.orders import OrderRecord
 from execution.tactics.order import worked
@@ -15,13 +16,15 @@ from execution.tactics.order import worked
 
 @dataclass(slots=True)
 class Exposure:
-    """Signed traded lots and unsigned working lots per instrument index; number of open orders.
+    """Signed lots held and unsigned working lots per instrument index; number of open orders.
 
+    ``traded_lots``: signed, every fill; ``position_lots`` the same after what has settled and been delivered.
     ``levels``: ids of open orders per (instrument, side, whether it may rest) and worst price in ticks.
     ``cash``: per instrument (-Σ signed lots × ticks, Σ fees in cents) of what was traded.
     """
 
     position_lots: dict[int, int] = field(default_factory=dict)
+    traded_lots: dict[int, int] = field(default_factory=dict)
     working_buy_lots: dict[int, int] = field(default_factory=dict)
     working_sell_lots: dict[int, int] = field(default_factory=dict)
     open_orders: int = 0
@@ -46,6 +49,7 @@ class Exposure:
             working[at] = working.get(at, 0) + leaves
         if filled:
             self.position_lots[at] = self.position_lots.get(at, 0) + side.sign * filled
+            self.traded_lots[at] = self.traded_lots.get(at, 0) + side.sign * filled
 
     def _level(self, record: OrderRecord) -> None:
         """Enter an order that has opened at its price, take one that has ended from it."""
@@ -63,6 +67,18 @@ class Exposure:
         """Account for the money of one fill."""
         cash, fees = self.cash.get(instrument, (0, 0))
         self.cash[instrument] = (cash - signed_lots * ticks, fees + fee_cents)
+
+    def settled(self, outcome: Outcome) -> None:
+        """Let a position settle: it is gone, what it paid is cash, what it delivered is a position in the future."""
+        lots = self.position_lots.pop(outcome.instrument, 0)
+        if not lots:
+            return
+        if outcome.future == CASH:
+            self.paid(outcome.instrument, -lots, outcome.value_ticks, 0)
+            return
+        bought = outcome.future_lots * lots
+        self.position_lots[outcome.future] = self.position_lots.get(outcome.future, 0) + bought
+        self.paid(outcome.future, bought, outcome.strike_ticks, 0)
 
     def worst_after(self, instrument: int, side: Side, lots: int) -> int:
         """Signed position if this order and everything working on its side fills and nothing on the other does."""

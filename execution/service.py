@@ -39,6 +39,8 @@ from execution import trading
 from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.guard import Guard, bind, health_server
+from execution.reconcile_codec import reconciliation_to_pb
+from execution.reconciler import Reconciler
 from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
 from execution.sqlite_store import SqliteStore
@@ -46,6 +48,7 @@ from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
 from execution.venues.paper import PaperVenue
 from execution.venues.port import AsksRecords, LinkedVenue, Venue
+from execution.venues.tallied import TalliedVenue
 
 _log = logging.getLogger(__name__)
 PAGE = 1000
@@ -63,10 +66,11 @@ _OPTIONS = (
 
 
 class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
-    """The seven calls of ``hedgerow.execution.v1``."""
+    """The calls of ``hedgerow.execution.v1``."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, reconciler: Reconciler) -> None:
         self._engine = engine
+        self._reconciler = reconciler
         self._clock = clock
 
     # -- orders --------------------------------------------------------------------------------------------------------
@@ -223,6 +227,14 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             ),
         )
 
+    async def Reconcile(self, request: pb.ReconcileRequest, context: Any) -> pb.ReconcileResponse:  # noqa: N802
+        """Compare with the venue; takes the tolerance longer where something differs."""
+        try:
+            done = await self._reconciler.reconcile(full=request.full)
+        except Unavailable as error:
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, error)
+        return reconciliation_to_pb(done, self._engine.venue.name, self._engine.state.trading.state)
+
     async def _hold(self, event: ev.Fence | ev.SetTrading, context: Any) -> int:
         """Cancels sent, once the event holds. A fence whose caller no longer waits when its turn comes is not carried out."""
         left_s = context.time_remaining()
@@ -279,7 +291,8 @@ async def serve(
     try:
         state = start(ExecutionSetup(universe, config.limits, store.load(), config.sessions_ns))
         clock = WallClock()
-        at = venue if venue is not None else PaperVenue(universe, config.paper, config.sessions_ns)
+        paper = PaperVenue(universe, config.paper, config.sessions_ns, state.now_ns)
+        at = venue if venue is not None else TalliedVenue(paper)
         engine = Engine(config, state, store, at, clock, lambda source: feed.heal(source))
 
         def gapped(source: str) -> bool:
@@ -294,12 +307,15 @@ async def serve(
             bound=config.quotes_bound,
             timeout_s=config.snapshot_timeout_s,
         )
+        reconciler = Reconciler(engine, config, clock)
         keys = Keys(config.keys) if config.keys is not None else None
         tls = keys.tls() if keys is not None else None
         if keys is not None and tls is None:
             raise UsageError(f"{keys.folder} holds no certificate: make keys for execution, or leave HEDGEROW_KEYS out")
         audit = AuditFile.open(config.audit or config.store / FOLDER, "execution", keys, clock)
-        server, health = _server(ExecutionServicer(engine, clock), Guard(secured=tls is not None, audit=audit))
+        server, health = _server(
+            ExecutionServicer(engine, clock, reconciler), Guard(secured=tls is not None, audit=audit)
+        )
         address = bind(server, config.address, tls)
         probed = health_server(config.health_address, health) if config.health_address else None
         await engine.recover()
@@ -311,7 +327,7 @@ async def serve(
         if probed is not None:
             await probed.start()
         try:
-            await _run(config, engine, feed, server, health, address, stop, ready)
+            await _run(config, engine, reconciler, feed, server, health, address, stop, ready)
         finally:
             if probed is not None:
                 await probed.stop(0)
@@ -334,6 +350,7 @@ def _server(servicer: ExecutionServicer, guard: Guard) -> tuple[Any, Any]:
 async def _run(
     config: ExecutionConfig,
     engine: Engine,
+    reconciler: Reconciler,
     feed: ReferenceFeed,
     server: Any,
     health: Any,
@@ -342,6 +359,7 @@ async def _run(
     ready: Callable[[str], None] | None,
 ) -> None:
     working = asyncio.create_task(engine.run())
+    reconciling = asyncio.create_task(reconciler.run())
     stopping = asyncio.create_task(stop.wait())
     try:
         await feed.start()
@@ -350,13 +368,15 @@ async def _run(
         _log.info("execution listens on %s, venue %s, store %s", address, engine.venue.name, config.store)
         if ready is not None:
             ready(address)
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, reconciling, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
+        reconciling.cancel()
         await _tell(health, health_pb2.HealthCheckResponse.NOT_SERVING)
         await feed.stop()
         engine.stop()
-        failure = (await asyncio.gather(working, return_exceptions=True))[0]
+        failures = await asyncio.gather(working, reconciling, return_exceptions=True)
+        failure = next((f for f in failures if f is not None and not isinstance(f, asyncio.CancelledError)), None)
         await server.stop(config.grace_s)
     if failure is not None:
         raise failure

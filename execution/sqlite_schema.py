@@ -9,7 +9,8 @@ from __future__ import annotations
 from common.messages import OrdStatus, TradingState
 
 #: Of the statuses as they are now; a migration names those of its time.
-TERMINAL = ", ".join(str(int(s)) for s in OrdStatus if s.terminal)
+#: SETTLED is of no order, so that the index of open orders need not know it.
+TERMINAL = ", ".join(str(int(s)) for s in OrdStatus if s.terminal and s is not OrdStatus.SETTLED)
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE service (
@@ -57,4 +58,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE reports ADD COLUMN child_order_id TEXT NOT NULL DEFAULT ''",
         "CREATE INDEX fills_of_child ON reports (child_order_id) WHERE child_order_id <> ''",
     ),
+    # What has settled, each once; such a report is about no order and bears the settlement's id twice.
+    ("CREATE UNIQUE INDEX settlements ON reports (exec_id) WHERE client_order_id = exec_id",),
 )

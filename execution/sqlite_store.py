@@ -133,6 +133,10 @@ class SqliteStore:
             - self._one("SELECT count(*) FROM orders WHERE parent <> ''"),
             fills=sum(fills for _, _, fills, _, _ in positions),
             stopped=tuple(TradingSet(TradingState(s), who, why, scope) for s, who, why, scope in stopped),
+            settled=tuple(
+                report_from_pb(pb.ExecutionReport.FromString(content))
+                for (content,) in read("SELECT content FROM reports WHERE client_order_id = exec_id ORDER BY sequence")
+            ),
         )
 
     def _relatives(self, open_records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
@@ -245,6 +249,12 @@ class SqliteStore:
                 (client_order_id,),
             )
         ]
+        return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
+
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills_named``."""
+        statement = "SELECT content FROM reports WHERE exec_id = ? AND signed_lots <> 0"
+        rows = [row for name in exec_ids for row in self._read(statement, (name,))]
         return [report_from_pb(pb.ExecutionReport.FromString(content)) for (content,) in rows]
 
     def close(self) -> None:

@@ -117,6 +117,13 @@ def _reports(
         said = [report.client_order_id, report.exec_id, report.instrument, signed, report.event_time_ns]
         if said != told or report.sequence != sequence:
             yield f"report {sequence} has columns {told} and content {said}"
+        if report.ord_status is OrdStatus.SETTLED:
+            if report.exec_id != report.client_order_id or signed:
+                yield f"settlement {report.exec_id} in report {sequence} names an order or has lots"
+            if report.exec_id in fills:
+                yield f"settlement {report.exec_id} stands twice, again in report {sequence}"
+            fills.add(report.exec_id)
+            continue
         yield from _followed(report, lives[report.client_order_id])
         if report.child_order_id:
             lives[report.child_order_id].own_lots += report.last_lots

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from common.messages import TradingState
+from common.lifecycle import Outcome, outcomes, settlement_at
+from common.messages import ExecutionReport, TradingState
 from common.snapshot import MarketSnapshot
 from common.universe import Universe
 from execution.drawdown import Drawdown
@@ -42,6 +43,8 @@ class Stored:
     fills: int = 0
     #: Underlyings that are not active, each under its scope.
     stopped: tuple[TradingSet, ...] = ()
+    #: Reports of what has settled, in their order; ``position_lots`` and ``cash`` do not know of them.
+    settled: tuple[ExecutionReport, ...] = ()
     #: Ended children of open parents, and the orders that open ones follow.
     relatives: tuple[OrderRecord, ...] = ()
 
@@ -95,12 +98,26 @@ class ExecutionState:
     #: Changes of children and of orders that others follow, until ``parents.settled`` has taken them up.
     stirred: list[Stir] = field(default_factory=list)
     relatives: tuple[OrderRecord, ...] = ()
+    #: What a lot of each contract that has settled became.
+    settled: dict[int, Outcome] = field(default_factory=dict)
+
+    def settle(self, reference: int, price_ticks: int) -> bool:
+        """Take a settlement in; False if it was before."""
+        settlement = settlement_at(self.universe, reference)
+        if reference in self.settled:
+            return False
+        for outcome in outcomes(self.universe, settlement, price_ticks):
+            self.settled[outcome.instrument] = outcome
+            self.exposure.settled(outcome)
+        return True
 
     def put(self, record: OrderRecord) -> None:
         """Make ``record`` what is known of its order; forget the oldest finished one when there are too many."""
         name = record.order.client_order_id
         before = self.orders.get(name)
         self.exposure.moved(before, record)
+        if (outcome := self.settled.get(record.order.instrument)) is not None:
+            self.exposure.settled(outcome)  # a fill told late, of a contract that has settled since
         self.orders[name] = record
         if record.open:
             self.open[name] = None
@@ -143,5 +160,8 @@ def start(setup: ExecutionSetup) -> ExecutionState:
         state.put(record)
     # The stored position holds every fill, those of open orders too, which ``put`` has just counted.
     state.exposure.position_lots = dict(stored.position_lots)
+    state.exposure.traded_lots = dict(stored.position_lots)
     state.exposure.cash = dict(stored.cash)
+    for told in stored.settled:
+        state.settle(told.instrument, told.last_ticks)
     return state

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from common.errors import Refused
-from common.messages import ExecutionReport, OrderState, TradingState
+from common.messages import ExecutionReport, OrderState, OrdStatus, TradingState
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.state import Stored
@@ -49,6 +49,10 @@ class Store(Protocol):
         """The fills of one order, or of a child, ascending."""
         ...
 
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """Fills of these exec ids, those that exist."""
+        ...
+
     def close(self) -> None:
         """Release it; may be called twice."""
         ...
@@ -61,7 +65,7 @@ class MemoryStore:
         self._rows: dict[str, int] = {}
         self._records: list[OrderRecord] = []
         self._reports: list[ExecutionReport] = []
-        self._fills: dict[str, None] = {}
+        self._fills: dict[str, int] = {}
         self._epoch = EpochRaised(0, "")
         self._trading = Stored().trading
         self._stopped: dict[str, TradingSet] = {}
@@ -87,8 +91,9 @@ class MemoryStore:
             last_sequence=len(self._reports),
             last_event_time_ns=max((r.event_time_ns for r in self._reports), default=0),
             orders=sum(1 for r in self._records if not r.parent),
-            fills=len(self._fills),
+            fills=sum(r.last_lots > 0 for r in self._reports),
             stopped=tuple(self._stopped[scope] for scope in sorted(self._stopped)),
+            settled=tuple(r for r in self._reports if r.ord_status is OrdStatus.SETTLED),
         )
 
     def _relatives(self) -> tuple[OrderRecord, ...]:
@@ -108,8 +113,8 @@ class MemoryStore:
                     self._records[self._rows[record.order.client_order_id]] = record
                 case ExecutionReport():
                     self._reports.append(record)
-                    if record.last_lots:
-                        self._fills[record.exec_id] = None
+                    if record.last_lots or record.ord_status is OrdStatus.SETTLED:
+                        self._fills[record.exec_id] = len(self._reports) - 1
                 case EpochRaised():
                     self._epoch = record
                 case TradingSet(scope=""):
@@ -136,9 +141,9 @@ class MemoryStore:
                     sequence += 1
                     if record.sequence != sequence:
                         raise Refused(f"report {record.sequence} does not follow {sequence - 1}")
-                    if record.last_lots and (record.exec_id in self._fills or record.exec_id in fills):
-                        raise Refused(f"fill {record.exec_id} is stored already")
-                    if record.last_lots:
+                    if record.exec_id in self._fills or record.exec_id in fills:
+                        raise Refused(f"fill or settlement {record.exec_id} is stored already")
+                    if record.last_lots or record.ord_status is OrdStatus.SETTLED:
                         fills.add(record.exec_id)
 
     def get(self, ids: Iterable[str]) -> list[OrderRecord]:
@@ -163,6 +168,11 @@ class MemoryStore:
     def fills(self, client_order_id: str) -> list[ExecutionReport]:
         """See ``Store.fills``."""
         return [r for r in self._reports if r.last_lots and client_order_id in (r.client_order_id, r.child_order_id)]
+
+    def fills_named(self, exec_ids: Iterable[str]) -> list[ExecutionReport]:
+        """See ``Store.fills_named``."""
+        named = [self._reports[self._fills[name]] for name in exec_ids if name in self._fills]
+        return [report for report in named if report.last_lots]
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common.messages import ExecutionReport, OrdStatus, Refusal, TradingState
+from common.messages import ExecutionReport, OrdStatus, Refusal, Side, TradingState
+from common.units import NO_PRICE
 from execution.events import AskVenue, CancelAtVenue, Instruction, Persist, Report, TradingSet
 from execution.orders import TRANSITIONS, Change, OrderRecord
 from execution.state import ExecutionState, Stir
@@ -31,6 +32,8 @@ _TAKEN_IN = (VenueKind.REPLACED, VenueKind.ACCEPTED, VenueKind.FILL, VenueKind.C
 def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Instruction]:
     """Instructions that follow from one venue event."""
     state.now_ns = max(state.now_ns, event.event_time_ns)
+    if event.kind is VenueKind.SETTLED:
+        return _settled(state, event, wall_ns)
     if event.kind is VenueKind.DISPUTED:
         return pause(state, event.text)
     record = state.orders.get(event.client_order_id)
@@ -49,6 +52,34 @@ def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Inst
     if event.kind is VenueKind.REPLACED:
         return out
     return out + _changed(state, record, _CHANGES[event.kind], event, wall_ns)
+
+
+def _settled(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Instruction]:
+    """Contracts have settled: once, whatever is told again, and a report of no order."""
+    if not state.settle(event.instrument, event.ticks):
+        return []
+    state.drawdown.quoted()
+    state.sequence += 1
+    told = ExecutionReport(
+        sequence=state.sequence,
+        exec_id=event.exec_id,
+        client_order_id=event.exec_id,
+        ord_status=OrdStatus.SETTLED,
+        last_lots=0,
+        last_ticks=event.ticks,
+        cum_lots=0,
+        leaves_lots=0,
+        fee_cents=0,
+        instrument=event.instrument,
+        side=Side.BUY,
+        refusal=Refusal.NONE,
+        text=event.text,
+        event_time_ns=event.event_time_ns,
+        receive_time_ns=wall_ns,
+        bid_ticks=NO_PRICE,
+        ask_ticks=NO_PRICE,
+    )
+    return [Persist(told), Report(told)]
 
 
 def lost(state: ExecutionState, name: str, text: str, wall_ns: int) -> list[Instruction]:

@@ -22,6 +22,7 @@ from lab.audit_flows import flow_violations
 from lab.audit_limits import limit_violations
 from lab.audit_steering import imported_lots, scope_of, steering_violations
 from lab.fills import fills_of
+from lab.settled import after_settlements
 
 MAX_SHOWN_PER_RULE = 20
 MILLION = 1_000_000
@@ -173,7 +174,7 @@ def reports_are_gapless(run: Run) -> Iterator[str]:
         if expected is not None and r.sequence != expected:
             yield f"report {r.sequence} follows {expected - 1}"
         expected = r.sequence + 1
-        if r.client_order_id not in known:
+        if r.client_order_id not in known and r.ord_status is not OrdStatus.SETTLED:
             yield f"report {r.sequence} is about the unknown order {r.client_order_id}"
     twice = [x for x, count in Counter(r.exec_id for r in reports).items() if count > 1]
     for exec_id in twice:
@@ -212,14 +213,13 @@ def fills_fit_orders(run: Run) -> Iterator[str]:
 
 
 def positions_add_up(run: Run) -> Iterator[str]:
-    """Positions = opening book + Σ fills + Σ imported client trades (promise 5)."""
+    """Positions = opening book + Σ fills + Σ imported client trades + Σ settlements (promise 5)."""
     if run.positions_lots is None:
         return
     n = len(run.universe)
     reports = run.store_reports if run.store_reports is not None else _reports(run)
-    expected = (
-        run.book.net_lots(n) + fills_of(reports).net_lots(n) + imported_lots(run.book, run.entries, n).sum(axis=0)
-    )
+    held = run.book.net_lots(n) + fills_of(reports).net_lots(n) + imported_lots(run.book, run.entries, n).sum(axis=0)
+    expected = after_settlements(run.universe, held, reports)
     for i in np.flatnonzero(expected != run.positions_lots):
         name = run.universe.instrument_id[i]
         yield f"position of {name}: {run.positions_lots[i]} lots stated, book and fills give {expected[i]}"

@@ -17,6 +17,7 @@ from common.factors import desk_of
 from common.messages import I64, ExecutionReport, Order
 from common.universe import Book, Universe
 from lab.audit_steering import imported_lots
+from lab.settled import after_settlements
 
 
 def desk_violations(
@@ -95,6 +96,8 @@ def _positions(
         for c in cycle.crossings:
             expected[row.get(c.buyer, 0), c.instrument] += c.lots
             expected[row.get(c.seller, 0), c.instrument] -= c.lots
+    reports = (e.event for e in entries if isinstance(e.event, ExecutionReport))
+    expected = after_settlements(universe, expected, reports)
     for d, j in zip(*np.nonzero(expected != claimed), strict=True):
         wrong = f"{claimed[d, j]} lots stated, book, fills and crossings give {expected[d, j]}"
         yield f"desk {book.desk_names[d] or 'of the whole book'}: {universe.instrument_id[j]}: {wrong}"

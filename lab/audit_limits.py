@@ -17,10 +17,11 @@ from common import limits_changes
 from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken, TradesImported
 from common.errors import Refused
 from common.factors import at_desk, desk_of, kind_of, underlying_of, without_desk
+from common.lifecycle import CASH, Outcome, outcomes, settlement_at
 from common.limits import Limits
 from common.limits_changes import LimitsLog
 from common.limits_scopes import covers
-from common.messages import ExecutionReport, Order, Proposal
+from common.messages import ExecutionReport, Order, OrdStatus, Proposal
 from common.universe import FUTURE, Book, Universe
 from lab.audit_desks import furthest_behind
 
@@ -52,6 +53,10 @@ class _Exposures:
         self.owner: dict[str, str] = {}
         self.per_lot: dict[tuple[str, int], float] = {}
         self.moves: list[tuple[int, Lots]] = []
+        n = len(universe)
+        self.held = dict(zip(book.desk_names, (row.copy() for row in book.desk_lots(n)), strict=True))
+        #: What has settled: it weighs nothing any more.
+        self.gone: dict[int, Outcome] = {}
 
     def said(self, p: Proposal) -> None:
         """An accepted proposal replaces what its agent had said."""
@@ -63,15 +68,26 @@ class _Exposures:
                 self.now[name] += self.change(name, instrument, lots)
 
     def moved(self, instrument: int, lots: Lots) -> None:
-        """A fill, crossing or imported trade: one new version of the positions."""
+        """A fill, crossing, imported trade or settlement: one new version of the positions."""
         self.moves.append((instrument, lots))
+        for desk, n in lots.items():
+            self.held[desk if desk in self.held else next(iter(self.held))][instrument] += n
         for name in self.now:
             self.now[name] += self.change(name, instrument, lots)
+
+    def settled(self, outcome: Outcome) -> None:
+        """All that is held of a contract goes, and comes back as the future where it is delivered."""
+        lots = {desk: int(row[outcome.instrument]) for desk, row in self.held.items()}
+        if any(lots.values()):
+            self.moved(outcome.instrument, {desk: -n for desk, n in lots.items()})
+            if outcome.future != CASH:
+                self.moved(outcome.future, {desk: outcome.future_lots * n for desk, n in lots.items()})
+        self.gone[outcome.instrument] = outcome
 
     def change(self, name: str, instrument: int, lots: Lots) -> float:
         """What signed lots by desk do to a factor; NaN where nobody said."""
         mine = lots.get(desk_of(name), 0)
-        if not mine:
+        if not mine or instrument in self.gone:
             return 0.0
         known = self.per_lot.get((name, instrument))
         return mine * (self._by_nature(name, instrument) if known is None else known)
@@ -147,6 +163,11 @@ class _Recount:
                 yield f"order {order.client_order_id}: {value:,.0f} USD, the cap of {scope} is {caps.max_notional_usd:,.0f}"
 
     def report(self, r: ExecutionReport) -> None:
+        if r.ord_status is OrdStatus.SETTLED:
+            if r.instrument not in self.exposures.gone:
+                for outcome in outcomes(self.universe, settlement_at(self.universe, r.instrument), r.last_ticks):
+                    self.exposures.settled(outcome)
+            return
         held = self.working.get(r.client_order_id)
         if r.last_lots and r.exec_id not in self.seen:
             lots: Counter[str] = Counter()
@@ -157,6 +178,8 @@ class _Recount:
                     held.got[agent] += 1
             self.seen.add(r.exec_id)
             self.exposures.moved(r.instrument, dict(lots))
+            if r.instrument in self.exposures.gone:
+                self.exposures.settled(self.exposures.gone[r.instrument])
         if held is not None and r.ord_status.terminal:
             del self.working[r.client_order_id]
 

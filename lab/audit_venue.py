@@ -18,6 +18,7 @@ import numpy as np
 
 from common.control_messages import JournalEntry
 from common.errors import InputError, Problem
+from common.lifecycle import outcomes, settled, settlement_at
 from common.limits import Limits
 from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
 from common.tactics import TacticKind
@@ -37,6 +38,7 @@ class VenueBook:
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     repeated: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[dict[str, Any]] = field(default_factory=list)
     ends: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     lines: int = 0
 
@@ -88,6 +90,8 @@ def read_venue_book(path: Path) -> VenueBook:
             book.order[name] = said
         elif kind == "FILL":
             book.fills.append(said)
+        elif kind == "SETTLED":
+            book.settled.append(said)
         elif kind in _ENDS:
             book.ends[name].append(kind)
     return book
@@ -221,9 +225,30 @@ def positions_are_book_and_fills(e: Evidence) -> Iterator[str]:
         order = e.venue.order.get(f["client_order_id"])
         if order is not None:
             expected[order["instrument"]] += _SIGN[order["side"]] * f["lots"]
+    for said in e.venue.settled:
+        _settle(e.universe, expected, said)
     for i in np.flatnonzero(expected != e.positions_lots):
         name = e.universe.instrument_id[i]
         yield f"position of {name}: {e.positions_lots[i]} lots stated, book and the venue's fills give {expected[i]}"
+
+
+def settlements_are_booked_once(e: Evidence) -> Iterator[str]:
+    """What the venue settled stands once in its file, once in the store and once in the journal, at one price (promise 5)."""
+    said = Counter((x["exec_id"], x["instrument"], x["ticks"]) for x in e.venue.settled)
+    journal = [entry.event for entry in e.entries if isinstance(entry.event, ExecutionReport)]
+    for name, count in Counter(x["exec_id"] for x in e.venue.settled).items():
+        if count > 1:
+            yield f"settlement {name} stands {count} times in the venue's file"
+    for where, reports in (("the store", e.store_reports), ("the journal", journal)):
+        booked = Counter((r.exec_id, r.instrument, r.last_ticks) for r in reports if r.ord_status is OrdStatus.SETTLED)
+        for name, _, ticks in ((said - booked) + (booked - said)).elements():
+            yield f"settlement {name} at {ticks} ticks is not the same in the venue's file and {where}"
+
+
+def _settle(universe: Universe, lots: I64, said: dict[str, Any]) -> None:
+    for outcome in outcomes(universe, settlement_at(universe, said["instrument"]), said["ticks"]):
+        change, _ = settled(lots, outcome)
+        lots += change
 
 
 def limits_held_at_the_venue(e: Evidence) -> Iterator[str]:
@@ -264,6 +289,7 @@ RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     every_order_ended,
     every_fill_is_booked_once,
     fills_keep_to_their_order,
+    settlements_are_booked_once,
     positions_are_book_and_fills,
     limits_held_at_the_venue,
 )

@@ -18,7 +18,7 @@ from typing import Any
 from agents.config import AgentsConfig
 from common.control_messages import Command, Cycle, JournalEntry
 from common.limits import Limits
-from common.messages import OrderState, OrdStatus
+from common.messages import ExecutionReport, OrderState, OrdStatus
 from common.ports import MarketSource
 from common.universe import Book, Universe
 from execution.config import ExecutionConfig
@@ -28,6 +28,7 @@ from lab.closed_loop import Mode, configs_of, run
 from lab.desks import desk_figures
 from lab.exposures import ExposurePaths, ResidualRisk, paths_of, residual_risk
 from lab.fills import Fills, fills_of, reports_of
+from lab.settled import settlements_of
 from manager.config import ManagerConfig
 from manager.hash import order_hash
 
@@ -69,6 +70,8 @@ class Outcome:
     seconds: float = 0.0
     desks: tuple[dict[str, Any], ...] = ()
     trades: ClientTrades = NO_TRADES
+    #: The reports that tell what settled.
+    settled: tuple[ExecutionReport, ...] = ()
 
 
 def outcome_of(
@@ -99,6 +102,7 @@ def outcome_of(
         violations=tuple(audit(Run(universe, book, entries, states, limits=limits))),
         desks=tuple(desk_figures(entries, universe, book)),
         trades=client_trades_of(entries),
+        settled=tuple(settlements_of(reports)),
     )
 
 

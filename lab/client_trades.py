@@ -30,6 +30,12 @@ class ClientTrades:
     def __len__(self) -> int:
         return len(self.time_ns)
 
+    def net_lots(self, instruments: int) -> I64:
+        """Signed lots per instrument, (instruments,)."""
+        out = np.zeros(instruments, np.int64)
+        np.add.at(out, self.instrument, self.lots)
+        return out
+
 
 NO_TRADES = ClientTrades(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 

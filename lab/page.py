@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from lab.pictures import names
 
 _CSS = """
@@ -49,8 +51,16 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     body = [
         _head(report),
         _cards(report),
-        _section("Did it hedge?", _pnl(report), _image(pictures, "pnl", "P&L of the position, hedged and not")),
+        _section(
+            "Did it hedge?",
+            _pnl(report),
+            _image(pictures, "pnl", "P&L of the position, hedged and not"),
+            _days(report),
+        ),
         _section("What did it cost?", _cost(report), _image(pictures, "cost", "External cost by kind of netting")),
+        _section(
+            "What did the orders cost, and why?", tca_section(report), _image(pictures, "tca", "Shortfall by agent")
+        ),
         _section(
             "Exposures and their intervals", _exposures(report), _image(pictures, "exposures", "Exposures over time")
         ),
@@ -126,6 +136,22 @@ def _pnl(r: Mapping[str, Any]) -> str:
     head = ("run", "deviation, 30 min", "deviation, daily", "P&L", "book", *("client trades" for _ in told))
     head += ("hedges at mid", "spread", "fees")
     return _table(head, rows) + f'<p class="soft">{escape(note)}</p>'
+
+
+def _days(r: Mapping[str, Any]) -> str:
+    """Each day's P&L from strike to strike, folded away; empty where no day has closed."""
+    hedged, unhedged = r["strikes"][r["hedged_run"]], r["strikes"]["unhedged"]
+    rows = [
+        (
+            np.datetime_as_string(np.datetime64(h["at_ns"], "ns"), "m").replace("T", " ")
+            + (" early" if h["early"] else ""),
+            *map(_usd, (h["open_usd"], h["pnl_usd"], h["open_usd"] + h["pnl_usd"], u["pnl_usd"])),
+        )
+        for h, u in zip(hedged, unhedged, strict=True)
+    ]
+    head = ("close, UTC", "opens from", "P&L of the day", "struck at", "P&L unhedged")
+    text = "Day by day, struck at the close"
+    return f"<details><summary>{text}</summary>{_table(head, rows)}</details>" if rows else ""
 
 
 def _cost(r: Mapping[str, Any]) -> str:
@@ -216,6 +242,30 @@ def _promises(r: Mapping[str, Any]) -> str:
             "up, budgets and pauses held, one leader at a time. Checked on every run above.</p>"
         )
     return _list(r["violations"])
+
+
+def tca_section(r: Mapping[str, Any]) -> str:
+    """Shortfall of the orders by agent in its parts, and the cost model fitted from them; empty where it was not measured."""
+    found = r.get("tca")
+    if not found:
+        return ""
+    parts = ("shortfall_usd", "spread_usd", "timing_usd", "fees_usd", "opportunity_usd")
+    rows = [
+        (row["name"], f"{row['filled_lots']:,}", _percent(row["fill_rate"]), *(f"{row[p]:,.2f}" for p in parts))
+        for row in (*found["by_agent"], found["total"])
+    ]
+    head = ("agent", "lots", "filled", "shortfall, USD", "spread", "timing", "fees", "unfilled lots")
+    model = [
+        (
+            f"{row['underlying']} {row['kind']}",
+            f"{row['orders']:,}",
+            *(f"{row[s]:.3f} ± {row[s + '_se']:.3f}" for s in ("spread_share", "impact_share", "root_impact_share")),
+            "fitted" if row["source"] == "fitted" else f"the prior: {row['why']}",
+        )
+        for row in found["cost_model"]["rows"]
+    ]
+    columns = ("half spreads", "orders", "paid", "linear impact", "square root", "")
+    return _table(head, rows) + _table(columns, model) + _definitions(found["definitions"])
 
 
 def _list(items: Iterable[str]) -> str:

@@ -54,13 +54,13 @@ def pnl_picture(pnl: Mapping[str, PnlPath], hedged: str) -> bytes:
                 label = "hedged" if name == hedged else NAMES.get(name, name)
                 axes.plot(path.total, color=COLOURS.get(name, "#0072B2"), label=label, linewidth=1.5)
         axes.axhline(0.0, color="#999999", linewidth=0.6)
-        axes.yaxis.set_major_formatter(FuncFormatter(_short))
+        axes.yaxis.set_major_formatter(FuncFormatter(short))
         axes.set_ylabel("P&L, USD")
         axes.legend(loc="best", frameon=False, fontsize=9)
     top.set_title("Profit and loss of the whole position since the open", loc="left", fontsize=11)
     bottom.set_title("The same without the unhedged book", loc="left", fontsize=11)
     _days(bottom, pnl[hedged].times_ns, pnl[hedged].session)
-    return _png(figure)
+    return png(figure)
 
 
 def exposure_picture(paths: ExposurePaths) -> bytes:
@@ -79,11 +79,11 @@ def exposure_picture(paths: ExposurePaths) -> bytes:
         axes.fill_between(hours, low, high, step="post", color="#0072B2", alpha=0.22, linewidth=0)
         axes.step(hours, paths.exposure[:, k], where="post", color="#333333", linewidth=0.7)
         axes.set_title(f"{paths.factor[k]}, {unit_of(paths.factor[k])}", loc="left", fontsize=8)
-        axes.yaxis.set_major_formatter(FuncFormatter(_short))
+        axes.yaxis.set_major_formatter(FuncFormatter(short))
         axes.tick_params(labelsize=7)
         _limits(axes, paths.exposure[:, k], low, high)
     figure.supxlabel("hours of open market", fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def cost_picture(outcomes: Mapping[str, Outcome], universe: Universe) -> bytes:
@@ -109,8 +109,8 @@ def cost_picture(outcomes: Mapping[str, Outcome], universe: Universe) -> bytes:
     lines.set_title("Cost against number of fills", loc="left", fontsize=11)
     lines.legend(frameon=False, fontsize=9)
     for axes in (bars, lines):
-        axes.yaxis.set_major_formatter(FuncFormatter(_short))
-    return _png(figure)
+        axes.yaxis.set_major_formatter(FuncFormatter(short))
+    return png(figure)
 
 
 def latency_picture(waits_ms: F64) -> bytes:
@@ -126,7 +126,7 @@ def latency_picture(waits_ms: F64) -> bytes:
     axes.set_xlabel("milliseconds of wall time from the tick's entry to the decision")
     axes.set_ylabel("decisions")
     axes.legend(frameon=False, fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def _open_hours(paths: ExposurePaths) -> F64:
@@ -154,14 +154,16 @@ def _days(axes: Any, times_ns: I64, session: I64) -> None:
         axes.axvline(i - 0.5, color="#dddddd", linewidth=0.6)
 
 
-def _short(value: float, _: object = None) -> str:
+def short(value: float, _: object = None) -> str:
+    """A number of an axis in few characters: 12k, 3.4M."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{suffix}"
     return f"{value:g}"
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure as bytes, without the lines nobody needs."""
     for axes in figure.axes:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

@@ -2,7 +2,7 @@
 
 V(t) = Σ (book + imported(t) + traded(t)) × multiplier × mark(t) + cash(t); the P&L is V(t) − V(0). It is the sum of
 
-- *book*: opening lots × multiplier × (mark(t) − mark(0)),
+- *book*: opening lots × multiplier × (mark(t) − mark(0)), and what settled of all that was held: its cash and what it became,
 - *imported*: client trades told while the run lasted, lots × multiplier × (mark(t) − price), from the trade's own time; of one
   before the first mark, what came after it (``lab/client_trades.py`` says which trades stand),
 - *hedges*: traded lots × multiplier × (mark(t) − mid at the fill),
@@ -68,30 +68,34 @@ def sample_std(x: F64) -> float:
 
 
 def pnl_path(
-    name: str, universe: Universe, book: Book, fills: Fills, marks: Marks, trades: ClientTrades = NO_TRADES
+    name: str,
+    universe: Universe,
+    book: Book,
+    fills: Fills,
+    marks: Marks,
+    settled: Fills | None = None,
+    trades: ClientTrades = NO_TRADES,
 ) -> PnlPath:
-    """P&L of book, client trades and fills at the grid of ``marks``.
+    """P&L of book, client trades and fills at the grid of ``marks``; ``settled``: the rows of `lab.settled.settlement_rows`.
 
     Fills and trades up to and including a grid time count there. Raises ``ValueError`` naming an instrument that is held or was
     traded and has no mark at some grid time.
     """
-    g, n = marks.points.shape
+    n = marks.points.shape[1]
     opening = book.net_lots(n)
     value = universe.multiplier_usd * marks.points
     _check_marks(universe, opening, np.union1d(fills.instrument, trades.instrument), marks)
+    if settled is not None:
+        _check_marks(universe, opening, settled.instrument, marks)
     held = np.flatnonzero(opening)
     at_open = value[:, held] @ opening[held].astype(np.float64)
     upto = np.searchsorted(fills.time_ns, marks.times_ns, side="right")
-    traded_value = np.zeros(g)
-    traded = np.unique(fills.instrument)
-    lots = _traded_lots(fills, traded, upto)
-    if len(traded):
-        traded_value = np.einsum("gk,gk->g", lots.astype(np.float64), value[:, traded])
-    cash = _cumulative(cash_half_cents(fills, universe), upto) / HALF_CENTS_PER_USD
     spread = -_cumulative(spread_half_cents(fills, universe), upto) / HALF_CENTS_PER_USD
     fees = -_cumulative(fills.fee_cents, upto) / CENTS_PER_USD
     book_pnl = at_open - at_open[0]
-    gross = traded_value + cash
+    if settled is not None:
+        book_pnl = book_pnl + _worth(settled, universe, marks)
+    gross = _worth(fills, universe, marks)
     gross = gross - gross[0]
     spread = spread - spread[0]
     fees = fees - fees[0]
@@ -106,6 +110,19 @@ def _imported(universe: Universe, trades: ClientTrades, marks: Marks) -> F64:
     out: F64 = np.where(trades.time_ns <= marks.times_ns[:, None], gain, 0.0) @ trades.lots.astype(np.float64)
     first: float = out[0]
     return out - first
+
+
+def _worth(fills: Fills, universe: Universe, marks: Marks) -> F64:
+    """USD (g,): what was traded so far at the marks, and the cash it cost or brought."""
+    upto = np.searchsorted(fills.time_ns, marks.times_ns, side="right")
+    traded = np.unique(fills.instrument)
+    worth = np.zeros(len(marks.times_ns))
+    if len(traded):
+        lots = _traded_lots(fills, traded, upto)
+        worth = np.einsum(
+            "gk,gk->g", lots.astype(np.float64), universe.multiplier_usd[traded] * marks.points[:, traded]
+        )
+    return np.asarray(worth + _cumulative(cash_half_cents(fills, universe), upto) / HALF_CENTS_PER_USD)
 
 
 def _cumulative(x: I64, upto: np.ndarray[Any, np.dtype[np.intp]]) -> I64:

@@ -14,21 +14,28 @@ from typing import Any
 
 import numpy as np
 
+from common.calendars.day import schedule_of_bounds
 from common.control_messages import JournalEntry
 from common.messages import I64, ExecutionReport, OrderState
 from common.ports import MarketSource
 from common.units import NS_PER_MS
 from common.universe import Book
 from lab import pictures
-from lab.audit import Run, audit
+from lab.audit import Run, audit, orders_of
 from lab.baselines import Outcome, Settings, gather, outcome_of, pool, run_mode
 from lab.client_trades import client_trades_of, imports_asked
 from lab.closed_loop import Mode
+from lab.cost_fit import Prior
 from lab.figures import figures, tick_to_decision_ms
-from lab.fills import fills_of
+from lab.fills import fills_of, reports_of
 from lab.marks import Marks, marks_of
 from lab.page import page
 from lab.pnl import PnlPath, pnl_path
+from lab.settled import settlement_rows
+from lab.strikes import rows_of, strikes_of
+from lab.tca_groups import grouped, total
+from lab.tca_pictures import tca_picture
+from lab.tca_report import tca_of
 
 #: Longest first, so that two workers end together.
 BASELINES: tuple[Mode, ...] = ("alone", "plain", "joint", "delta_only")
@@ -79,9 +86,14 @@ def write_report(
     hedged = outcomes["joint"] if live is None else _live_outcome(settings, source, book, live)
     pnl = _pnl(source, book, marks, {**outcomes, hedged.name: hedged}, hedged)
     extra = _extra(run_id, source, book, marks, live)
+    drawn: dict[str, bytes] = {}
+    if live is not None:
+        extra["tca"], drawn["tca"] = _tca(settings, run_id, source, live)
     aversion = settings.limits.risk_aversion_per_usd
+    hours = schedule_of_bounds(source.session_bounds_ns)
+    extra["strikes"] = {name: rows_of(strikes_of(hours, path.times_ns, path.total)) for name, path in pnl.items()}
     found = figures(hedged, outcomes, pnl, source.universe, aversion, source.statements, extra)
-    drawn = _pictures(hedged, outcomes, pnl, source, live)
+    drawn |= _pictures(hedged, outcomes, pnl, source, live)
     for name, png in drawn.items():
         (folder / f"{name}.png").write_bytes(png)
     (folder / "report.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -131,11 +143,26 @@ def _live_outcome(settings: Settings, source: MarketSource, book: Book, live: Li
     return replace(out, violations=tuple(audit(run)))
 
 
+def _tca(settings: Settings, run_id: str, source: MarketSource, live: Live) -> tuple[dict[str, Any], bytes]:
+    """Transaction costs of the live run and their picture by agent."""
+    orders = [order for _, order in orders_of(live.entries)]
+    prior = Prior(1.0, settings.manager.impact_share, settings.manager.root_impact_share)
+    told, worked, costs, _ = tca_of(orders, reports_of(live.entries), source.batches(), source.universe, run_id, prior)
+    groups = grouped(worked, costs, source.universe, "agent")
+    return told, tca_picture(groups, total(worked, costs))
+
+
 def _pnl(
     source: MarketSource, book: Book, marks: Marks, outcomes: Mapping[str, Outcome], hedged: Outcome
 ) -> dict[str, PnlPath]:
-    pnl = {name: pnl_path(name, source.universe, book, out.fills, marks, out.trades) for name, out in outcomes.items()}
-    pnl[UNHEDGED] = pnl_path(UNHEDGED, source.universe, book, fills_of(()), marks, hedged.trades)
+    u, pnl = source.universe, {}
+    for name, out in outcomes.items():
+        rows = settlement_rows(u, book, out.fills, out.settled, out.trades)
+        pnl[name] = pnl_path(name, u, book, out.fills, marks, rows, out.trades)
+    # The same market settles alike whoever trades in it.
+    settled = next((out.settled for out in outcomes.values()), ())
+    rows = settlement_rows(u, book, fills_of(()), settled, hedged.trades)
+    pnl[UNHEDGED] = pnl_path(UNHEDGED, u, book, fills_of(()), marks, rows, hedged.trades)
     return pnl
 
 
@@ -144,6 +171,7 @@ def _extra(run_id: str, source: MarketSource, book: Book, marks: Marks, live: Li
     p50, p99 = (None, None) if live is None else (live.tick_to_order_p50_ns, live.tick_to_order_p99_ns)
     return {
         "run_id": run_id,
+        "tca": None,
         "live": dict(live.facts) if live is not None else None,
         "tick_to_order_ms": {
             "p50": None if p50 is None else p50 / NS_PER_MS,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from common.cost_model import CostModel
 from manager.budgets_config import BudgetsConfig
 from manager.tactics import TacticRule
 
@@ -62,6 +63,8 @@ class ManagerConfig(BaseModel):
     impact_share: float = Field(default=0.1, ge=0.0)
     #: The same by the square root: taking the whole displayed size is charged this share of the half spread a lot.
     root_impact_share: float = Field(default=0.0, ge=0.0)
+    #: What trading was measured to cost, in place of a whole half spread and the two shares above (``hedgerow tca``).
+    cost_model: CostModel = Field(default=CostModel(), description="In a settings file or flag: the name of its file.")
     #: Part of the displayed size an order may take.
     quote_share: float = Field(default=1.0, gt=0.0, le=1.0)
     #: An order must improve the objective by at least this.

@@ -39,6 +39,7 @@ def desk_rows(state: ManagerState, mid_cents: F64) -> list[dict[str, Any]]:
                 "accounts": list(desk.accounts),
                 "traded": {names[j]: int(lots[d, j]) for j in at},
                 "imported": {names[j]: int(ledger.imported[d, j]) for j in np.flatnonzero(ledger.imported[d])},
+                "settled": {names[j]: int(ledger.settled[d, j]) for j in np.flatnonzero(ledger.settled[d])},
                 "crossed_lots": ledger.crossed_lots.get(desk.name, 0),
                 "cost_usd": cost / CENTS_PER_USD,
                 "hedge_pnl_usd": pnl if math.isfinite(pnl) else None,

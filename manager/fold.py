@@ -26,6 +26,7 @@ from common.control_messages import (
 )
 from common.errors import HedgerowError
 from common.factors import at_desk, desk_of
+from common.lifecycle import Outcome, outcomes, settlement_at
 from common.limits_changes import LimitsLog
 from common.messages import (
     AgentParameters,
@@ -149,6 +150,9 @@ def _add(state: ManagerState, order: Order, *, forced: bool, emergency: bool = F
 def _report(state: ManagerState, report: ExecutionReport) -> None:
     fold = state.fold
     fold.report_sequence = report.sequence
+    if report.ord_status is OrdStatus.SETTLED:
+        _settled(state, report)
+        return
     life = fold.orders.get(report.client_order_id)
     if report.last_lots > 0:
         if report.exec_id in fold.ledger.exec_ids:
@@ -156,6 +160,8 @@ def _report(state: ManagerState, report: ExecutionReport) -> None:
             return
         fold.ledger.exec_ids.add(report.exec_id)
         _fill(fold, life, report)
+        if (known := fold.ledger.outcomes.get(report.instrument)) is not None:
+            _settle(state, Outcome(report.instrument, *known))  # told late: the contract has settled since
     if life is None:
         fold.counts["reports of unknown orders"] += 1
         return
@@ -165,6 +171,25 @@ def _report(state: ManagerState, report: ExecutionReport) -> None:
         return
     if life.status.terminal:
         _end(state, life, report)
+
+
+def _settled(state: ManagerState, report: ExecutionReport) -> None:
+    """Contracts have settled: the whole position, once. An expired contract weighs nothing from then on."""
+    fold, universe = state.fold, state.setup.universe
+    if report.instrument in fold.ledger.outcomes:
+        fold.counts["duplicate settlements"] += 1
+        return
+    settlement = settlement_at(universe, report.instrument)
+    for outcome in outcomes(universe, settlement, report.last_ticks):
+        _settle(state, outcome)
+        fold.table.sensitivity[:, outcome.instrument] = 0.0
+    fold.counts["settlements"] += 1
+
+
+def _settle(state: ManagerState, outcome: Outcome) -> None:
+    opening = state.setup.book.desk_lots(len(state.setup.universe))
+    for instrument, moved in state.fold.ledger.settle(opening, outcome):
+        state.fold.table.fill(instrument, moved)
 
 
 def _fill(fold: Fold, life: OrderLife | None, report: ExecutionReport) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from common.control_messages import Crossing
 from common.factors import at_desk, desk_of, without_desk
+from common.lifecycle import CASH, Outcome
 from common.messages import I64, CostShare, ExecutionReport, Header, Order, PositionUpdate
 from common.units import CENTS_PER_USD, NO_PRICE
 from common.universe import Universe
@@ -19,12 +20,14 @@ from manager.exposures import Moved
 from manager.orders import SeenIds
 
 SOURCE = "manager"
-#: Under whose name the cash of client trades is kept.
+#: Under whose name the cash of client trades is kept, and that of settlements.
 CLIENT = "client"
+SETTLEMENT = "settlement"
 
 
 class Ledger:
-    """Everything traded since the open: ``traded`` (n,) signed lots; ``version`` rises by one per fill, crossing and import.
+    """Everything traded since the open: ``traded`` (n,) signed lots; ``version`` rises by one per fill, crossing, import and
+    contract that settles.
 
     Of several desks each one's part is what its agents (``gamma-0@rates``) hold: see ``desk_lots``.
     """
@@ -38,6 +41,10 @@ class Ledger:
         #: Client trades told since the open, by desk, (desks, n); they are not ours and not in ``traded``.
         self.imported = np.zeros((len(desks), len(universe)), np.int64)
         self.imported_at: set[int] = set()
+        #: What settlements changed, by desk, (desks, n): the opening book's and clients' lots with ours; not in ``traded``.
+        self.settled = np.zeros((len(desks), len(universe)), np.int64)
+        #: Per contract that has settled (value, future, its lots, strike): see `common.lifecycle.Outcome`.
+        self.outcomes: dict[int, tuple[int, int, int, int]] = {}
         self.by_agent: dict[str, dict[int, int]] = {}
         #: Position version of each agent's last fill.
         self.last_fill: dict[str, int] = {}
@@ -119,13 +126,41 @@ class Ledger:
         self.history.append((self.version, instrument, moved if isinstance(moved, int) else tuple(moved.tolist())))
         return moved
 
+    def settle(self, opening: I64, outcome: Outcome) -> list[tuple[int, Moved]]:
+        """Let all of a contract settle that is held: of the ``opening`` book (desks, n), clients' and ours.
+
+        Returns the moves, lots by desk: the contract's and, where it was delivered, the future's. None if nothing is held, so
+        a second settlement moves nothing. Cash: what is paid, and what the future is bought for at the strike.
+        """
+        at = outcome.instrument
+        self.outcomes[at] = (outcome.value_ticks, outcome.future, outcome.future_lots, outcome.strike_ticks)
+        held = opening[:, at] + self.net_desk_lots()[:, at]
+        if not held.any():
+            return []
+        moves = [(at, -held)]
+        cash_at, lots, ticks = at, held, outcome.value_ticks
+        if outcome.future != CASH:
+            moves.append((outcome.future, outcome.future_lots * held))
+            cash_at, lots, ticks = outcome.future, -outcome.future_lots * held, outcome.strike_ticks
+        for desk, n in zip(self.desks, lots.tolist(), strict=True):
+            holder = at_desk(SETTLEMENT, desk)
+            self.cash_cents[holder] = self.cash_cents.get(holder, 0) + self.cents(cash_at, n, ticks, 0)
+        out: list[tuple[int, Moved]] = []
+        for instrument, change in moves:
+            self.settled[:, instrument] += change
+            self.version += 1
+            one = len(self.desks) == 1
+            self.history.append((self.version, instrument, change.item() if one else tuple(change.tolist())))
+            out.append((instrument, change.item() if one else change))
+        return out
+
     def net_lots(self) -> I64:
-        """Signed lots (n,) by which positions differ from the opening book: traded and told by clients."""
-        return np.asarray(self.traded + self.imported.sum(axis=0))
+        """Signed lots (n,) by which positions differ from the opening book: traded, told by clients, settled."""
+        return np.asarray(self.traded + self.imported.sum(axis=0) + self.settled.sum(axis=0))
 
     def net_desk_lots(self) -> I64:
         """The same of each desk, (desks, n)."""
-        return self.desk_lots() + self.imported
+        return self.desk_lots() + self.imported + self.settled
 
     def by_desk(self, split: dict[str, int]) -> Moved:
         """Σ of the agents' lots by desk: one number where there is one desk."""
@@ -176,9 +211,10 @@ class Ledger:
 
     def update(self, now_ns: int, wall_ns: int, cause_id: str) -> PositionUpdate:
         """The whole of it for the agents, sparse, instruments ascending."""
-        at = np.array(sorted(self.touched | self.imported_at), np.uint32)
+        moved = set(np.flatnonzero(self.settled.any(axis=0)).tolist())
+        at = np.array(sorted(self.touched | self.imported_at | moved), np.uint32)
         header = Header(SOURCE, self.version, now_ns, wall_ns, cause_id)
-        net = self.traded[at] + self.imported[:, at].sum(axis=0)
+        net = self.net_lots()[at]
         if len(self.desks) == 1:
             return PositionUpdate(header, self.version, at, net)
         return PositionUpdate(header, self.version, at, net, self.desks, self.net_desk_lots()[:, at])

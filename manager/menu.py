@@ -107,9 +107,10 @@ def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, in
     bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
     tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]
     half_spread_cents = 0.5 * (ask - bid) * tick_cents
-    cost = np.maximum(half_spread_cents + fee_cents, 0.01) / CENTS_PER_USD
+    spread_share, impact_share, root_share = state.cost_shares[:, at]
+    cost = np.maximum(spread_share * half_spread_cents + fee_cents, 0.01) / CENTS_PER_USD
     sizes = np.minimum(market.bid_size_lots[at], market.ask_size_lots[at])
-    impact = config.impact_share * half_spread_cents / CENTS_PER_USD / sizes + _UNIQUE * cost
+    impact = impact_share * half_spread_cents / CENTS_PER_USD / sizes + _UNIQUE * cost
     notional_cents = np.ceil(ask * tick_cents).astype(np.int64)
     cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
     cap = scope_caps(state, live, at, notional_cents, cap)
@@ -121,7 +122,7 @@ def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, in
         state.fold.table.sensitivity[np.ix_(live, at)],
         cost,
         impact,
-        config.root_impact_share * half_spread_cents / CENTS_PER_USD / np.sqrt(sizes),
+        root_share * half_spread_cents / CENTS_PER_USD / np.sqrt(sizes),
         np.ceil(half_spread_cents).astype(np.int64) + fee_cents,
         notional_cents,
         # An order against one of our own that still works could trade with it.

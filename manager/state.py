@@ -118,6 +118,8 @@ class ManagerState:
     market: MarketSnapshot
     volatility: RunningVolatility
     risk_price: RiskPrice
+    #: Shares of the half spread, (3, n): paid, linear and square-root impact.
+    cost_shares: F64
     leading: bool = False
     reconcile_to: int = 0
     #: Commands waiting for execution's answer; while a pause or kill waits no order is decided.
@@ -213,4 +215,5 @@ def start(setup: ManagerSetup) -> ManagerState:
         market=MarketSnapshot(universe),
         volatility=RunningVolatility(universe, config.volatility),
         risk_price=RiskPrice(universe, table.names, config),
+        cost_shares=config.cost_model.columns(universe, config.impact_share, config.root_impact_share),
     )

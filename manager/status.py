@@ -209,7 +209,15 @@ def _positions(state: ManagerState) -> dict[str, Any]:
     }
     net = ledger.imported.sum(axis=0)
     imported = {names[j]: int(net[j]) for j in sorted(ledger.imported_at)}
-    return {"version": ledger.version, "traded": traded, "imported": imported, "by_agent": agents}
+    net = ledger.settled.sum(axis=0)
+    settled = {names[j]: int(net[j]) for j in range(len(net)) if net[j]}
+    return {
+        "version": ledger.version,
+        "traded": traded,
+        "imported": imported,
+        "settled": settled,
+        "by_agent": agents,
+    }
 
 
 def _agents(state: ManagerState, wall_ns: int) -> list[dict[str, Any]]:

@@ -96,6 +96,8 @@ CALLS: Final = (
     _call("send, replace and cancel orders", MANAGER, methods=["StreamOrders"]),
     _call("fence: become the leader whose orders are heard", MANAGER, methods=["Fence"]),
     _call("pause, resume, kill at execution itself", MANAGER, RISK_MANAGER, methods=["SetTradingState"]),
+    # It may halt, so it is no mere reading.
+    _call("compare execution's books with the venue's", MANAGER, RISK_MANAGER, methods=["Reconcile"]),
     _call(
         "read orders, reports and state", *_READERS, methods=["GetOrder", "ListOrders", "StreamReports", "GetStatus"]
     ),

@@ -14,6 +14,8 @@ from common.messages import Order, QuoteBatch, Side, TimeInForce
 from execution.venues.paper import PaperVenue
 from execution.venues.port import VenueEvent, VenueKind
 from execution.venues.record import RecordKind, VenueRecord, of_event, of_order
+from execution.venues.statement import StatedOrder, Tally, VenueStatement
+from execution.venues.tallied import take_event
 
 #: Records a venue holds in its life (about 300 bytes each); beyond, new orders are rejected.
 MAX_RECORDS: Final = 2_000_000
@@ -27,6 +29,7 @@ class LastingVenue:
         self._max_records = max_records
         self.records: list[VenueRecord] = []
         self._of_order: dict[str, list[VenueRecord]] = {}
+        self._tally = Tally()
         #: Orders that a replacement has ended, and what those before a replacement had filled.
         self._replaced: dict[str, None] = {}
         self._carried: dict[str, int] = {}
@@ -107,7 +110,20 @@ class LastingVenue:
         if record.kind is RecordKind.REPLACED and (taken := self._taken(record.client_order_id)) is not None:
             self._replaced[taken.orig_client_order_id] = None
             self._carried[record.client_order_id] = self._filled(taken.orig_client_order_id)
+        self._count(record)
         return record
+
+    def statement(self, after: int, limit: int) -> VenueStatement:
+        """What the records come to: see ``statement.StatingVenue``. Each line counts, whatever it repeats."""
+        return self._tally.statement(after, limit)
+
+    def _count(self, record: VenueRecord) -> None:
+        sign = Side(record.side).sign if record.side else 1
+        if record.kind in _TAKEN:
+            order = StatedOrder(record.client_order_id, record.instrument, sign * record.lots, record.ticks)
+            self._tally.taken(order, record.orig_client_order_id)
+        elif (event := record.event) is not None:
+            take_event(self._tally, event, record.instrument, sign)
 
     def _taken(self, name: str) -> VenueRecord | None:
         """The line on which an order was taken."""
@@ -124,6 +140,7 @@ class LastingVenue:
         return whole or name in self._replaced or any(r.kind in _ENDS for r in records)
 
     def _restore(self) -> None:
+        self._paper.restore_settled([r.exec_id for r in self.records if r.kind is RecordKind.SETTLED])
         for name, records in self._of_order.items():
             if (taken := self._taken(name)) is None:
                 continue

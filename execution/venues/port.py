@@ -35,8 +35,10 @@ class VenueKind(IntEnum):
     REPLACED = 10
     #: A replacement was refused; the order it names goes on as it was.
     REPLACE_REJECTED = 11
+    #: Contracts have settled; about no order (`common.lifecycle`).
+    SETTLED = 12
     #: The venue changed or cancelled a trade it had reported, or says what cannot be: trading pauses, nothing is booked.
-    DISPUTED = 12
+    DISPUTED = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class VenueEvent:
     """One thing that happened to one order at the venue.
 
     ``exec_id`` is unique per venue and repeated when the same event is told again. ``lots`` > 0, ``ticks`` on a FILL;
-    ``fee_cents`` for the whole fill; ``bid_ticks``, ``ask_ticks`` as quoted then, ``units.NO_PRICE`` if absent.
+    ``fee_cents`` for the whole fill; ``bid_ticks``, ``ask_ticks`` as quoted then, ``units.NO_PRICE`` if absent. On
+    SETTLED ``client_order_id`` and ``exec_id`` are the settlement's, ``ticks`` its price in ticks of ``instrument``.
     """
 
     kind: VenueKind
@@ -57,6 +60,7 @@ class VenueEvent:
     bid_ticks: int = NO_PRICE
     ask_ticks: int = NO_PRICE
     text: str = ""
+    instrument: int = -1
 
 
 @dataclass(frozen=True, slots=True)

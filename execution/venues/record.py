@@ -38,6 +38,7 @@ class RecordKind(IntEnum):
     DUPLICATE = VenueKind.DUPLICATE
     REPLACED = VenueKind.REPLACED
     REPLACE_REJECTED = VenueKind.REPLACE_REJECTED
+    SETTLED = VenueKind.SETTLED
     ORDER = 16
     CANCEL = 17
     REPLACE = 18
@@ -87,6 +88,7 @@ class VenueRecord:
             self.bid_ticks,
             self.ask_ticks,
             self.text,
+            self.instrument if self.kind is RecordKind.SETTLED else -1,
         )
 
 
@@ -146,6 +148,7 @@ def to_pb(record: VenueRecord) -> pb.VenueRecord:
         bid_ticks=record.bid_ticks,
         ask_ticks=record.ask_ticks,
         text=record.text,
+        instrument=record.instrument if record.kind is RecordKind.SETTLED else 0,
     )
 
 
@@ -167,6 +170,7 @@ def from_pb(m: pb.VenueRecord) -> VenueRecord:
         m.bid_ticks,
         m.ask_ticks,
         m.text,
+        m.instrument if kind is RecordKind.SETTLED else -1,
     )
 
 

@@ -24,6 +24,8 @@ from common.messages import Order, QuoteBatch
 from common.wire.execution_codec import order_to_pb
 from execution.venues.port import VenueEvent, VenueKind, VenueLink
 from execution.venues.record import RecordKind, VenueRecord, framed, from_pb, read_frame, response_of
+from execution.venues.statement import VenueStatement
+from execution.venues.statement_codec import statement_from_pb
 
 #: Bytes sent and not taken by the venue, beyond which nothing more is sent.
 UNSENT_MAX: Final = 4 * 2**20
@@ -59,6 +61,9 @@ class RemoteVenue:
         self._unanswered: dict[str, float] = {}
         self._asked: dict[str, float] = {}
         self._cancels: dict[str, int] = {}
+        #: Statements asked for, each under its number.
+        self._statements: dict[int, asyncio.Future[VenueStatement]] = {}
+        self._number = 0
 
     @property
     def name(self) -> str:
@@ -125,6 +130,22 @@ class RemoteVenue:
             return VenueLink(False, self._since_ns, f"a connection to {self.address}")
         asked = len(self._asked)
         return VenueLink(True, self._since_ns, f"what became of {asked} orders" if asked else "")
+
+    async def statement(self, after: int, limit: int) -> VenueStatement:
+        """See ``StatingVenue``. Raises ``Unavailable`` while the line is down or an answer is later than the timeout."""
+        if self._writer is None:
+            raise Unavailable(f"the venue at {self.address} cannot be reached")
+        self._number += 1
+        number, answer = self._number, asyncio.get_running_loop().create_future()
+        self._statements[number] = answer
+        self._send(pb.VenueRequest(statement=pb.AskStatement(number=number, after=after, limit=limit)))
+        try:
+            return await asyncio.wait_for(answer, self._answer_timeout_s)
+        except TimeoutError:
+            text = f"the venue at {self.address} makes no statement within {self._answer_timeout_s:g} s"
+            raise Unavailable(text) from None
+        finally:
+            del self._statements[number]
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
@@ -211,6 +232,9 @@ class RemoteVenue:
         """Whatever was sent and not heard of is in doubt from here on."""
         if self._writer is not None:
             self._writer, self._since_ns = None, self._clock.wall_ns()
+        for answer in self._statements.values():
+            if not answer.done():
+                answer.set_exception(Unavailable(f"the line to the venue at {self.address} broke"))
         names = list(self._unanswered)
         self._unanswered.clear()
         self._asked = dict.fromkeys([*self._asked, *names], 0.0)
@@ -236,6 +260,10 @@ class RemoteVenue:
                 self._cancels.pop(name, None)
                 text = "the venue has no such order"
                 self._hear([VenueEvent(VenueKind.NOT_FOUND, name, self._now_ns, text=text)])
+        elif which == "statement":
+            answer = self._statements.get(response.statement.number)
+            if answer is not None and not answer.done():
+                answer.set_result(statement_from_pb(response.statement))
         elif which == "refused":
             raise Refused(response.refused.text)
 

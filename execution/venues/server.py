@@ -27,6 +27,8 @@ from execution.reference import ReferenceFeed
 from execution.venues.lasting import LastingVenue
 from execution.venues.paper import PaperVenue
 from execution.venues.record import VenueRecord, framed, read_frame, request_of, to_pb
+from execution.venues.statement import PAGE as STATED
+from execution.venues.statement_codec import statement_to_pb
 from execution.venues.venue_file import VenueFile
 
 #: Bytes told to a session and not read by it.
@@ -141,6 +143,10 @@ class VenueServer:
         elif which == "status":
             status = pb.VenueStatus(last_sequence=self._venue.last_sequence, session=self._session is not None)
             writer.write(framed(pb.VenueResponse(status=status)))
+        elif which == "statement":
+            asked = request.statement
+            stated = self._venue.statement(asked.after, min(asked.limit, STATED))
+            writer.write(framed(pb.VenueResponse(statement=statement_to_pb(asked.number, stated))))
         elif writer is not self._session:
             raise Refused("this session has ended, a newer one was opened, or none was")
         elif which == "submit":
@@ -220,7 +226,8 @@ async def serve_venue(
         stop.set()
 
     try:
-        venue = LastingVenue(PaperVenue(universe, config, sessions_ns), file.records)
+        since_ns = max((r.event_time_ns for r in file.records), default=0)
+        venue = LastingVenue(PaperVenue(universe, config, sessions_ns, since_ns), file.records)
         server = VenueServer(venue, file, speed, failed, lambda source: feed.heal(source))
         feed = ReferenceFeed(
             bus, universe, server.take_quotes, venue.gapped, bound=QUOTES_BOUND, timeout_s=SNAPSHOT_TIMEOUT_S

@@ -32,6 +32,7 @@ from common.wire import codec
 from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.events import Record
+from execution.reconciler import Reconciler
 from execution.reference import ReferenceFeed
 from execution.service import ExecutionServicer
 from execution.state import ExecutionSetup, ExecutionState, start
@@ -131,6 +132,7 @@ class Execution:
             told()
         link = VenueLink(self._exchange, process)
         engine = Engine(config, state, self.store, link, process, lambda source: feed.heal(source))
+        reconciler = Reconciler(engine, config, process)
 
         def gapped(source: str) -> bool:
             seen = state.snapshot.sources.get(source)
@@ -154,7 +156,7 @@ class Execution:
         await engine.recover()
         working = asyncio.get_running_loop().create_task(engine.run())
         await feed.start()
-        self._wire.serve(process, ExecutionServicer(engine, process))
+        self._wire.serve(process, ExecutionServicer(engine, process, reconciler))
         process.say(f"serves; trading is {state.trading.state.name}, epoch {state.epoch}")
         await working
         return "stopped"

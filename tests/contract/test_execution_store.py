@@ -99,6 +99,21 @@ def test_orders_reports_positions_epoch_and_state_survive(reopen: Opener) -> Non
     assert store.reports(3, 10) == []
 
 
+def test_a_settlement_survives_and_stands_once(reopen: Opener) -> None:
+    store = reopen()
+    record = working("a")
+    settled = replace(
+        report_of(record, 2), exec_id="S-AAA-7", client_order_id="S-AAA-7", ord_status=OrdStatus.SETTLED, last_ticks=42
+    )
+    store.commit([NewOrder(record), report_of(record, 1, 2, "x1"), settled])
+    store = reopen()
+    assert store.load().settled == (settled,)
+    assert store.load().position_lots == {record.order.instrument: 2}  # what the fills say; the core settles it
+    with pytest.raises(Refused):
+        store.commit([replace(settled, sequence=3)])
+    assert store.load().last_sequence == 2
+
+
 def test_pages_of_orders(reopen: Opener) -> None:
     store = reopen()
     records = [working(f"o{k}") for k in range(5)]
@@ -221,3 +236,10 @@ def test_a_disk_that_refuses_is_said_and_loses_nothing(tmp_path: Path) -> None:
     again = SqliteStore(tmp_path)
     assert again.load().orders == count >= 1
     again.close()
+
+
+def test_fills_are_found_by_exec_id_and_nothing_else_is(reopen: Opener) -> None:
+    record = working("a")
+    fill = report_of(record, 2, 3, "X1")
+    reopen().commit([NewOrder(record), report_of(record, 1), fill])
+    assert reopen().fills_named(["X1", "R1", "X2"]) == [fill]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from common.errors import Refused, Unavailable, UsageError
 from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.security.audit import verify
-from common.security.keys import Keys, load_public
+from common.security.keys import KEYS_VARIABLE, Keys, load_public
 from deploy import certs
+from deploy.reconcile import run_reconcile
 from execution.config import ExecutionConfig
 from tests.execution_world import free_address, make_config, running
 from tests.security_world import AGENT_WITH_CERTIFICATE, PERSON, make_keys, tls_of
@@ -98,6 +100,21 @@ def test_who_is_proven_and_each_control_call_leaves_a_signed_line(tmp_path: Path
         ("manager/carol", "manager manager", "found nothing", "done"),
     ]
     assert verify(lines, load_public(keys / "execution" / "audit.pub")).problems == ()
+
+
+def test_hedgerow_reconcile_proves_who_asks(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def main() -> None:
+        async with running(secured(tmp_path, keys), tls=tls_of(keys, "manager")) as desk:
+            monkeypatch.setenv(KEYS_VARIABLE, str(keys / PERSON))
+            assert await asyncio.to_thread(run_reconcile, desk.address, True) == 0
+            monkeypatch.setenv(KEYS_VARIABLE, str(keys / "viewer"))
+            with pytest.raises(Refused, match=r"role viewer .* may not call .*/Reconcile"):
+                await asyncio.to_thread(run_reconcile, desk.address, True)
+
+    uvloop.run(main())
+    assert json.loads(capsys.readouterr().out)["state"] == "ACTIVE"
 
 
 def test_a_certificate_alone_gives_no_right(tmp_path: Path, keys: Path) -> None:

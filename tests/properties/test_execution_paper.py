@@ -1,4 +1,7 @@
-"""Fills of the paper venue against the tape it was given, read back by the test's own rule: newest quote at that time."""
+"""Fills of the paper venue against the tape it was given, read back by the test's own rule: newest quote at that time.
+
+What rests has tests of its own (test_execution_paper_queue.py).
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,11 @@ ORDER = st.tuples(AT, st.sampled_from(Side), st.integers(1, 8), st.integers(95, 
 WHAT = st.one_of(GOOD, WILD, ORDER, ORDER, ORDER, st.just("cancel"))
 STEP = st.tuples(st.integers(0, 80), WHAT)
 STEPS = st.lists(STEP, min_size=2, max_size=40)
+
+
+def taking(steps: list) -> list:
+    """The same steps with every order IOC."""
+    return [(wait, (*what[:4], TimeInForce.IOC) if isinstance(what[1], Side) else what) for wait, what in steps]
 
 
 def play(steps: list) -> tuple[list[VenueEvent], dict[str, Order], list[tuple[int, tuple]]]:
@@ -70,7 +78,7 @@ def quoted(tape: list, instrument: int, at_ns: int, side: Side) -> tuple[int, in
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
 def test_fills_are_at_the_quoted_side_within_limit_and_size(steps: list) -> None:
-    told, orders, tape = play(steps)
+    told, orders, tape = play(taking(steps))
     used: dict[tuple[int, Side, int], int] = defaultdict(int)
     for fill in (e for e in told if e.kind is VenueKind.FILL):
         order = orders[fill.client_order_id]
@@ -105,7 +113,7 @@ def test_every_order_is_accepted_once_and_ends_once(steps: list) -> None:
 @given(STEPS)
 def test_a_marketable_order_is_not_left_unfilled(steps: list) -> None:
     """On arrival an IOC order takes all that stands at its limit or better: less would understate what a hedge gets."""
-    told, orders, tape = play(steps)
+    told, orders, tape = play(taking(steps))
     used: dict[tuple[int, Side, int], int] = defaultdict(int)
     for event in told:
         if event.kind is VenueKind.CANCEL_REJECTED:

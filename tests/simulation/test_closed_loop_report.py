@@ -67,7 +67,11 @@ def check(found: dict[str, Any], folder: Path) -> None:
     assert "NaN" not in (folder / "report.json").read_text()
     for run_ in found["runs"].values():
         assert run_["external_cost_usd"] == pytest.approx(run_["spread_usd"] + run_["fees_usd"], abs=0.01)
-    for p in found["pnl"].values():
+    for name, p in found["pnl"].items():
+        days = found["strikes"][name]
+        assert [d["open_usd"] for d in days] == pytest.approx([0.0, *np.cumsum([d["pnl_usd"] for d in days])[:-1]])
+        assert len(days) == 3 and sum(d["pnl_usd"] for d in days) == pytest.approx(p["total_usd"], abs=1e-6)
+        assert f">{days[-1]['pnl_usd']:,.0f}<" in page or name not in (found["hedged_run"], "unhedged")
         parts = p["book_usd"] + p["imported_usd"] + p["hedges_usd"] + p["spread_usd"] + p["fees_usd"]
         assert p["total_usd"] == pytest.approx(parts, abs=1e-6)
         assert p["changes_30min"] == 3 * 4 - 1 and p["changes_daily"] == 3

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.messages import Refusal, Side, TradingState
+from common.universe import AMERICAN
 from execution.core import step
 from execution.drawdown import Drawdown
 from execution.events import Ack, Fence, Persist, Quotes, SetTrading, Submit, TradingSet, VenueEvents
@@ -91,6 +94,33 @@ def test_a_stop_in_force_is_not_overruled() -> None:
     assert isinstance(out[0], Persist)
     assert asked(state, store, "b") is Refusal.PAUSED
     assert state.trading == TradingSet(TradingState.PAUSED, "bob", "lunch")
+
+
+@pytest.mark.parametrize("delivers", [False, True])
+def test_what_settled_counts_with_what_it_became_also_after_a_restart(delivers: bool) -> None:
+    """Three calls at 100 points bought at 1002 ticks; the future stands at 1001 ticks, 250.25 points: 601 ticks each."""
+    universe = replace(UNIVERSE, style=UNIVERSE.style * 0 + AMERICAN) if delivers else UNIVERSE
+    store = MemoryStore()
+    expected_usd = 3 * (601 - 1002) * TICK_USD - 3 * FEE_CENTS / 100
+
+    def pnl_usd(state: ExecutionState) -> float:
+        state.drawdown.loss_usd(universe, state.snapshot, state.exposure)
+        return state.drawdown.pnl_usd
+
+    state = start(ExecutionSetup(universe, make_limits(max_drawdown_usd=1e9), store.load()))
+    step(state, Quotes(standing(symbol="BBB")))
+    store.commit(decide(state, store, [Fence(1, "m")]).records)
+    fill = VenueEvent(VenueKind.FILL, "a", T0_NS, "f-a", 3, 1002, FEE_CENTS * 3)
+    order = make_order("a", instrument=7, lots=3)
+    store.commit(decide(state, store, [Submit(order, 0), VenueEvents((fill,), 0)]).records)
+    assert pnl_usd(state) == pytest.approx(3 * (1001 - 1002) * TICK_USD - 3 * FEE_CENTS / 100)
+    told = VenueEvent(VenueKind.SETTLED, "S", T0_NS + 1, "S", ticks=1001, instrument=7)
+    store.commit(decide(state, store, [VenueEvents((told,), 0)]).records)
+    assert pnl_usd(state) == pytest.approx(expected_usd)
+    # The contract is quoted no more; the future is.
+    again = start(ExecutionSetup(universe, make_limits(max_drawdown_usd=1e9), store.load()))
+    step(again, Quotes(quotes(1, (4, 1000, 1002, 5, 5), symbol="BBB")))
+    assert pnl_usd(again) == pytest.approx(expected_usd)
 
 
 def test_nothing_traded_is_nothing_lost() -> None:

@@ -116,7 +116,14 @@ def test_the_rest_of_a_day_order_rests_and_fills_later_better_limits_first() -> 
     v.submit(make_order("part", lots=13, limit_ticks=1002, time_in_force=DAY), S1_NS)
     assert ("part", "FILL", 10, 1002) in brief(v.on_time(S1_NS + NS_PER_S))
     told = v.on_quotes(quotes(2, (0, 998, 1000, 5, 9), at_ns=S1_NS + 2 * NS_PER_S))
-    assert brief(told) == [("part", "FILL", 3, 1000), ("high", "FILL", 4, 1000), ("low", "FILL", 2, 1000)]
+    # Of the 10 lots that stood at 1000 a quarter was traded, rounded down; then the new ask of 9 reaches all three. A resting
+    # order trades at its own limit.
+    assert brief(told) == [
+        ("part", "FILL", 2, 1002),
+        ("part", "FILL", 1, 1002),
+        ("high", "FILL", 4, 1001),
+        ("low", "FILL", 4, 1000),
+    ]
 
 
 def test_sells_meet_the_bid() -> None:
@@ -150,7 +157,7 @@ def test_an_expired_instrument_rejects_and_takes_its_resting_orders_along() -> N
     v.on_time(S1_NS + NS_PER_S)
     expiry_ns = T0_NS + NS_PER_DAY
     assert v.next_due_ns == expiry_ns
-    assert brief(v.on_time(expiry_ns)) == [("a", "EXPIRED")]
+    assert brief(v.on_time(expiry_ns)) == [("a", "EXPIRED"), (f"S-BBB-{expiry_ns}", "SETTLED")]
     v.submit(make_order("b", instrument=7), expiry_ns)
     assert brief(v.on_time(expiry_ns + NS_PER_S)) == [("b", "REJECTED")]
 

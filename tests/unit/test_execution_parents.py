@@ -7,7 +7,7 @@ from common.tactics import DIRECT, Follow, Tactic, TacticKind
 from execution.config import PaperConfig
 from execution.events import Cancel, Resolve, SetTrading, Submit, Work
 from execution.inprocess import InProcessExecution
-from execution.venues.port import VenueKind
+from execution.venues.port import VenueEvent, VenueKind
 from tests.execution_world import T0_NS, make_limits, make_order, make_universe, quotes, standing, tight
 from tests.parents_world import House
 
@@ -230,3 +230,19 @@ def test_slices_at_the_paper_venue_take_a_share_of_each_quote() -> None:
     assert {ticks for _, ticks in fills} == {1002}
     assert max(lots for lots, _ in fills) <= 3
     assert execution.orders()[0].ord_status is OrdStatus.FILLED
+
+
+def test_a_childs_fill_told_after_its_contract_has_settled_settles_with_its_parent() -> None:
+    """The call at 100 points settles at 1001 ticks, 250.25 points: 601 ticks a lot; also as a restart finds it."""
+    house = House()
+    submit(house, instrument=7)
+    house.hear(house.venue.happen("p.1", VenueKind.ACCEPTED), house.venue.happen("p.1", VenueKind.FILL, 4))
+    assert house.state.exposure.position_lots == {7: 4}
+    house.hear(VenueEvent(VenueKind.SETTLED, "S-BBB", house.now_ns, "S-BBB", ticks=1001, instrument=7))
+    assert not any(house.state.exposure.position_lots.values())
+    house.hear(house.venue.happen("p.1", VenueKind.FILL, 2))
+    assert house.state.orders["p"].cum_lots == 6
+    for _ in range(2):
+        assert not any(house.state.exposure.position_lots.values())
+        assert house.state.exposure.cash == {7: (6 * (601 - 1000), 0)}
+        house.restart()

@@ -114,7 +114,7 @@ def test_a_store_as_it_was_written_holds(tmp_path: Path) -> None:
         ("UPDATE positions SET lots = lots + 1 WHERE instrument = 0", "instrument 0 is stored"),
         ("UPDATE positions SET fee_cents = 0 WHERE instrument = 1", "instrument 1 is stored"),
         ("UPDATE positions SET cash_lot_ticks = 0 WHERE instrument = 0", "instrument 0 is stored"),
-        ("DELETE FROM migrations WHERE version = 2", "migrations [1, 3, 4]"),
+        ("DELETE FROM migrations WHERE version = 2", "migrations [1, 3, 4, 5]"),
     ],
 )
 def test_what_breaks_an_invariant_is_found_and_said(tmp_path: Path, statement: str, words: str) -> None:

@@ -74,6 +74,7 @@ SHELLS = (
     "execution/service.py",
     "execution/engine.py",
     "execution/guard.py",
+    "execution/reconciler.py",
     "execution/reference.py",
     "execution/sqlite_*.py",
     "execution/venues/remote.py",
@@ -95,6 +96,7 @@ SHELLS = (
 #: Boundaries that read or write files people gave, and nothing else: no clock, no randomness.
 FILES = (
     "common/books.py",
+    "common/cost_model.py",
     "common/desks.py",
     "common/files/*.py",
     "common/limits.py",

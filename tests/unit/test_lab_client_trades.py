@@ -40,7 +40,7 @@ def test_hand_computed_case() -> None:
     """50 USD a point of the future, 100 of the call. T1 is corrected to T1b, T3 cancelled, T4 stamped later than told."""
     trades = client_trades_of(JOURNAL)
     assert trades.lots.tolist() == [-5, 4, -1, 2] and trades.time_ns.tolist() == [5, -5, 18, 15]
-    path = pnl_path("live", UNIVERSE, BOOK, fills_of([]), MARKS, trades)
+    path = pnl_path("live", UNIVERSE, BOOK, fills_of([]), MARKS, trades=trades)
     t1b = -5 * 100 * np.array([0.0, 8.0 - 6.5, 12.0 - 6.5, 9.0 - 6.5])
     t0 = 4 * 100 * np.array([0.0, 3.0, 7.0, 4.0])  # traded before the first mark: what came after it
     t4 = -1 * 100 * np.array([0.0, 0.0, 12.0 - 11.0, 9.0 - 11.0])
@@ -54,14 +54,14 @@ def test_hand_computed_case() -> None:
 
 def test_a_trade_counts_at_the_grid_time_it_happened_at_and_not_before() -> None:
     entry = told(40, ImportedTrade("T", "a", CALL, 1, 7.0, 10))
-    path = pnl_path("live", UNIVERSE, BOOK, fills_of([]), MARKS, client_trades_of([entry]))
+    path = pnl_path("live", UNIVERSE, BOOK, fills_of([]), MARKS, trades=client_trades_of([entry]))
     np.testing.assert_allclose(path.imported, [0.0, 100.0, 500.0, 200.0])
 
 
 def test_an_imported_contract_without_a_mark_is_named() -> None:
     entry = told(1, ImportedTrade("T", "a", 2, 1, 7.0, 10))
     with pytest.raises(ValueError, match=UNIVERSE.instrument_id[2]):
-        pnl_path("live", UNIVERSE, BOOK, fills_of([]), MARKS, client_trades_of([entry]))
+        pnl_path("live", UNIVERSE, BOOK, fills_of([]), MARKS, trades=client_trades_of([entry]))
 
 
 ACTS = st.lists(
@@ -100,7 +100,7 @@ def test_the_parts_sum_to_value_and_cash_counted_event_by_event(
     trades = client_trades_of(entries)
     assert len(trades) == sum(1 for _ in imports.live())
     fills = fills_of([report(1, FUTURE, 4, 402, 400, 402, time=5)])
-    path = pnl_path("live", UNIVERSE, BOOK, fills, MARKS, trades)
+    path = pnl_path("live", UNIVERSE, BOOK, fills, MARKS, trades=trades)
     np.testing.assert_allclose(path.total, path.book + path.imported + path.hedges + path.spread + path.fees, atol=1e-9)
     lots[CALL] += -10
     lots[FUTURE] += 4

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common import factors
+from common.cost_model import CostModel, CostRow
 from common.messages import OrdStatus
 from manager.config import ManagerConfig
 from tests.manager_world import FORWARD, FUTURE_MULTIPLIER, NOW_NS, delta_desk, limits
@@ -54,6 +55,24 @@ def test_threshold_interval_is_weighed_by_the_quadratic_price_alone() -> None:
     marginal_cost = (0.10 * 50.0 + 1.0) * (1.0 - 1e-4 * lots) - 0.1 * 0.10 * 50.0 / 30.0 * lots
     left = 3e6 + lots * LOT_USD
     assert risk_aversion * sigma**2 * horizon * left == pytest.approx(marginal_cost / LOT_USD, rel=1e-6)
+
+
+def test_a_measured_cost_model_is_what_the_edge_is_weighed_by() -> None:
+    """The same balance with half of the half spread paid and four tenths of it as impact, as a cost model file would say."""
+    row = CostRow(
+        underlying="SPX", kind="future", source="fitted", orders=99,
+        spread_share=0.5, impact_share=0.4, root_impact_share=0.0,
+    )  # fmt: skip
+    config = ManagerConfig(cost_model=CostModel(rows=(row,)))
+    desk = delta_desk(limits=limits(risk_aversion_per_usd=1e-4), config=config)
+    desk.propose("gamma-0", {DELTA: 3e6}, 0.0, menu=[0], weighs_cost=np.zeros(1, np.uint8))
+    desk.decide()
+    cycle = desk.state.fold.last_cycle
+    assert cycle is not None
+    lots = float(cycle.solution_lots[0])
+    marginal_cost = (0.5 * 0.10 * 50.0 + 1.0) * (1.0 - 1e-4 * lots) - 0.4 * 0.10 * 50.0 / 30.0 * lots
+    left = 3e6 + lots * LOT_USD
+    assert 1e-4 * 0.010**2 * 5.0 * left == pytest.approx(marginal_cost / LOT_USD, rel=1e-6)
 
 
 def test_inside_the_interval_nothing_is_done() -> None:

@@ -37,6 +37,7 @@ class OrdStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORD_STATUS_EXPIRED: _ClassVar[OrdStatus]
     ORD_STATUS_UNKNOWN: _ClassVar[OrdStatus]
     ORD_STATUS_REPLACED: _ClassVar[OrdStatus]
+    ORD_STATUS_SETTLED: _ClassVar[OrdStatus]
 
 class TradingState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -110,6 +111,7 @@ ORD_STATUS_REJECTED: OrdStatus
 ORD_STATUS_EXPIRED: OrdStatus
 ORD_STATUS_UNKNOWN: OrdStatus
 ORD_STATUS_REPLACED: OrdStatus
+ORD_STATUS_SETTLED: OrdStatus
 TRADING_STATE_UNSPECIFIED: TradingState
 TRADING_STATE_ACTIVE: TradingState
 TRADING_STATE_PAUSED: TradingState
@@ -494,3 +496,49 @@ class ScopeState(_message.Message):
     who: str
     why: str
     def __init__(self, scope: _Optional[str] = ..., state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...
+
+class ReconcileRequest(_message.Message):
+    __slots__ = ("full",)
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    full: bool
+    def __init__(self, full: _Optional[bool] = ...) -> None: ...
+
+class ReconcileBreak(_message.Message):
+    __slots__ = ("kind", "subject", "client_order_id", "ours", "theirs", "since_wall_ns", "text")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    OURS_FIELD_NUMBER: _ClassVar[int]
+    THEIRS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    subject: str
+    client_order_id: str
+    ours: str
+    theirs: str
+    since_wall_ns: int
+    text: str
+    def __init__(self, kind: _Optional[str] = ..., subject: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ours: _Optional[str] = ..., theirs: _Optional[str] = ..., since_wall_ns: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ReconcileResponse(_message.Message):
+    __slots__ = ("wall_ns", "venue", "why_not", "fills", "orders", "positions", "breaks", "in_doubt", "state")
+    WALL_NS_FIELD_NUMBER: _ClassVar[int]
+    VENUE_FIELD_NUMBER: _ClassVar[int]
+    WHY_NOT_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    BREAKS_FIELD_NUMBER: _ClassVar[int]
+    IN_DOUBT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    wall_ns: int
+    venue: str
+    why_not: str
+    fills: int
+    orders: int
+    positions: int
+    breaks: _containers.RepeatedCompositeFieldContainer[ReconcileBreak]
+    in_doubt: _containers.RepeatedCompositeFieldContainer[ReconcileBreak]
+    state: TradingState
+    def __init__(self, wall_ns: _Optional[int] = ..., venue: _Optional[str] = ..., why_not: _Optional[str] = ..., fills: _Optional[int] = ..., orders: _Optional[int] = ..., positions: _Optional[int] = ..., breaks: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., in_doubt: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., state: _Optional[_Union[TradingState, str]] = ...) -> None: ...

@@ -65,6 +65,11 @@ class ExecutionServiceStub:
                 request_serializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.SetTradingStateRequest.SerializeToString,
                 response_deserializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.SetTradingStateResponse.FromString,
                 _registered_method=True)
+        self.Reconcile = channel.unary_unary(
+                '/hedgerow.execution.v1.ExecutionService/Reconcile',
+                request_serializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.ReconcileRequest.SerializeToString,
+                response_deserializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.ReconcileResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/hedgerow.execution.v1.ExecutionService/GetStatus',
                 request_serializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.GetStatusRequest.SerializeToString,
@@ -118,6 +123,13 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reconcile(self, request, context):
+        """Reconcile compares with the venue; a new break halts trading before the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """GetStatus says how the service is.
         """
@@ -157,6 +169,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.SetTradingState,
                     request_deserializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.SetTradingStateRequest.FromString,
                     response_serializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.SetTradingStateResponse.SerializeToString,
+            ),
+            'Reconcile': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reconcile,
+                    request_deserializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.ReconcileRequest.FromString,
+                    response_serializer=hedgerow_dot_execution_dot_v1_dot_execution__pb2.ReconcileResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -327,6 +344,33 @@ class ExecutionService:
             '/hedgerow.execution.v1.ExecutionService/SetTradingState',
             hedgerow_dot_execution_dot_v1_dot_execution__pb2.SetTradingStateRequest.SerializeToString,
             hedgerow_dot_execution_dot_v1_dot_execution__pb2.SetTradingStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconcile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hedgerow.execution.v1.ExecutionService/Reconcile',
+            hedgerow_dot_execution_dot_v1_dot_execution__pb2.ReconcileRequest.SerializeToString,
+            hedgerow_dot_execution_dot_v1_dot_execution__pb2.ReconcileResponse.FromString,
             options,
             channel_credentials,
             insecure,

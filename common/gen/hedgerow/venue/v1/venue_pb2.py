@@ -25,41 +25,51 @@ _sym_db = _symbol_database.Default()
 from hedgerow.execution.v1 import execution_pb2 as hedgerow_dot_execution_dot_v1_dot_execution__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhedgerow/venue/v1/venue.proto\x12\x11hedgerow.venue.v1\x1a%hedgerow/execution/v1/execution.proto\"\xf1\x01\n\x0bVenueRecord\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.hedgerow.venue.v1.RecordKind\x12\x17\n\x0f\x63lient_order_id\x18\x03 \x01(\t\x12\x15\n\revent_time_ns\x18\x04 \x01(\x03\x12\x0f\n\x07\x65xec_id\x18\x05 \x01(\t\x12\x0c\n\x04lots\x18\x06 \x01(\x03\x12\r\n\x05ticks\x18\x07 \x01(\x03\x12\x11\n\tfee_cents\x18\x08 \x01(\x03\x12\x11\n\tbid_ticks\x18\t \x01(\x03\x12\x11\n\task_ticks\x18\n \x01(\x03\x12\x0c\n\x04text\x18\x0b \x01(\t\"5\n\x0bOpenSession\x12\x0e\n\x06resume\x18\x01 \x01(\x08\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"J\n\x0bSubmitOrder\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x1c.hedgerow.execution.v1.Order\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"K\n\x0cReplaceOrder\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x1c.hedgerow.execution.v1.Order\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"6\n\x0b\x43\x61ncelOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"$\n\tAskOrders\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x03(\t\"\x0b\n\tAskStatus\"\xbe\x02\n\x0cVenueRequest\x12.\n\x04open\x18\x01 \x01(\x0b\x32\x1e.hedgerow.venue.v1.OpenSessionH\x00\x12\x30\n\x06submit\x18\x02 \x01(\x0b\x32\x1e.hedgerow.venue.v1.SubmitOrderH\x00\x12\x30\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1e.hedgerow.venue.v1.CancelOrderH\x00\x12+\n\x03\x61sk\x18\x04 \x01(\x0b\x32\x1c.hedgerow.venue.v1.AskOrdersH\x00\x12.\n\x06status\x18\x05 \x01(\x0b\x32\x1c.hedgerow.venue.v1.AskStatusH\x00\x12\x32\n\x07replace\x18\x06 \x01(\x0b\x32\x1f.hedgerow.venue.v1.ReplaceOrderH\x00\x42\t\n\x07request\"&\n\rSessionOpened\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\"?\n\x0cVenueRecords\x12/\n\x07records\x18\x01 \x03(\x0b\x32\x1e.hedgerow.venue.v1.VenueRecord\"d\n\tOrderTold\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\r\n\x05known\x18\x02 \x01(\x08\x12/\n\x07records\x18\x03 \x03(\x0b\x32\x1e.hedgerow.venue.v1.VenueRecord\"\x1e\n\x0eRequestRefused\x12\x0c\n\x04text\x18\x01 \x01(\t\"5\n\x0bVenueStatus\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\x12\x0f\n\x07session\x18\x02 \x01(\x08\"\x99\x02\n\rVenueResponse\x12\x32\n\x06opened\x18\x01 \x01(\x0b\x32 .hedgerow.venue.v1.SessionOpenedH\x00\x12\x32\n\x07records\x18\x02 \x01(\x0b\x32\x1f.hedgerow.venue.v1.VenueRecordsH\x00\x12,\n\x04told\x18\x03 \x01(\x0b\x32\x1c.hedgerow.venue.v1.OrderToldH\x00\x12\x34\n\x07refused\x18\x04 \x01(\x0b\x32!.hedgerow.venue.v1.RequestRefusedH\x00\x12\x30\n\x06status\x18\x05 \x01(\x0b\x32\x1e.hedgerow.venue.v1.VenueStatusH\x00\x42\n\n\x08response*\xe6\x02\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14RECORD_KIND_ACCEPTED\x10\x01\x12\x14\n\x10RECORD_KIND_FILL\x10\x02\x12\x18\n\x14RECORD_KIND_CANCELED\x10\x03\x12\x18\n\x14RECORD_KIND_REJECTED\x10\x04\x12\x17\n\x13RECORD_KIND_EXPIRED\x10\x05\x12\x1f\n\x1bRECORD_KIND_CANCEL_REJECTED\x10\x06\x12\x18\n\x14RECORD_KIND_REPLACED\x10\n\x12 \n\x1cRECORD_KIND_REPLACE_REJECTED\x10\x0b\x12\x19\n\x15RECORD_KIND_DUPLICATE\x10\t\x12\x15\n\x11RECORD_KIND_ORDER\x10\x10\x12\x16\n\x12RECORD_KIND_CANCEL\x10\x11\x12\x17\n\x13RECORD_KIND_REPLACE\x10\x12\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhedgerow/venue/v1/venue.proto\x12\x11hedgerow.venue.v1\x1a%hedgerow/execution/v1/execution.proto\"\x85\x02\n\x0bVenueRecord\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.hedgerow.venue.v1.RecordKind\x12\x17\n\x0f\x63lient_order_id\x18\x03 \x01(\t\x12\x15\n\revent_time_ns\x18\x04 \x01(\x03\x12\x0f\n\x07\x65xec_id\x18\x05 \x01(\t\x12\x0c\n\x04lots\x18\x06 \x01(\x03\x12\r\n\x05ticks\x18\x07 \x01(\x03\x12\x11\n\tfee_cents\x18\x08 \x01(\x03\x12\x11\n\tbid_ticks\x18\t \x01(\x03\x12\x11\n\task_ticks\x18\n \x01(\x03\x12\x0c\n\x04text\x18\x0b \x01(\t\x12\x12\n\ninstrument\x18\x0c \x01(\r\"5\n\x0bOpenSession\x12\x0e\n\x06resume\x18\x01 \x01(\x08\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"J\n\x0bSubmitOrder\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x1c.hedgerow.execution.v1.Order\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"K\n\x0cReplaceOrder\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x1c.hedgerow.execution.v1.Order\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"6\n\x0b\x43\x61ncelOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"$\n\tAskOrders\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x03(\t\"\x0b\n\tAskStatus\"<\n\x0c\x41skStatement\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\"\xf4\x02\n\x0cVenueRequest\x12.\n\x04open\x18\x01 \x01(\x0b\x32\x1e.hedgerow.venue.v1.OpenSessionH\x00\x12\x30\n\x06submit\x18\x02 \x01(\x0b\x32\x1e.hedgerow.venue.v1.SubmitOrderH\x00\x12\x30\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1e.hedgerow.venue.v1.CancelOrderH\x00\x12+\n\x03\x61sk\x18\x04 \x01(\x0b\x32\x1c.hedgerow.venue.v1.AskOrdersH\x00\x12.\n\x06status\x18\x05 \x01(\x0b\x32\x1c.hedgerow.venue.v1.AskStatusH\x00\x12\x32\n\x07replace\x18\x06 \x01(\x0b\x32\x1f.hedgerow.venue.v1.ReplaceOrderH\x00\x12\x34\n\tstatement\x18\x07 \x01(\x0b\x32\x1f.hedgerow.venue.v1.AskStatementH\x00\x42\t\n\x07request\"&\n\rSessionOpened\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\"?\n\x0cVenueRecords\x12/\n\x07records\x18\x01 \x03(\x0b\x32\x1e.hedgerow.venue.v1.VenueRecord\"d\n\tOrderTold\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\r\n\x05known\x18\x02 \x01(\x08\x12/\n\x07records\x18\x03 \x03(\x0b\x32\x1e.hedgerow.venue.v1.VenueRecord\"\x1e\n\x0eRequestRefused\x12\x0c\n\x04text\x18\x01 \x01(\t\"5\n\x0bVenueStatus\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\x12\x0f\n\x07session\x18\x02 \x01(\x08\"\x98\x01\n\nStatedFill\x12\x0f\n\x07\x65xec_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x02 \x01(\t\x12\x12\n\ninstrument\x18\x03 \x01(\x05\x12\x13\n\x0bsigned_lots\x18\x04 \x01(\x12\x12\r\n\x05ticks\x18\x05 \x01(\x03\x12\x11\n\tfee_cents\x18\x06 \x01(\x03\x12\x15\n\revent_time_ns\x18\x07 \x01(\x03\"v\n\x0bStatedOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x12\n\ninstrument\x18\x02 \x01(\x05\x12\x13\n\x0bsigned_lots\x18\x03 \x01(\x12\x12\x13\n\x0blimit_ticks\x18\x04 \x01(\x03\x12\x10\n\x08\x63um_lots\x18\x05 \x01(\x03\"2\n\x0eStatedPosition\x12\x12\n\ninstrument\x18\x01 \x01(\x05\x12\x0c\n\x04lots\x18\x02 \x01(\x12\"\xe8\x01\n\x0eVenueStatement\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x14\n\x0c\x66rom_time_ns\x18\x04 \x01(\x03\x12,\n\x05\x66ills\x18\x05 \x03(\x0b\x32\x1d.hedgerow.venue.v1.StatedFill\x12.\n\x06orders\x18\x06 \x03(\x0b\x32\x1e.hedgerow.venue.v1.StatedOrder\x12\x34\n\tpositions\x18\x07 \x03(\x0b\x32!.hedgerow.venue.v1.StatedPosition\"\xd1\x02\n\rVenueResponse\x12\x32\n\x06opened\x18\x01 \x01(\x0b\x32 .hedgerow.venue.v1.SessionOpenedH\x00\x12\x32\n\x07records\x18\x02 \x01(\x0b\x32\x1f.hedgerow.venue.v1.VenueRecordsH\x00\x12,\n\x04told\x18\x03 \x01(\x0b\x32\x1c.hedgerow.venue.v1.OrderToldH\x00\x12\x34\n\x07refused\x18\x04 \x01(\x0b\x32!.hedgerow.venue.v1.RequestRefusedH\x00\x12\x30\n\x06status\x18\x05 \x01(\x0b\x32\x1e.hedgerow.venue.v1.VenueStatusH\x00\x12\x36\n\tstatement\x18\x06 \x01(\x0b\x32!.hedgerow.venue.v1.VenueStatementH\x00\x42\n\n\x08response*\xff\x02\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14RECORD_KIND_ACCEPTED\x10\x01\x12\x14\n\x10RECORD_KIND_FILL\x10\x02\x12\x18\n\x14RECORD_KIND_CANCELED\x10\x03\x12\x18\n\x14RECORD_KIND_REJECTED\x10\x04\x12\x17\n\x13RECORD_KIND_EXPIRED\x10\x05\x12\x1f\n\x1bRECORD_KIND_CANCEL_REJECTED\x10\x06\x12\x18\n\x14RECORD_KIND_REPLACED\x10\n\x12 \n\x1cRECORD_KIND_REPLACE_REJECTED\x10\x0b\x12\x17\n\x13RECORD_KIND_SETTLED\x10\x0c\x12\x19\n\x15RECORD_KIND_DUPLICATE\x10\t\x12\x15\n\x11RECORD_KIND_ORDER\x10\x10\x12\x16\n\x12RECORD_KIND_CANCEL\x10\x11\x12\x17\n\x13RECORD_KIND_REPLACE\x10\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hedgerow.venue.v1.venue_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECORDKIND']._serialized_start=1550
-  _globals['_RECORDKIND']._serialized_end=1908
+  _globals['_RECORDKIND']._serialized_start=2304
+  _globals['_RECORDKIND']._serialized_end=2687
   _globals['_VENUERECORD']._serialized_start=92
-  _globals['_VENUERECORD']._serialized_end=333
-  _globals['_OPENSESSION']._serialized_start=335
-  _globals['_OPENSESSION']._serialized_end=388
-  _globals['_SUBMITORDER']._serialized_start=390
-  _globals['_SUBMITORDER']._serialized_end=464
-  _globals['_REPLACEORDER']._serialized_start=466
-  _globals['_REPLACEORDER']._serialized_end=541
-  _globals['_CANCELORDER']._serialized_start=543
-  _globals['_CANCELORDER']._serialized_end=597
-  _globals['_ASKORDERS']._serialized_start=599
-  _globals['_ASKORDERS']._serialized_end=635
-  _globals['_ASKSTATUS']._serialized_start=637
-  _globals['_ASKSTATUS']._serialized_end=648
-  _globals['_VENUEREQUEST']._serialized_start=651
-  _globals['_VENUEREQUEST']._serialized_end=969
-  _globals['_SESSIONOPENED']._serialized_start=971
-  _globals['_SESSIONOPENED']._serialized_end=1009
-  _globals['_VENUERECORDS']._serialized_start=1011
-  _globals['_VENUERECORDS']._serialized_end=1074
-  _globals['_ORDERTOLD']._serialized_start=1076
-  _globals['_ORDERTOLD']._serialized_end=1176
-  _globals['_REQUESTREFUSED']._serialized_start=1178
-  _globals['_REQUESTREFUSED']._serialized_end=1208
-  _globals['_VENUESTATUS']._serialized_start=1210
-  _globals['_VENUESTATUS']._serialized_end=1263
-  _globals['_VENUERESPONSE']._serialized_start=1266
-  _globals['_VENUERESPONSE']._serialized_end=1547
+  _globals['_VENUERECORD']._serialized_end=353
+  _globals['_OPENSESSION']._serialized_start=355
+  _globals['_OPENSESSION']._serialized_end=408
+  _globals['_SUBMITORDER']._serialized_start=410
+  _globals['_SUBMITORDER']._serialized_end=484
+  _globals['_REPLACEORDER']._serialized_start=486
+  _globals['_REPLACEORDER']._serialized_end=561
+  _globals['_CANCELORDER']._serialized_start=563
+  _globals['_CANCELORDER']._serialized_end=617
+  _globals['_ASKORDERS']._serialized_start=619
+  _globals['_ASKORDERS']._serialized_end=655
+  _globals['_ASKSTATUS']._serialized_start=657
+  _globals['_ASKSTATUS']._serialized_end=668
+  _globals['_ASKSTATEMENT']._serialized_start=670
+  _globals['_ASKSTATEMENT']._serialized_end=730
+  _globals['_VENUEREQUEST']._serialized_start=733
+  _globals['_VENUEREQUEST']._serialized_end=1105
+  _globals['_SESSIONOPENED']._serialized_start=1107
+  _globals['_SESSIONOPENED']._serialized_end=1145
+  _globals['_VENUERECORDS']._serialized_start=1147
+  _globals['_VENUERECORDS']._serialized_end=1210
+  _globals['_ORDERTOLD']._serialized_start=1212
+  _globals['_ORDERTOLD']._serialized_end=1312
+  _globals['_REQUESTREFUSED']._serialized_start=1314
+  _globals['_REQUESTREFUSED']._serialized_end=1344
+  _globals['_VENUESTATUS']._serialized_start=1346
+  _globals['_VENUESTATUS']._serialized_end=1399
+  _globals['_STATEDFILL']._serialized_start=1402
+  _globals['_STATEDFILL']._serialized_end=1554
+  _globals['_STATEDORDER']._serialized_start=1556
+  _globals['_STATEDORDER']._serialized_end=1674
+  _globals['_STATEDPOSITION']._serialized_start=1676
+  _globals['_STATEDPOSITION']._serialized_end=1726
+  _globals['_VENUESTATEMENT']._serialized_start=1729
+  _globals['_VENUESTATEMENT']._serialized_end=1961
+  _globals['_VENUERESPONSE']._serialized_start=1964
+  _globals['_VENUERESPONSE']._serialized_end=2301
 # @@protoc_insertion_point(module_scope)

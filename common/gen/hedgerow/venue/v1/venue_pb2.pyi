@@ -19,6 +19,7 @@ class RecordKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECORD_KIND_CANCEL_REJECTED: _ClassVar[RecordKind]
     RECORD_KIND_REPLACED: _ClassVar[RecordKind]
     RECORD_KIND_REPLACE_REJECTED: _ClassVar[RecordKind]
+    RECORD_KIND_SETTLED: _ClassVar[RecordKind]
     RECORD_KIND_DUPLICATE: _ClassVar[RecordKind]
     RECORD_KIND_ORDER: _ClassVar[RecordKind]
     RECORD_KIND_CANCEL: _ClassVar[RecordKind]
@@ -32,13 +33,14 @@ RECORD_KIND_EXPIRED: RecordKind
 RECORD_KIND_CANCEL_REJECTED: RecordKind
 RECORD_KIND_REPLACED: RecordKind
 RECORD_KIND_REPLACE_REJECTED: RecordKind
+RECORD_KIND_SETTLED: RecordKind
 RECORD_KIND_DUPLICATE: RecordKind
 RECORD_KIND_ORDER: RecordKind
 RECORD_KIND_CANCEL: RecordKind
 RECORD_KIND_REPLACE: RecordKind
 
 class VenueRecord(_message.Message):
-    __slots__ = ("sequence", "kind", "client_order_id", "event_time_ns", "exec_id", "lots", "ticks", "fee_cents", "bid_ticks", "ask_ticks", "text")
+    __slots__ = ("sequence", "kind", "client_order_id", "event_time_ns", "exec_id", "lots", "ticks", "fee_cents", "bid_ticks", "ask_ticks", "text", "instrument")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +52,7 @@ class VenueRecord(_message.Message):
     BID_TICKS_FIELD_NUMBER: _ClassVar[int]
     ASK_TICKS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     kind: RecordKind
     client_order_id: str
@@ -61,7 +64,8 @@ class VenueRecord(_message.Message):
     bid_ticks: int
     ask_ticks: int
     text: str
-    def __init__(self, sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., client_order_id: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., exec_id: _Optional[str] = ..., lots: _Optional[int] = ..., ticks: _Optional[int] = ..., fee_cents: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+    instrument: int
+    def __init__(self, sequence: _Optional[int] = ..., kind: _Optional[_Union[RecordKind, str]] = ..., client_order_id: _Optional[str] = ..., event_time_ns: _Optional[int] = ..., exec_id: _Optional[str] = ..., lots: _Optional[int] = ..., ticks: _Optional[int] = ..., fee_cents: _Optional[int] = ..., bid_ticks: _Optional[int] = ..., ask_ticks: _Optional[int] = ..., text: _Optional[str] = ..., instrument: _Optional[int] = ...) -> None: ...
 
 class OpenSession(_message.Message):
     __slots__ = ("resume", "after_sequence")
@@ -105,21 +109,33 @@ class AskStatus(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class AskStatement(_message.Message):
+    __slots__ = ("number", "after", "limit")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    after: int
+    limit: int
+    def __init__(self, number: _Optional[int] = ..., after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
 class VenueRequest(_message.Message):
-    __slots__ = ("open", "submit", "cancel", "ask", "status", "replace")
+    __slots__ = ("open", "submit", "cancel", "ask", "status", "replace", "statement")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     ASK_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
     open: OpenSession
     submit: SubmitOrder
     cancel: CancelOrder
     ask: AskOrders
     status: AskStatus
     replace: ReplaceOrder
-    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ...) -> None: ...
+    statement: AskStatement
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., statement: _Optional[_Union[AskStatement, _Mapping]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
     __slots__ = ("last_sequence",)
@@ -157,16 +173,76 @@ class VenueStatus(_message.Message):
     session: bool
     def __init__(self, last_sequence: _Optional[int] = ..., session: _Optional[bool] = ...) -> None: ...
 
+class StatedFill(_message.Message):
+    __slots__ = ("exec_id", "client_order_id", "instrument", "signed_lots", "ticks", "fee_cents", "event_time_ns")
+    EXEC_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_LOTS_FIELD_NUMBER: _ClassVar[int]
+    TICKS_FIELD_NUMBER: _ClassVar[int]
+    FEE_CENTS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    exec_id: str
+    client_order_id: str
+    instrument: int
+    signed_lots: int
+    ticks: int
+    fee_cents: int
+    event_time_ns: int
+    def __init__(self, exec_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., instrument: _Optional[int] = ..., signed_lots: _Optional[int] = ..., ticks: _Optional[int] = ..., fee_cents: _Optional[int] = ..., event_time_ns: _Optional[int] = ...) -> None: ...
+
+class StatedOrder(_message.Message):
+    __slots__ = ("client_order_id", "instrument", "signed_lots", "limit_ticks", "cum_lots")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_LOTS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_TICKS_FIELD_NUMBER: _ClassVar[int]
+    CUM_LOTS_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    instrument: int
+    signed_lots: int
+    limit_ticks: int
+    cum_lots: int
+    def __init__(self, client_order_id: _Optional[str] = ..., instrument: _Optional[int] = ..., signed_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., cum_lots: _Optional[int] = ...) -> None: ...
+
+class StatedPosition(_message.Message):
+    __slots__ = ("instrument", "lots")
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    LOTS_FIELD_NUMBER: _ClassVar[int]
+    instrument: int
+    lots: int
+    def __init__(self, instrument: _Optional[int] = ..., lots: _Optional[int] = ...) -> None: ...
+
+class VenueStatement(_message.Message):
+    __slots__ = ("number", "first", "count", "from_time_ns", "fills", "orders", "positions")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    FROM_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    first: int
+    count: int
+    from_time_ns: int
+    fills: _containers.RepeatedCompositeFieldContainer[StatedFill]
+    orders: _containers.RepeatedCompositeFieldContainer[StatedOrder]
+    positions: _containers.RepeatedCompositeFieldContainer[StatedPosition]
+    def __init__(self, number: _Optional[int] = ..., first: _Optional[int] = ..., count: _Optional[int] = ..., from_time_ns: _Optional[int] = ..., fills: _Optional[_Iterable[_Union[StatedFill, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[StatedOrder, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[StatedPosition, _Mapping]]] = ...) -> None: ...
+
 class VenueResponse(_message.Message):
-    __slots__ = ("opened", "records", "told", "refused", "status")
+    __slots__ = ("opened", "records", "told", "refused", "status", "statement")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     TOLD_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
     opened: SessionOpened
     records: VenueRecords
     told: OrderTold
     refused: RequestRefused
     status: VenueStatus
-    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., records: _Optional[_Union[VenueRecords, _Mapping]] = ..., told: _Optional[_Union[OrderTold, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., status: _Optional[_Union[VenueStatus, _Mapping]] = ...) -> None: ...
+    statement: VenueStatement
+    def __init__(self, opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., records: _Optional[_Union[VenueRecords, _Mapping]] = ..., told: _Optional[_Union[OrderTold, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., status: _Optional[_Union[VenueStatus, _Mapping]] = ..., statement: _Optional[_Union[VenueStatement, _Mapping]] = ...) -> None: ...
