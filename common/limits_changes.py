@@ -2,8 +2,10 @@
 
 ``Limits`` is what holds; ``LimitsLog`` is how it came to hold. Every change arrives as a recorded command, so leader,
 standby, replay and audit come to the same log. A tightening holds at once. Where the file says ``[approval] widening =
-"second_person"`` a widening waits, under an id, until another login approves it; the wait is wall time, taken from the
-recorded commands alone. A change of the risk aversion counts as widening either way: it moves every interval.
+"second_person"`` a widening waits, under an id, until another person approves it; the wait is wall time, taken from the
+recorded commands alone. A person is the name a certificate proves, whatever its holder passes on behind the slash; holders
+of a role's own shared certificate are told apart by what they pass on. A change of the risk aversion counts as widening
+either way: it moves every interval.
 *Tested by* tests/unit/test_limits_changes.py.
 """
 
@@ -16,6 +18,7 @@ from common.control_arguments import read_arguments
 from common.control_messages import Command
 from common.errors import Refused
 from common.limits import Limits, split_path
+from common.security.access import ON_BEHALF, ROLES
 from common.units import NS_PER_S
 
 SET, APPROVE = "limits.set", "limits.approve"
@@ -86,7 +89,7 @@ class LimitsLog:
         new = Pending(command.command_id[:_ID], path, value, old, command.who, command.why, now_ns, wall_ns, until_ns)
         if any(p.id == new.id for p in self.pending):
             raise Refused(f"a change with the id {new.id} waits already")
-        text = f"{path}: {old} -> {value} waits as {new.id} for `hedgerow limits approve {new.id}` by another login"
+        text = f"{path}: {old} -> {value} waits as {new.id} for `hedgerow limits approve {new.id}` by another person"
         return replace(self, pending=(*self.pending, new)), text
 
     def _approve(
@@ -96,7 +99,7 @@ class LimitsLog:
         if waits is None:
             expired = any(p.id == name for p in known)
             raise Refused(f"the change {name} has expired; set it again" if expired else f"no change {name} waits")
-        if waits.who == command.who:
+        if person(waits.who) == person(command.who):
             raise Refused(f"{command.who} asked for {name}; a widening needs a second person")
         after = self.limits.with_change(waits.path, waits.value, waits.who, waits.why)
         rest = replace(self, pending=tuple(p for p in self.pending if p.id != name))
@@ -113,6 +116,12 @@ class LimitsLog:
     def last_change(self, path: str) -> Change | None:
         """Who last changed a path, if it was changed since the start of the run."""
         return next((c for c in reversed(self.history) if c.path == _plain(path)), None)
+
+
+def person(who: str) -> str:
+    """Who counts as one person: "anna" in "anna/ops"; all of "risk_manager/anna", whose certificate others hold too."""
+    name = who.partition(ON_BEHALF)[0]
+    return who if name in ROLES else name
 
 
 def is_widening(before: Limits, after: Limits, path: str) -> bool:

@@ -1,8 +1,8 @@
 """What the launcher sees while a run lasts: status, marks, memory; and the live view on it. Read-only.
 
-P&L on the screen: book plus traded lots at the standing mids, plus the cash of the fills in the record, minus fees, against
-the first moment at which every quoted position had a mid. Positions without quotes are left out of it (the report marks them on
-a surface). *Tested by* tests/unit/test_deploy_watch.py, tests/e2e/test_live.py.
+P&L on the screen: book, client trades and traded lots at the standing mids, plus the cash of the fills and of the client trades
+in the record, minus fees, against the first moment at which every quoted position had a mid. Positions without quotes are left
+out of it (the report marks them on a surface). *Tested by* tests/unit/test_deploy_watch.py, tests/e2e/test_live.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rich.console import Console
 from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
+from common.control_messages import TradesImported
 from common.errors import Refused, Unavailable
 from common.messages import ExecutionReport
 from common.snapshot import MarketSnapshot
@@ -29,6 +30,7 @@ from deploy import control
 from deploy.processes import Supervisor
 from deploy.recorder import recorded
 from deploy.setup import Prepared
+from manager.imports import Imports
 
 QUOTE_BOUND = 1024
 PROPOSAL_BOUND = 4096
@@ -36,7 +38,7 @@ MEMORY_EVERY_S = 2.0
 
 
 class PnlMeter:
-    """Running P&L in USD of what is quoted; ``hedged`` with the fills, ``unhedged`` the opening book alone."""
+    """Running P&L in USD of what is quoted; ``hedged`` with the fills, ``unhedged`` the opening book and what clients traded."""
 
     def __init__(self, prepared: Prepared) -> None:
         self._universe = prepared.source.universe
@@ -45,6 +47,8 @@ class PnlMeter:
         self._book = np.where(listed, prepared.book.net_lots(len(self._universe)), 0)
         self._traded = np.zeros(len(self._universe), np.int64)
         self._cash_usd = 0.0
+        self._imports = Imports()
+        self._book_cash_usd = 0.0
         self._opening_usd: float | None = None
         self._mid = np.full(len(self._universe), np.nan)
 
@@ -53,8 +57,13 @@ class PnlMeter:
         self._snapshot.apply(self._snapshot.check(codec.decode_quote_batch(data)))
 
     def on_journal(self, data: bytes) -> None:
-        """Take a journal entry in; only fills matter."""
+        """Take a journal entry in; only fills and client trades matter."""
         event = codec.decode_journal_entry(data).event
+        if isinstance(event, TradesImported):
+            for trade in event.trades:
+                for _, at, lots, price in self._imports.take(trade):
+                    self._book[at] += lots
+                    self._book_cash_usd -= lots * price * float(self._universe.multiplier_usd[at])
         if isinstance(event, ExecutionReport) and event.last_lots:
             at, signed = event.instrument, event.side.sign * event.last_lots
             price = event.last_ticks * float(self._universe.tick_size[at])
@@ -71,7 +80,7 @@ class PnlMeter:
         value = np.where(held, self._mid, 0.0) * self._universe.multiplier_usd
         if not np.isfinite(value).all():
             return None, None
-        book_usd = float(self._book @ value)
+        book_usd = float(self._book @ value) + self._book_cash_usd
         if self._opening_usd is None:
             self._opening_usd = book_usd
         unhedged = book_usd - self._opening_usd

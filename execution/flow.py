@@ -3,7 +3,7 @@
 Orders and messages (orders, replacements, cancels) are counted over ``rate_window_s``, orders of equal content over
 ``same_order_window_s``. Where the market stands still no window empties, which is the safe side. Bounded: a window holds
 no more than its limit lets in. A restart begins with empty windows.
-*Tested by* tests/unit/test_execution_checks.py.
+*Tested by* tests/unit/test_execution_checks.py, tests/properties/test_execution_flow.py.
 """
 
 from __future__ import annotations

@@ -12,12 +12,14 @@ again (promise 4).
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from common import limits_changes
 from common.control_messages import BudgetRound, CommandTaken, Cycle, JournalEntry, LeaderStarted
+from common.errors import Refused
 from common.factors import desk_of, kind_of, without_desk
 from common.limits import Limits
 from common.limits_changes import LimitsLog
@@ -131,7 +133,8 @@ class _Recount:
     def command(self, taken: CommandTaken, entry: JournalEntry) -> None:
         """A limit that people changed, or let widen, holds from here on."""
         if taken.command.action in limits_changes.ACTIONS and taken.acknowledgement.accepted:
-            self.log = self.log.take(taken.command, entry.now_ns, entry.wall_ns)[0]
+            with contextlib.suppress(Refused):  # ``audit_limits`` says so
+                self.log = self.log.take(taken.command, entry.now_ns, entry.wall_ns)[0]
 
     def round(self, held: BudgetRound) -> None:
         """The division of a day's cost holds from here on; what stands already may stand above it."""

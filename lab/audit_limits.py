@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from common import limits_changes
 from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken, TradesImported
+from common.errors import Refused
 from common.factors import at_desk, desk_of, kind_of, underlying_of, without_desk
 from common.lifecycle import CASH, Outcome, outcomes, settlement_at
 from common.limits import Limits
@@ -192,9 +193,12 @@ class _Recount:
                 self.trades[t.trade_id] = (desk.get(t.account, ""), t.instrument, t.lots)
                 self.exposures.moved(t.instrument, {desk.get(t.account, ""): t.lots})
 
-    def command(self, taken: CommandTaken, entry: JournalEntry) -> None:
+    def command(self, taken: CommandTaken, entry: JournalEntry) -> Iterator[str]:
         if taken.command.action in limits_changes.ACTIONS and taken.acknowledgement.accepted:
-            self.log = self.log.take(taken.command, entry.now_ns, entry.wall_ns)[0]
+            try:
+                self.log = self.log.take(taken.command, entry.now_ns, entry.wall_ns)[0]
+            except Refused as error:
+                yield f"entry {entry.sequence}: {taken.command.action} was accepted and must not be: {error}"
 
 
 def limit_violations(universe: Universe, book: Book, entries: Sequence[JournalEntry], limits: Limits) -> Iterator[str]:
@@ -209,7 +213,7 @@ def limit_violations(universe: Universe, book: Book, entries: Sequence[JournalEn
             case ExecutionReport():
                 count.report(entry.event)
             case CommandTaken():
-                count.command(entry.event, entry)
+                yield from count.command(entry.event, entry)
             case TradesImported():
                 count.imported(entry.event)
             case LeaderStarted():

@@ -1,4 +1,4 @@
-"""What people steered, recounted from the journal alone: stops of a part, manual hedges, imported trades, live parameters.
+"""What people steered, recounted from the journal alone: stops, manual hedges, imported trades, live parameters, approvals.
 
 Nothing here uses the manager: commands are read as people sent them. *Tested by* tests/unit/test_lab_audit_steering.py
 (each rule on a doctored run).
@@ -32,6 +32,7 @@ def steering_violations(universe: Universe, entries: Sequence[JournalEntry]) -> 
     yield from _manual(universe, entries)
     yield from _imports(universe, entries)
     yield from _parameters(entries)
+    yield from _approvals(entries)
 
 
 def scope_of(command: Command) -> str:
@@ -149,6 +150,28 @@ def _imports(universe: Universe, entries: Sequence[JournalEntry]) -> Iterator[st
                 yield f"trade {t.trade_id} ends {former}, which does not stand"
             known[t.trade_id] = t
             over.add(former)
+
+
+def _approvals(entries: Sequence[JournalEntry]) -> Iterator[str]:
+    """What was approved had been asked for, by somebody else, and is approved once."""
+    asked: dict[str, Command] = {}
+    for entry in entries:
+        command = _accepted(entry)
+        if command is not None and command.action == "limits.set":
+            asked[command.command_id[:8]] = command
+        elif command is not None and command.action == "limits.approve":
+            name = str(_arguments(command).get("id", ""))
+            wanted = asked.pop(name, None)
+            if wanted is None:
+                yield f"entry {entry.sequence} approves {name}, which nobody had asked for, or which was approved before"
+            elif _proven(wanted.who) == _proven(command.who):
+                yield f"entry {entry.sequence}: {command.who} approves {name}, which {wanted.who} asked for"
+
+
+def _proven(who: str) -> str:
+    """The name of a person's own certificate; of one that a role shares, and without any, all that was said."""
+    name = who.partition("/")[0]
+    return who if name in ("risk_manager", "operator") else name
 
 
 def _parameters(entries: Sequence[JournalEntry]) -> Iterator[str]:

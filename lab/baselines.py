@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.config import AgentsConfig
-from common.control_messages import Cycle, JournalEntry
+from common.control_messages import Command, Cycle, JournalEntry
 from common.limits import Limits
 from common.messages import ExecutionReport, OrderState, OrdStatus
 from common.ports import MarketSource
 from common.universe import Book, Universe
 from execution.config import ExecutionConfig
 from lab.audit import Run, audit
+from lab.client_trades import NO_TRADES, ClientTrades, client_trades_of
 from lab.closed_loop import Mode, configs_of, run
 from lab.desks import desk_figures
 from lab.exposures import ExposurePaths, ResidualRisk, paths_of, residual_risk
@@ -37,13 +38,17 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_T
 
 @dataclass(frozen=True)
 class Settings:
-    """What every run of a report shares. ``open_market`` must be picklable (``functools.partial`` of a function)."""
+    """What every run of a report shares. ``open_market`` must be picklable (``functools.partial`` of a function).
+
+    ``commands``: what people told at which market time, oldest first (``closed_loop.run``).
+    """
 
     open_market: OpenMarket
     agents: AgentsConfig
     manager: ManagerConfig
     limits: Limits
     execution: ExecutionConfig
+    commands: tuple[tuple[int, Command], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Outcome:
     quotes: int = 0
     seconds: float = 0.0
     desks: tuple[dict[str, Any], ...] = ()
+    trades: ClientTrades = NO_TRADES
     #: The reports that tell what settled.
     settled: tuple[ExecutionReport, ...] = ()
 
@@ -95,6 +101,7 @@ def outcome_of(
         order_hash=order_hash(orders),
         violations=tuple(audit(Run(universe, book, entries, states, limits=limits))),
         desks=tuple(desk_figures(entries, universe, book)),
+        trades=client_trades_of(entries),
         settled=tuple(settlements_of(reports)),
     )
 
@@ -104,7 +111,10 @@ def run_mode(settings: Settings, mode: Mode) -> Outcome:
     began = time.perf_counter()
     source, book = settings.open_market()
     agents, manager = configs_of(mode, settings.agents, settings.manager)
-    ran = run(source, book, agents, manager, settings.limits, settings.execution, run_id=f"lab-{mode}")
+    name = f"lab-{mode}"
+    ran = run(
+        source, book, agents, manager, settings.limits, settings.execution, run_id=name, commands=settings.commands
+    )
     bounds = source.session_bounds_ns
     out = outcome_of(mode, source.universe, book, ran.entries, bounds, settings.limits, ran.order_states)
     seconds = time.perf_counter() - began

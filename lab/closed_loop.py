@@ -9,6 +9,7 @@ orders reach execution; reports and new positions go back. That repeats until no
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -265,11 +266,14 @@ def run(
     batches: Iterable[QuoteBatch] | None = None,
     on_batch: Callable[[QuoteBatch], None] | None = None,
     on_entry: Callable[[JournalEntry], None] | None = None,
+    commands: Iterable[tuple[int, Command]] = (),
 ) -> RunResult:
     """Run a market to its end. ``batches`` replaces ``source.batches()`` (prepared, or split with ``split``).
 
-    ``on_batch`` sees every batch before the cores do, ``on_entry`` every journal entry.
+    ``on_batch`` sees every batch before the cores do, ``on_entry`` every journal entry. ``commands``: what people tell the
+    manager once its market has reached a time, oldest first; the first instant is over before the first of them.
     """
+    waiting = deque(commands)
     loop = ClosedLoop(source, book, agents_config, manager_config, limits, execution_config, run_id, on_entry)
     for now_ns, together in instants(source.batches() if batches is None else batches):
         while (due := loop.execution.next_due_ns) is not None and due < now_ns:
@@ -277,7 +281,11 @@ def run(
         if on_batch is not None:
             for batch in together:
                 on_batch(batch)
+        while waiting and loop.instants and waiting[0][0] < now_ns:
+            loop.steer(waiting.popleft()[1])
         loop.feed(now_ns, together)
+    for _, command in waiting:
+        loop.steer(command)
     loop.settle()
     return loop.result()
 

@@ -34,6 +34,9 @@ DEFINITIONS = {
     "owner speaks at least when it has moved by a quarter of the half-width.",
     "median_width": "Time-weighted median of upper minus lower edge, in the factor's unit.",
     "crossing_saved_usd": "Half spreads and fees that a desk did not pay because it crossed with another desk at mid.",
+    "imported_usd": "P&L of client trades told while the run lasted: lots x multiplier x (mark - price), from the trade's own "
+    "time (if that is later than it was told, from then). A corrected or cancelled trade never was; its correction counts from "
+    "its own time. Every run of the comparison was told of them at the same market time.",
     "marks": "Standing mids; options without quotes on a smile fitted to the quoted ones; expired ones at intrinsic value.",
 }
 
@@ -64,6 +67,7 @@ def figures(
         "netting": _netting(outcomes, pnl, universe),
         "exposures": [_exposure(s) for s in shares(hedged.paths)],
         "desks": list(hedged.desks),
+        "client_trades": len(hedged.trades),
         "risk_aversion_per_usd": risk_aversion_per_usd,
         "promise_violations": len(violations),
         "violations": violations,

@@ -120,16 +120,21 @@ def _card(value: str, text: str, style: str = "") -> str:
 def _pnl(r: Mapping[str, Any]) -> str:
     order = [n for n in (r["hedged_run"], "joint", "plain", "alone", "delta_only", "unhedged") if n in r["pnl"]]
     order = list(dict.fromkeys(order))
-    rows = []
+    told = ("imported_usd",) if r["client_trades"] else ()
+    rows: list[tuple[str, ...]] = []
     for name, shown in zip(order, names(order), strict=True):
         p = r["pnl"][name]
-        cells = [p["std_30min_usd"], p["std_daily_usd"], p["total_usd"], p["book_usd"], p["hedges_usd"]]
-        rows.append((shown, *map(_usd, cells), _usd(p["spread_usd"]), _usd(p["fees_usd"])))
+        cells = [p["std_30min_usd"], p["std_daily_usd"], p["total_usd"], p["book_usd"]]
+        cells += [p[name] for name in (*told, "hedges_usd", "spread_usd", "fees_usd")]
+        rows.append((shown, *map(_usd, cells)))
     note = (
         f"{r['pnl'][order[0]]['changes_30min']:.0f} changes on the 30-minute grid, nights included, and "
         f"{r['pnl'][order[0]]['changes_daily']:.0f} from close to close, on the same path for every row."
     )
-    head = ("run", "deviation, 30 min", "deviation, daily", "P&L", "book", "hedges at mid", "spread", "fees")
+    if told:
+        note += f" {r['client_trades']:,} client trades were told while the run lasted: each counts from its time, at its price."
+    head = ("run", "deviation, 30 min", "deviation, daily", "P&L", "book", *("client trades" for _ in told))
+    head += ("hedges at mid", "spread", "fees")
     return _table(head, rows) + f'<p class="soft">{escape(note)}</p>'
 
 

@@ -1,8 +1,10 @@
-"""Profit and loss of the whole position on a grid of market times, split into book, hedges, spread and fees.
+"""Profit and loss of the whole position on a grid of market times, split into book, client trades, hedges, spread and fees.
 
-V(t) = Σ (book + traded(t)) × multiplier × mark(t) + cash(t); the P&L is V(t) − V(0). It is the sum of
+V(t) = Σ (book + imported(t) + traded(t)) × multiplier × mark(t) + cash(t); the P&L is V(t) − V(0). It is the sum of
 
 - *book*: opening lots × multiplier × (mark(t) − mark(0)), and what settled of all that was held: its cash and what it became,
+- *imported*: client trades told while the run lasted, lots × multiplier × (mark(t) − price), from the trade's own time; of one
+  before the first mark, what came after it (``lab/client_trades.py`` says which trades stand),
 - *hedges*: traded lots × multiplier × (mark(t) − mid at the fill),
 - *spread*: −|lots| × (distance of the fill price from that mid),
 - *fees*: −fees,
@@ -21,6 +23,7 @@ import numpy as np
 from common.messages import F64, I64
 from common.units import CENTS_PER_USD, NO_PRICE
 from common.universe import Book, Universe
+from lab.client_trades import NO_TRADES, ClientTrades
 from lab.fills import Fills, cash_half_cents, spread_half_cents
 from lab.marks import Marks
 
@@ -35,6 +38,7 @@ class PnlPath:
     times_ns: I64
     session: I64
     book: F64
+    imported: F64
     hedges: F64
     spread: F64
     fees: F64
@@ -64,19 +68,25 @@ def sample_std(x: F64) -> float:
 
 
 def pnl_path(
-    name: str, universe: Universe, book: Book, fills: Fills, marks: Marks, settled: Fills | None = None
+    name: str,
+    universe: Universe,
+    book: Book,
+    fills: Fills,
+    marks: Marks,
+    settled: Fills | None = None,
+    trades: ClientTrades = NO_TRADES,
 ) -> PnlPath:
-    """P&L of book and fills at the grid of ``marks``; ``settled``: the rows of `lab.settled.settlement_rows`.
+    """P&L of book, client trades and fills at the grid of ``marks``; ``settled``: the rows of `lab.settled.settlement_rows`.
 
-    Fills up to and including a grid time count there. Raises ``ValueError`` naming an instrument that is held or was
+    Fills and trades up to and including a grid time count there. Raises ``ValueError`` naming an instrument that is held or was
     traded and has no mark at some grid time.
     """
     n = marks.points.shape[1]
     opening = book.net_lots(n)
     value = universe.multiplier_usd * marks.points
-    _check_marks(universe, opening, fills, marks)
+    _check_marks(universe, opening, np.union1d(fills.instrument, trades.instrument), marks)
     if settled is not None:
-        _check_marks(universe, opening, settled, marks)
+        _check_marks(universe, opening, settled.instrument, marks)
     held = np.flatnonzero(opening)
     at_open = value[:, held] @ opening[held].astype(np.float64)
     upto = np.searchsorted(fills.time_ns, marks.times_ns, side="right")
@@ -89,8 +99,17 @@ def pnl_path(
     gross = gross - gross[0]
     spread = spread - spread[0]
     fees = fees - fees[0]
-    total = book_pnl + gross + fees
-    return PnlPath(name, marks.times_ns, marks.session, book_pnl, gross - spread, spread, fees, total)
+    imported = _imported(universe, trades, marks)
+    total = book_pnl + imported + gross + fees
+    return PnlPath(name, marks.times_ns, marks.session, book_pnl, imported, gross - spread, spread, fees, total)
+
+
+def _imported(universe: Universe, trades: ClientTrades, marks: Marks) -> F64:
+    """What client trades have gained since the first grid time (g,): each from its own time, at its own price."""
+    gain = universe.multiplier_usd[trades.instrument] * (marks.points[:, trades.instrument] - trades.price)
+    out: F64 = np.where(trades.time_ns <= marks.times_ns[:, None], gain, 0.0) @ trades.lots.astype(np.float64)
+    first: float = out[0]
+    return out - first
 
 
 def _worth(fills: Fills, universe: Universe, marks: Marks) -> F64:
@@ -120,8 +139,8 @@ def _traded_lots(fills: Fills, traded: I64, upto: np.ndarray[Any, np.dtype[np.in
     return out
 
 
-def _check_marks(universe: Universe, opening: I64, fills: Fills, marks: Marks) -> None:
-    needed = np.union1d(np.flatnonzero(opening), fills.instrument)
+def _check_marks(universe: Universe, opening: I64, traded: I64, marks: Marks) -> None:
+    needed = np.union1d(np.flatnonzero(opening), traded)
     bad = needed[~np.isfinite(marks.points[:, needed]).all(axis=0)] if len(needed) else needed
     if len(bad):
         names = ", ".join(universe.instrument_id[i] for i in bad[:5])
@@ -140,6 +159,7 @@ def summary(path: PnlPath) -> dict[str, float]:
     return {
         "total_usd": float(path.total[-1]),
         "book_usd": float(path.book[-1]),
+        "imported_usd": float(path.imported[-1]),
         "hedges_usd": float(path.hedges[-1]),
         "spread_usd": float(path.spread[-1]),
         "fees_usd": float(path.fees[-1]),

@@ -23,6 +23,7 @@ from common.universe import Book
 from lab import pictures
 from lab.audit import Run, audit, orders_of
 from lab.baselines import Outcome, Settings, gather, outcome_of, pool, run_mode
+from lab.client_trades import client_trades_of, imports_asked
 from lab.closed_loop import Mode
 from lab.cost_fit import Prior
 from lab.figures import figures, tick_to_decision_ms
@@ -73,13 +74,17 @@ def write_report(
     """Write the report into ``folder`` (made if missing) and return what ``report.json`` holds.
 
     Without a live run the joint closed loop is reported on, so ``modes`` must hold "joint" then. ``workers`` 0 runs all in
-    this process.
+    this process. Client trades imported in the live run are told to every run of the comparison at the same market time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     source, book = settings.open_market()
-    outcomes, marks = _run_all(settings, source, book, modes, workers, progress)
+    entries = live.entries if live is not None else ()
+    settings = replace(settings, commands=imports_asked(entries))
+    traded = client_trades_of(entries).instrument.tolist()
+    held = sorted({*np.flatnonzero(book.net_lots(len(source.universe))).tolist(), *traded})
+    outcomes, marks = _run_all(settings, source, held, modes, workers, progress)
     hedged = outcomes["joint"] if live is None else _live_outcome(settings, source, book, live)
-    pnl = _pnl(source, book, marks, {**outcomes, hedged.name: hedged})
+    pnl = _pnl(source, book, marks, {**outcomes, hedged.name: hedged}, hedged)
     extra = _extra(run_id, source, book, marks, live)
     drawn: dict[str, bytes] = {}
     if live is not None:
@@ -99,13 +104,12 @@ def write_report(
 def _run_all(
     settings: Settings,
     source: MarketSource,
-    book: Book,
+    held: Sequence[int],
     modes: Sequence[Mode],
     workers: int,
     progress: Callable[[str], None],
 ) -> tuple[dict[str, Outcome], Marks]:
-    """Every baseline, and the marks meanwhile."""
-    held = [int(i) for i in np.flatnonzero(book.net_lots(len(source.universe)))]
+    """Every baseline, and the marks of what is ``held`` meanwhile."""
     if not workers:
         outcomes: dict[str, Outcome] = {}
         for mode in modes:
@@ -148,14 +152,17 @@ def _tca(settings: Settings, run_id: str, source: MarketSource, live: Live) -> t
     return told, tca_picture(groups, total(worked, costs))
 
 
-def _pnl(source: MarketSource, book: Book, marks: Marks, outcomes: Mapping[str, Outcome]) -> dict[str, PnlPath]:
+def _pnl(
+    source: MarketSource, book: Book, marks: Marks, outcomes: Mapping[str, Outcome], hedged: Outcome
+) -> dict[str, PnlPath]:
     u, pnl = source.universe, {}
     for name, out in outcomes.items():
-        pnl[name] = pnl_path(name, u, book, out.fills, marks, settlement_rows(u, book, out.fills, out.settled))
+        rows = settlement_rows(u, book, out.fills, out.settled, out.trades)
+        pnl[name] = pnl_path(name, u, book, out.fills, marks, rows, out.trades)
     # The same market settles alike whoever trades in it.
     settled = next((out.settled for out in outcomes.values()), ())
-    rows = settlement_rows(u, book, fills_of(()), settled)
-    pnl[UNHEDGED] = pnl_path(UNHEDGED, u, book, fills_of(()), marks, rows)
+    rows = settlement_rows(u, book, fills_of(()), settled, hedged.trades)
+    pnl[UNHEDGED] = pnl_path(UNHEDGED, u, book, fills_of(()), marks, rows, hedged.trades)
     return pnl
 
 

@@ -13,6 +13,7 @@ from common.lifecycle import CASH, Outcome, outcomes, settlement_at
 from common.messages import I64, ExecutionReport, OrdStatus
 from common.units import NO_PRICE
 from common.universe import Book, Universe
+from lab.client_trades import NO_TRADES, ClientTrades
 from lab.fills import Fills
 
 
@@ -40,15 +41,21 @@ def after_settlements(universe: Universe, lots: I64, reports: Iterable[Execution
     return out
 
 
-def settlement_rows(universe: Universe, book: Book, fills: Fills, reports: Iterable[ExecutionReport]) -> Fills:
-    """A row for each contract of book and fills that settled: sold at its value, or exercised. In order of time.
+def settlement_rows(
+    universe: Universe,
+    book: Book,
+    fills: Fills,
+    reports: Iterable[ExecutionReport],
+    trades: ClientTrades = NO_TRADES,
+) -> Fills:
+    """A row for each contract of book, trades and fills that settled: sold at its value, or exercised. In order of time.
 
-    A row has no fee, no order and no quote; book, fills and rows together hold what is left and have paid what was paid. An
-    exercise is two rows: the option goes for nothing, the future comes at the strike.
+    A row has no fee, no order and no quote; book, trades, fills and rows together hold what is left and have paid what was
+    paid. An exercise is two rows: the option goes for nothing, the future comes at the strike.
     """
     rows: list[tuple[int, int, int, int]] = []
     names: list[str] = []
-    lots = book.net_lots(len(universe)) + fills.net_lots(len(universe))
+    lots = book.net_lots(len(universe)) + trades.net_lots(len(universe)) + fills.net_lots(len(universe))
     for told, outcome in outcomes_of(universe, reports):
         held = lots.item(outcome.instrument)
         if not held:

@@ -91,7 +91,11 @@ def _take(state: ManagerState, reading: _Reading, row: Any) -> None:
             reading.ignored.append(trade_id)
             return
         why = "the id is known with other content; a correction has an id of its own and names this one in `corrects`"
-    why = why or problem_of(trade, reading.known, reading.ended)
+    why = (
+        why
+        or problem_of(trade, reading.known, reading.ended)
+        or _settled(state, reading.known.get(corrects or cancels))
+    )
     if why:
         reading.wrong.append(f"line {line} (trade {trade_id!r}): {why}")
         return
@@ -99,6 +103,17 @@ def _take(state: ManagerState, reading: _Reading, row: Any) -> None:
     if former := corrects or cancels:
         reading.ended[former] = trade_id
     reading.new.append(trade)
+
+
+def _settled(state: ManagerState, former: ImportedTrade | None) -> str:
+    """Why the trade a line takes back cannot be: what was in a contract that has expired is settled and paid."""
+    universe = state.setup.universe
+    if former is None or universe.expiry_ns[former.instrument] > state.now_ns:
+        return ""
+    name = universe.instrument_id[former.instrument]
+    return (
+        f"trade {former.trade_id!r} is in {name}, which has expired and settled; book the difference outside this run"
+    )
 
 
 def _unfit(state: ManagerState, t: ImportedTrade, name: str) -> str:

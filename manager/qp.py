@@ -25,7 +25,8 @@ FREE = 1e30
 #: Added to the Hessian's diagonal: it makes the optimum unique and moves it by less than the solver's tolerance.
 RIDGE = 1e-9
 _FEASIBLE = 1e-7
-_PROXIMAL = 0.01
+#: Weights of the proximal term, tried in turn where the solver says of a feasible programme that it is not; of a part the first.
+_PROXIMAL = (0.01, 0.1, 1.0)
 _INFEASIBLE = -1
 #: Reduced costs above -this (in mean costs) count as 0.
 _NEGATIVE = 1e-9
@@ -125,9 +126,12 @@ def _solve_part(q: Programme, used: NDArray[np.intp], start: tuple[F64, F64], li
     hint = np.concatenate([start[0][used], start[1][entered]])
     found, _, flag, info = daqp.solve(*data, dual_start=hint, iter_limit=max(limit, 1), primal_tol=_FEASIBLE)
     steps = int(info["iterations"])
-    if flag == _INFEASIBLE:
+    whole = len(used) == np.count_nonzero(q.free)
+    for weight in _PROXIMAL if whole else _PROXIMAL[:1]:
+        if flag != _INFEASIBLE:
+            break
         left = max(limit - steps, 1)
-        found, _, flag, info = daqp.solve(*data, iter_limit=left, primal_tol=_FEASIBLE, eps_prox=_PROXIMAL)
+        found, _, flag, info = daqp.solve(*data, iter_limit=left, primal_tol=_FEASIBLE, eps_prox=weight)
         steps += int(info["iterations"])
     n = len(q.free)
     x, lam = np.zeros(n), np.zeros(n + len(q.upper))

@@ -2,7 +2,8 @@
 
 Around whoever carries commands out (manager, fleet, launcher). A command with a proof (`common.security.proof`) that does not
 hold is refused. One without is carried out as far as NATS let it through, and its line says ``proven`` by role alone: whoever
-may publish under ``hedgerow.control`` holds a key of a role that may. The line is on the disc before the answer leaves; if it
+may publish under ``hedgerow.control`` holds a key of a role that may. Changes of limits are the exception: there a second
+person may be asked for, and who is only claimed could be both. The line is on the disc before the answer leaves; if it
 cannot be written the answer says so, and the command holds all the same.
 *Tested by* tests/unit/test_security_audit_commands.py, tests/e2e/test_steering.py.
 """
@@ -13,7 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from common.control_messages import Command
-from common.errors import HedgerowError
+from common.errors import HedgerowError, Refused
+from common.limits_changes import ACTIONS
 from common.ports import Clock, Responder
 from common.security.audit import UNPROVEN, Asked
 from common.security.audit_file import AuditFile
@@ -38,6 +40,8 @@ def audited(responder: Responder, audit: AuditFile, keys: Keys | None, clock: Cl
             sender = prove_command(data, ca, clock.wall_ns()) if ca is not None else None
             if sender is not None:
                 proven = f"{sender.role} {sender.name}"
+            elif ca is not None and codec.decode_command(data).action in ACTIONS:
+                raise Refused("who changes a limit must be proven: sign with a certificate (HEDGEROW_KEYS)")
             told = await responder(subject, data)
         except HedgerowError as error:
             await audit.add(_asked(codec.decode_command(data), data, proven, f"refused: {error}"))

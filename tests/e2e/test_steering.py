@@ -1,4 +1,4 @@
-"""People steer a running system: stops of a part, manual hedges, live parameters, client trades; then the audit and replay.
+"""People steer a running system: stops of a part, manual hedges, live parameters, limits, client trades; then audit and replay.
 
 One run, ended by hand; every command is a process of its own, as at a second terminal.
 """
@@ -6,8 +6,10 @@ One run, ended by hand; every command is a process of its own, as at a second te
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from benchmarks.live_runs import fills_beyond
 from common.books import load_book
 from common.control_messages import CommandTaken, ProposalTaken
 from common.market.recorded import RecordedMarket
+from common.security.access import RISK_MANAGER
+from common.security.keys import KEYS_VARIABLE
 from common.universe import FUTURE, Book, Universe
-from deploy import control
+from deploy import certs, control
 from deploy.finish import read_journal
 from execution.sqlite_store import SqliteStore
 from lab.audit import Run, audit
@@ -26,21 +30,30 @@ from tests import security_world
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 READY_S = 180.0
-#: Two sessions; the test ends the run before they do.
-ENV = {"HEDGEROW_MARKET__DEMO__END": "2018-01-30"}
+#: A week; the test ends the run long before, also where every command takes its time.
+ENV = {"HEDGEROW_MARKET__DEMO__END": "2018-02-02"}
 SPEED = ("--speed", "500")
+#: Two risk managers with certificates of their own.
+ANNA, BEN = "anna", "ben"
 HEADER = "trade_id,account,instrument,quantity,price,ts,corrects,cancels\n"
 
 
 @pytest.fixture(scope="module")
 def steered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("steered") / "run"
-    with LiveRun(folder, *SPEED, "--no-report", env=ENV) as run:
+    people = [certs.Wanted(RISK_MANAGER, name, certified=True) for name in (ANNA, BEN)]
+    certs.make(folder / "keys", people, embedded=True)
+    limits = (ROOT / "examples" / "limits.toml").read_text()
+    assert limits.count('widening = "none"') == 1
+    limits_file = folder.parent / "limits.toml"
+    limits_file.write_text(limits.replace('widening = "none"', 'widening = "second_person"'))
+    with LiveRun(folder, *SPEED, "--no-report", "--limits", str(limits_file), env=ENV) as run:
         run.until("first fills", fills_beyond(0), READY_S)
         universe, book = control.ask(control.nats_url(folder, None), control.reference_book)
         _stops(run)
         _by_hand(run, universe)
         _parameters(run)
+        _two_people(run)
         _client_trades(run, universe, book)
         assert run.ask("scale", "gamma", "2", "--why", "as it is")["accepted"]
         security_world.note_processes(folder, run.process.pid)
@@ -97,6 +110,48 @@ def _parameters(run: LiveRun) -> None:
     assert "takes back version 1" in run.ask("agents", "undo", "1", "--why", "back")["text"]
     shown = run.ask("agents", "show")
     assert shown["version"] == 2 and all(v["now"] == v["settings"] for v in shown["values"])
+
+
+def _person(run: LiveRun, name: str, *words: str, claims: str = "ops") -> subprocess.CompletedProcess[str]:
+    """A command with a person's own keys, from a login that calls itself ``claims``."""
+    argv = [*hedgerow(*words), "--nats", str(control.run_info(run.folder)["nats_url"])]
+    env = {**os.environ, KEYS_VARIABLE: str(run.folder / "keys" / name), "LOGNAME": claims}
+    return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, env=env, timeout=90)
+
+
+def _two_people(run: LiveRun) -> None:
+    """A widening waits, for a second person and not for a second name of the first one; a tightening does not."""
+    before = run.ask("limits", "show")
+    asked_ns = time.time_ns()
+    asked = _person(run, ANNA, "limits", "set", "flow.orders", "60_000", "--why", "busy day")
+    assert asked.returncode == 0 and "50,000 -> 60000 waits as" in asked.stdout, asked.stderr
+    shown = run.ask("limits", "show")
+    (waits,) = shown["pending"]
+    assert (waits["path"], waits["old"], waits["value"], waits["why"]) == ("flow.orders", "50,000", 60_000, "busy day")
+    assert waits["who"] == "anna/ops" and waits["id"] in asked.stdout
+    assert shown["version"] == before["version"] and shown["flow"]["orders"] == 50_000 and not shown["history"]
+    assert waits["id"] in run.call("limits", "show").stdout
+    for claims in ("ops", BEN):
+        own = _person(run, ANNA, "limits", "approve", waits["id"], claims=claims)
+        assert own.returncode == 1 and "a widening needs a second person" in own.stderr, own.stdout
+    assert run.ask("limits", "show")["flow"]["orders"] == 50_000
+    done = _person(run, BEN, "limits", "approve", waits["id"], "--why", "agreed")
+    assert done.returncode == 0 and "flow.orders = 60000, approved by ben/ops" in done.stdout, done.stderr
+    shown = run.ask("limits", "show")
+    assert shown["version"] == before["version"] + 1 and shown["flow"]["orders"] == 60_000 and not shown["pending"]
+    (change,) = run.ask("limits", "history")
+    told = {key: change[key] for key in ("version", "path", "old", "new", "who", "why", "approved_by")}
+    assert told == {
+        "version": shown["version"], "path": "flow.orders", "old": "50,000", "new": "60,000",
+        "who": "anna/ops", "why": "busy day", "approved_by": "ben/ops",
+    }  # fmt: skip
+    assert asked_ns <= change["wall_ns"] <= time.time_ns() and change["now_ns"] > 0
+    (row,) = [r for r in shown["tree"] if r["path"] == "flow.orders"]
+    assert (row["limit"], row["who"], row["approved_by"], row["why"]) == (60_000, "anna/ops", "ben/ops", "busy day")
+    again = _person(run, BEN, "limits", "approve", waits["id"])
+    assert again.returncode == 1 and f"no change {waits['id']} waits" in again.stderr
+    assert _person(run, ANNA, "limits", "set", "flow.orders", "55_000", "--why", "calmer").returncode == 0
+    assert run.ask("limits", "show")["flow"]["orders"] == 55_000, "a tightening holds at once"
 
 
 def _client_trades(run: LiveRun, universe: Universe, book: Book) -> None:
@@ -182,12 +237,22 @@ def test_every_command_has_a_signed_line_that_says_what_the_record_says(steered:
         same = [
             line for line in leader if (line["action"], line["who"], line["why"], line["what"], line["outcome"]) == said
         ]
-        role = "operator" if c.why == "stopped by Ctrl-C" else "risk_manager"
-        assert c.who.startswith(f"{role}/")
-        assert same and all(line["proven"] == f"{role} {role}" for line in same), said
+        name = c.who.partition("/")[0]
+        if name not in (ANNA, BEN):
+            assert name == ("operator" if c.why == "stopped by Ctrl-C" else RISK_MANAGER)
+        role = "operator" if name == "operator" else RISK_MANAGER
+        assert same and all(line["proven"] == f"{role} {name}" for line in same), said
     assert {"pause", "resume", "kill", "hedge", "agents.set", "agents.undo", "book.import"} <= {
         c.command.action for c in people
     }
+    assert [
+        (c.command.who, c.command.action, c.acknowledgement.accepted)
+        for c in people
+        if c.command.action.startswith("limits.")
+    ] == [
+        ("anna/ops", "limits.set", True), ("anna/ops", "limits.approve", False), ("anna/ben", "limits.approve", False),
+        ("ben/ops", "limits.approve", True), ("ben/ops", "limits.approve", False), ("anna/ops", "limits.set", True),
+    ]  # fmt: skip
     assert [line["action"] for line in lines["fleet"]] == ["scale"]
     direct = [line for line in lines["execution"] if line["proven"] == "risk_manager risk_manager"]
     assert [(line["why"], line["who"].partition("/")[0]) for line in direct] == [("drill", "risk_manager")]

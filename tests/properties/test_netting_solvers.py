@@ -131,8 +131,8 @@ def assert_feasible(p: Problem, s: Solution) -> None:
     assert (p.rows @ both <= p.room + 1e-7 * np.maximum(np.abs(p.rows).max(axis=1), p.room)).all()
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_same_objective_as_piqp_on_200_problems(block: int) -> None:
+@pytest.mark.parametrize("block", range(25))
+def test_same_objective_as_piqp_on_500_problems(block: int) -> None:
     for seed in range(20 * block, 20 * block + 20):
         p = random_problem(seed)
         s = solve(p, ITERATIONS)
@@ -141,6 +141,14 @@ def test_same_objective_as_piqp_on_200_problems(block: int) -> None:
         found = by_piqp(p)
         expected = by_clarabel(p) if found is None else found
         assert value(p, s) == pytest.approx(expected, rel=1e-7, abs=1e-6), seed
+
+
+@pytest.mark.parametrize("seed", [83, 338, 2155, 4547])
+def test_problems_the_solver_first_takes_for_infeasible_are_solved_within_the_managers_limit(seed: int) -> None:
+    p = random_problem(seed)
+    s = solve(p, 2_000)
+    assert not s.failure
+    assert value(p, s) == pytest.approx(by_clarabel(p), rel=1e-7, abs=1e-6)
 
 
 def test_same_objective_as_cvxpy_with_clarabel() -> None:

@@ -20,6 +20,7 @@ from execution.config import ExecutionConfig
 from execution.limits import load_execution_limits
 from execution.state import ExecutionSetup, start
 from lab.audit import Run, audit
+from lab.client_trades import NO_TRADES, ClientTrades
 from lab.closed_loop import ClosedLoop, instants
 from lab.fills import fills_of
 from lab.marks import marks_of
@@ -169,6 +170,30 @@ def test_profit_and_loss_runs_through_a_settlement_without_a_jump_of_its_own(del
         after += float(rows.net_lots(n)[future] * price * universe.multiplier_usd[future])
         tick_usd = float(universe.tick_size[mine[0]] * universe.multiplier_usd[mine[0]])
         assert after == pytest.approx(before, abs=0.5 * tick_usd * np.abs(held[mine]).sum() + 0.01)
+
+
+@pytest.mark.parametrize("delivers", [False, True])
+def test_a_clients_trade_in_a_contract_that_settles_ends_with_it(delivers: bool, tmp_path: Path) -> None:
+    """Told beside the same run: what it adds to the P&L is its own price, its settlement, and what it became."""
+    market = ExpiringMarket(delivers=delivers)
+    book = short_book(market, 80)
+    universe, n = market.universe, len(market.universe)
+    result = looped(market, book, tmp_path).result()
+    fills, marks = fills_of(result.reports), marks_of(market, book.instrument.tolist())
+    option = int(market.settling[np.argmax(universe.right[market.settling])])
+    trades = ClientTrades(marks.times_ns[1:2], np.array([option]), np.array([-7]), np.array([3.0]))
+    rows, told = (settlement_rows(universe, book, fills, result.reports, t) for t in (NO_TRADES, trades))
+    without = pnl_path("joint", universe, book, fills, marks, rows)
+    with_trade = pnl_path("joint", universe, book, fills, marks, told, trades)
+    end = book.net_lots(n) + fills.net_lots(n) + trades.net_lots(n) + told.net_lots(n)
+    assert np.all(end[market.settling] == 0)
+    change = told.net_lots(n) - rows.net_lots(n) + trades.net_lots(n)
+    worth = float(np.nansum(change * universe.multiplier_usd * marks.points[-1]))
+    paid = 7 * 3.0 * float(universe.multiplier_usd[option])
+    for r, sign in ((told, 1.0), (rows, -1.0)):
+        size = universe.tick_size[r.instrument] * universe.multiplier_usd[r.instrument]
+        paid -= sign * float(r.signed_lots @ (r.last_ticks * size))
+    assert with_trade.total[-1] - without.total[-1] == pytest.approx(worth + paid, abs=0.01)
 
 
 def test_the_same_days_give_the_same_journal(tmp_path: Path) -> None:

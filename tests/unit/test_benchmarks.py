@@ -1,13 +1,17 @@
-"""The registry of figures: an id is claimed once, a row that did not come counts as missed, an unknown id is refused."""
+"""The registry of figures: an id is claimed once, a row that did not come counts as missed, an unknown id is refused.
+
+And the arithmetic of figures that are more than a quotient.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import registry
+from benchmarks import many_books, registry
 from benchmarks.registry import Context, Entry, Row, bench, measure
 from benchmarks.run import chosen_for, run_bench
 from common.errors import UsageError
@@ -35,3 +39,23 @@ def test_the_list_names_every_id_once_and_a_prefix_chooses(capsys: pytest.Captur
     assert {i for entry in chosen_for("takeover") for i in entry.ids} == {n for n in names if n.startswith("takeover.")}
     with pytest.raises(UsageError, match="bench list"):
         chosen_for("nothing")
+
+
+def test_cost_at_equal_risk_is_read_off_the_curve_and_nowhere_else() -> None:
+    risk, cost = np.array([5_000.0, 3_000.0, 2_000.0]), np.array([6_000.0, 8_000.0, 11_000.0])
+    assert many_books.cost_at(risk, cost, 4_000.0) == pytest.approx(7_000.0)
+    assert many_books.cost_at(risk, cost, 2_000.0) == 11_000.0
+    assert np.isnan(many_books.cost_at(risk, cost, 1_999.0)) and np.isnan(many_books.cost_at(risk, cost, 5_001.0))
+
+
+def test_rows_at_equal_risk_leave_out_books_that_do_not_reach_it() -> None:
+    curve = [(6_000.0, 5_000.0), (8_000.0, 3_000.0), (11_000.0, 2_000.0)]
+    dearer = [(cost + 500.0, risk) for cost, risk in curve]
+    books = [[(6_900.0 + k, 4_000.0), *curve, *dearer] for k in range(3)] + [[(1.0, 1_000.0), *curve, *dearer]]
+    found = {row.id.rpartition(".")[2]: row for row in many_books.equal_risk_rows(np.array(books))}
+    assert {name: (row.value, row.holds, row.samples) for name, row in found.items()} == {
+        "joint_plain": (-99.0, True, 3), "joint_alone": (-599.0, True, 3), "plain_alone": (-500.0, True, 3),
+    }  # fmt: skip
+    assert "3 of 4 books" in found["joint_plain"].what
+    worse = list(many_books.equal_risk_rows(np.array([[(7_100.0 + k, 4_000.0), *curve, *dearer] for k in range(3)])))
+    assert not worse[0].holds and worse[1].holds

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.control_messages import JournalEntry
+from common.control_messages import ImportedTrade, JournalEntry, TradesImported
 from common.messages import ExecutionReport, Header, OrdStatus, QuoteBatch, Refusal, Side
 from common.wire import codec
 from deploy.watch import PnlMeter
@@ -44,3 +44,22 @@ def test_nothing_before_every_position_has_a_mid_then_book_and_trades_at_mids() 
     # Ten lots bought at 5.11 with the mid at 5.10 and a fee of 5 USD: 10 USD of spread and the fee.
     meter.on_journal(fill(held, Side.BUY, 10, 511, 500))
     assert meter.read() == pytest.approx((-2000.0 - 10.0 - 5.0, -2000.0))
+
+
+def imported(*trades: ImportedTrade) -> bytes:
+    event = TradesImported("i", trades)
+    return codec.encode_journal_entry(JournalEntry(1, 1, NOW_NS, 0, event, Header("feed.AAA", 1, NOW_NS)))
+
+
+def test_client_trades_count_at_their_price_and_a_correction_takes_the_old_one_back() -> None:
+    meter = PnlMeter(SimpleNamespace(source=SimpleNamespace(universe=LISTED), book=book()))
+    held = int(book().instrument[0])
+    meter.on_quotes("", quotes("AAA", 1, {}))
+    meter.on_quotes("", quotes("BBB", 1, {}))
+    assert meter.read() == (0.0, 0.0)  # mids of 5.00
+    meter.on_journal(imported(ImportedTrade("T1", "a", held, 10, 4.90, 5)))
+    assert meter.read() == pytest.approx((100.0, 100.0))
+    meter.on_journal(imported(ImportedTrade("T1b", "a", held, 20, 4.95, 5, corrects="T1")))
+    assert meter.read() == pytest.approx((100.0, 100.0))
+    meter.on_journal(imported(ImportedTrade("T1c", "a", held, 20, 4.95, 5, cancels="T1b")))
+    assert meter.read() == pytest.approx((0.0, 0.0))

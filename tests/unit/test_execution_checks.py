@@ -176,7 +176,9 @@ def test_position_with_everything_on_the_same_side_filled(
     side: Side, position: int, working: int, expected: str
 ) -> None:
     exposure = Exposure(
-        {0: position}, {0: working if side is Side.BUY else 99}, {0: working if side is Side.SELL else 99}
+        {0: position},
+        working_buy_lots={0: working if side is Side.BUY else 99},
+        working_sell_lots={0: working if side is Side.SELL else 99},
     )
     limits = make_limits(future=tight(max_position_lots=10))
     assert refusal(make_order("a", side=side, lots=3), limits, exposure).name == expected

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from common.control_messages import CommandTaken, Cycle, JournalEntry, TradesImported
+from common.control_messages import Command, CommandTaken, Cycle, JournalEntry, TradesImported
+from common.limits_scopes import Approval
 from common.messages import AgentParameters, ExecutionReport, OrdStatus
+from lab.audit_flows import flow_violations
+from lab.audit_limits import limit_violations
 from lab.audit_steering import imported_lots, steering_violations
-from tests.manager_world import Desk, all_agents
+from manager import events as ev
+from tests.manager_world import Desk, all_agents, limits
 from tests.steering_world import bring, by_hand, row, send
 
 
@@ -65,6 +70,32 @@ def test_imports_are_recounted() -> None:
     )
     assert any("does not stand" in said for said in found(desk, without(desk.journal, TradesImported, 0)))
     assert second.trades
+
+
+def test_an_approval_is_of_what_somebody_else_asked_for_once() -> None:
+    desk = Desk(limits=limits(approval=Approval(widening="second_person")))
+
+    def ask(who: str, action: str, command_id: str, **arguments: Any) -> None:
+        desk.send(ev.CommandArrived(0, Command(command_id, action, who, "test", json.dumps(arguments))))
+
+    ask("anna/ops", "limits.set", "wider12345", path="flow.orders", value=200_000)
+    ask("anna/ben", "limits.approve", "own", id="wider123")
+    ask("ben/ops", "limits.approve", "other", id="wider123")
+    assert desk.state.fold.limits.flow.orders == 200_000 and found(desk, desk.journal) == []
+    assert list(limit_violations(desk.world, desk.book, desk.journal, desk.limits)) == []
+    taken = {e.event.command.command_id: k for k, e in enumerate(desk.journal) if isinstance(e.event, CommandTaken)}
+    at = taken["other"]
+    approved = desk.journal[at]
+    assert isinstance(approved.event, CommandTaken)
+    for who in ("anna/ops", "anna", "anna/ben"):
+        own = replace(approved, event=replace(approved.event, command=replace(approved.event.command, who=who)))
+        doctored = [*desk.journal[:at], own, *desk.journal[at + 1 :]]
+        assert any(f"{who} approves wider123" in said for said in found(desk, doctored))
+        beyond = list(limit_violations(desk.world, desk.book, doctored, desk.limits))
+        assert any("must not be" in said and "second person" in said for said in beyond)
+        assert list(flow_violations(desk.world, doctored, desk.limits)) == []
+    twice = [*desk.journal, approved]
+    assert any("approved before" in said for said in found(desk, twice))
 
 
 def test_a_manual_cycle_is_what_was_asked_once() -> None:

@@ -52,6 +52,28 @@ def test_a_widening_waits_for_another_login() -> None:
     assert done.history[-1].approved_by == "ben" and done.history[-1].who == "anna" and "ben" in text
 
 
+@pytest.mark.parametrize(
+    ("asked", "approves", "same"),
+    [
+        ("anna/ops", "anna/ops", True),
+        ("anna/ops", "anna/ben", True),  # the certificate is anna's, whatever she calls herself
+        ("anna", "anna/ben", True),
+        ("anna/ops", "ben/ops", False),  # two certificates on one login
+        ("risk_manager/anna", "risk_manager/anna", True),
+        ("risk_manager/anna", "risk_manager/ben", False),  # a role's own certificate is shared
+        ("anna/ops", "annabel/ops", False),
+    ],
+)
+def test_a_person_is_who_the_certificate_names(asked: str, approves: str, same: bool) -> None:
+    waits, _ = LimitsLog(limits()).take(set_("flow.cost_usd", 2_000_000, asked), 1, 1)
+    approval = command("limits.approve", approves, id=waits.pending[0].id)
+    if same:
+        with pytest.raises(Refused, match="second person"):
+            waits.take(approval, 2, 2)
+    else:
+        assert waits.take(approval, 2, 2)[0].history[-1].approved_by == approves
+
+
 def test_an_expired_or_unknown_change_cannot_be_approved() -> None:
     waits, _ = LimitsLog(limits()).take(set_("flow.cost_usd", 2_000_000), 7, 0)
     name = waits.pending[0].id

@@ -7,7 +7,7 @@ import pytest
 
 from common.messages import PositionUpdate
 from common.units import NS_PER_S
-from common.universe import Book
+from common.universe import OPTION, Book
 from common.universe import Desk as DeskOf
 from manager import events as ev
 from manager.book_import import ROWS_MAX
@@ -140,3 +140,17 @@ def test_the_journal_and_a_snapshot_give_it_back() -> None:
     assert state_hash(other) == state_hash(desk.state)
     other.fold = decode(encode(desk.state.fold, desk.run_id), desk.setup)
     assert state_hash(other) == state_hash(desk.state)
+
+
+def test_what_has_expired_is_not_taken_back_by_a_correction_into_another_contract() -> None:
+    desk = Desk()
+    names, expiry_ns = desk.world.instrument_id, desk.world.expiry_ns
+    soon = int(np.flatnonzero(desk.world.kind == OPTION)[np.argmin(expiry_ns[desk.world.kind == OPTION])])
+    late = int(np.argmax(np.where(desk.world.kind == OPTION, expiry_ns, 0)))
+    assert bring(desk, "i1", row(2, "T1", names[soon], -40)).accepted
+    assert bring(desk, "i2", row(2, "T2", names[late], 5)).accepted
+    desk.now_ns = int(expiry_ns[soon]) + 1
+    desk.feed(0)
+    said = bring(desk, "i3", row(2, "T1b", names[late], -40, corrects="T1"))
+    assert not said.accepted and "has expired and settled" in said.text and names[soon] in said.text
+    assert bring(desk, "i4", row(2, "T2b", names[late], 6, corrects="T2")).accepted

@@ -59,6 +59,19 @@ def test_each_command_leaves_a_line_with_its_outcome_and_what_is_proven(tmp_path
     assert {(s["who"], s["what"]) for s in said} == {("alice", '{"scope":"desk:a"}')}
 
 
+@pytest.mark.parametrize("action", ["limits.set", "limits.approve"])
+def test_who_changes_a_limit_must_be_proven_where_there_are_keys(tmp_path: Path, action: str) -> None:
+    folder = make_keys(tmp_path / "keys")
+    keys, alice = Keys(folder / "manager"), tls_of(folder, "alice")
+    audit = AuditFile.open(tmp_path, "manager-a", keys, WallClock())
+    assert send(audit, action, "yes", keys, alice).accepted
+    with pytest.raises(Refused, match="must be proven"):
+        send(audit, action, "yes", keys)
+    assert send(audit, action, "yes").accepted, "without keys nothing is proven"
+    outcomes = [json.loads(line)["outcome"].partition(":")[0] for line in audit.path.read_bytes().splitlines()]
+    assert outcomes == ["done", "refused", "done"]
+
+
 def test_what_cannot_be_written_down_holds_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit = AuditFile.open(tmp_path, "manager-a", None, WallClock())
 
