@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,23 +121,20 @@ def row(kind: str, context: Context) -> Row:
     """Every part of a kind, two at a time, as one row."""
     names = [name for name in PARTS if name.startswith(f"{kind}.")]
     share = float(context.options.get("share", "1"))
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(AT_ONCE, spawn) as pool:
-        jobs = [
-            pool.submit(run_part, name, context.scratch / name, SEED, 0, max(int(PARTS[name].cases * share), 1))
-            for name in names
-        ]
-        verdicts = [_result(name, job) for name, job in zip(names, jobs, strict=True)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        verdicts = list(pool.map(lambda name: _alone(name, context.scratch / name, share), names))
     findings = show(verdicts)
     return told(kind, verdicts, findings)
 
 
-def _result(name: str, job: Future[Verdict]) -> Verdict:
-    """What a part found; a process that was ended by a signal is a crash of it, or of the one beside it."""
+def _alone(name: str, folder: Path, share: float) -> Verdict:
+    """A part in a process of its own; one that a signal ended is a crash, and no other part's."""
+    count = max(int(PARTS[name].cases * share), 1)
     try:
-        return job.result()
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(run_part, name, folder, SEED, 0, count).result()
     except BrokenProcessPool as error:
-        return Verdict(name, crashes=[f"a process of this row ended: {error}"])
+        return Verdict(name, crashes=[f"{SEED}:0 to {count - 1}: its process was ended: {error}"])
 
 
 def told(kind: str, verdicts: Sequence[Verdict], findings: Sequence[str]) -> Row:
