@@ -2,7 +2,7 @@
 
 Messages that are still framed get the sequence number and the time that are due, so that the session hears them; the rest goes
 out as it is. When the session falls the engine comes back by itself and the venue goes on where it was.
-*Tested by* tests/integration/test_fuzz_live.py.
+Run by `hedgerow bench fuzz.fix` only: the engine itself may fall (docs/fuzzing.md), which says nothing about a change of ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mutated bytes against real processes, a real FIX session and a real nats-server, in short."""
+"""Mutated bytes against real processes and a real nats-server, in short; a real FIX session is `hedgerow bench fuzz.fix`'s."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc
 import pytest
 from hedgerow.execution.v1 import execution_pb2 as pb
 
-from benchmarks import fuzz_bus, fuzz_fix_live, fuzz_live
+from benchmarks import fuzz_bus, fuzz_live
 from benchmarks.fuzz_execution import STREAM
 from common.security.access import SERVICE
 
@@ -43,11 +43,6 @@ def test_a_message_that_does_not_decode_ends_its_stream_with_a_code(tmp_path: Pa
 
     # The library may be quicker than the service to say that it cannot read it.
     assert asyncio.run(run()) in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL)
-
-
-def test_a_fix_session_stands(tmp_path: Path) -> None:
-    verdict = asyncio.run(fuzz_fix_live.session(tmp_path, 43, 0, 300))
-    assert verdict.findings == [] and verdict.counts["logons"] >= 1
 
 
 def test_a_real_nats_server_between(tmp_path: Path) -> None:
