@@ -17,7 +17,8 @@ from common.errors import Refused
 
 #: Longest arguments in characters: a file of 5,000 client trades is about a tenth of it.
 LENGTH_MAX: Final = 8_000_000
-_DIGITS_MAX: Final = 18
+_DIGITS_MAX: Final = 19
+_WHOLE_MAX: Final = 2**63 - 1
 
 Pairs = Callable[[list[tuple[str, Any]]], Any]
 
@@ -43,7 +44,10 @@ def read_arguments(command: Command, pairs: Pairs | None = None) -> Any:
 def _whole(text: str) -> int:
     if len(text.lstrip("-")) > _DIGITS_MAX:
         raise ValueError(f"a whole number of {len(text)} digits, limit {_DIGITS_MAX}")
-    return int(text)
+    found = int(text)  # after the look at its length: to read a million digits takes long
+    if not -_WHOLE_MAX - 1 <= found <= _WHOLE_MAX:
+        raise ValueError(f"{text} needs more than 64 bits")
+    return found
 
 
 def _real(text: str) -> float:

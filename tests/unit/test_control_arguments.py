@@ -18,6 +18,8 @@ def read(text: str) -> object:
     [
         ('{"path": "a.b", "value": 1.5}', {"path": "a.b", "value": 1.5}),
         ('{"value": -123456789012345678}', {"value": -123456789012345678}),
+        ('{"ts": 1517240880000000000}', {"ts": 1517240880000000000}),
+        (str(-(2**63)), -(2**63)),
         ('["\\u00e9", "\\ud83d\\ude00"]', ["é", "\U0001f600"]),
         ("null", None),
     ],
@@ -36,7 +38,8 @@ def test_what_json_says_is_read(text: str, found: object) -> None:
         ("1e999", "no number that can be held"),
         ("NaN", "no number"),
         ("-Infinity", "no number"),
-        ("9" * 19, "19 digits"),
+        (str(2**63), "64 bits"),
+        ("9" * 20, "20 digits"),
         ("9" * 5000, "digits"),
         ("{", "not JSON"),
         ("", "not JSON"),
