@@ -38,11 +38,11 @@ def outcomes(seeds: Iterable[int], jobs: int, plant: str = "") -> Iterator[Outco
         yield from pool.map(outcome, (todo := list(seeds)), [plant] * len(todo), chunksize=_CHUNK)
 
 
-def seeds_to_catch(name: str, at_most: int) -> int | None:
-    """How many seeds, from 0 on, it takes to catch a planted mistake; None if ``at_most`` are not enough."""
-    for seed in range(at_most):
-        if outcome(seed, name).failure:
-            return seed + 1
+def seeds_to_catch(name: str, at_most: int, first: int = 0) -> int | None:
+    """How many of the seeds below ``at_most`` it takes to catch a planted mistake, from ``first`` on and round, or None."""
+    for count in range(at_most):
+        if outcome((first + count) % at_most, name).failure:
+            return count + 1
     return None
 
 
