@@ -101,10 +101,15 @@ class Life(RuleBasedStateMachine):
         return [c for c in venue.sent if any(venue.leaves(n) for n, _ in venue.combo(c).legs)]
 
     def _told(self, events: list[VenueEvent], order: int, heard: int, crash: str) -> None:
-        """Legs are heard in any order, and only ``heard`` events of them now; the rest is lost until somebody asks."""
+        """Legs are heard in any order, and only ``heard`` events of them now; the rest is lost until more is heard of that leg.
+
+        A line that lost something tells it again before anything newer.
+        """
         legs = list(dict.fromkeys(e.client_order_id for e in events))
         turned = legs[order % len(legs) :] + legs[: order % len(legs)] if legs else []
-        self.house.hear(*sorted(events, key=lambda e: turned.index(e.client_order_id))[:heard], crash=crash)
+        now = sorted(events, key=lambda e: turned.index(e.client_order_id))[:heard]
+        told = self.house.venue.told
+        self.house.hear(*(e for new in now for e in told[new.client_order_id] if e.exec_id <= new.exec_id), crash=crash)
 
     @precondition(lambda self: self._open())
     @rule(
