@@ -117,8 +117,10 @@ class FixVenue:
         return None
 
     def use(self, records: OwnRecords) -> None:
-        """See ``AsksRecords``."""
+        """See ``AsksRecords``. What was asked before, on recovery, is from here on under the ids the venue knows."""
         self._ledger = Ledger(self._contracts, records)
+        self._asked = {self._known_as(name): sent_s for name, sent_s in self._asked.items()}
+        self._cancels = dict.fromkeys(map(self._known_as, self._cancels))
 
     async def open(self, hear: Hear) -> None:
         """See ``LinkedVenue``. Raises ``RuntimeError`` without ``use``."""
@@ -174,7 +176,7 @@ class FixVenue:
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Ask for a cancel, now or as soon as the gate opens."""
         self._now_ns = max(self._now_ns, now_ns)
-        name = self._at.at_venue(client_order_id)
+        name = self._known_as(client_order_id)
         asked = name != client_order_id and name in self._cancels
         self._cancels[name] = None
         if self._gate.state is GateState.OPEN and not asked:
@@ -190,7 +192,7 @@ class FixVenue:
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Ask what became of an order, now or as soon as the gate opens; a question on its way is not repeated."""
         self._now_ns = max(self._now_ns, now_ns)
-        name = self._at.at_venue(client_order_id)
+        name = self._known_as(client_order_id)
         if self._gate.state is not GateState.OPEN:
             self._asked[name] = 0.0
         elif self._second - self._asked.get(name, 0.0) > self._config.answer_timeout_s:
@@ -241,7 +243,7 @@ class FixVenue:
         """Everything said so far is heard: now the questions, then the cancels that wait."""
         if self._config.mass_status:
             self._link.send(outgoing.mass_status(self._next()))
-        for name in dict.fromkeys((*self._asked, *map(self._at.at_venue, self._at.working()))):
+        for name in dict.fromkeys((*self._asked, *map(self._known_as, self._at.working()))):
             self._send_question(name)
         for name in self._cancels:
             self._send_cancel(name)
@@ -270,7 +272,7 @@ class FixVenue:
             # 0: the mass cancel is refused. The cancels of each order have followed it anyway.
             _log.warning("the venue says %s", "|".join(f"{tag}={value}" for tag, value in message.fields))
         for event in events:
-            known_as = self._at.at_venue(event.client_order_id)
+            known_as = self._known_as(event.client_order_id)
             self._unanswered.pop(known_as, None)
             if event.kind in _ENDS:
                 self._cancels.pop(known_as, None)
@@ -280,6 +282,10 @@ class FixVenue:
             self._hear(events)
 
     # -- sending -------------------------------------------------------------------------------------------------------
+
+    def _known_as(self, name: str) -> str:
+        """The id at the venue: of a leg its combo's."""
+        return name if self._ledger is None else self._ledger.at_venue(name)
 
     def _send_question(self, name: str) -> None:
         order = self._at.order(name)
