@@ -39,7 +39,7 @@ run: $(VENV)/.run  ## hedge the example book for about 90 s, then write the repo
 	@$(BIN)/hedgerow live
 
 test: $(VENV)/.test  ## run every test (under 15 minutes on 2 cores)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not live"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not live"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m live
 
 check: $(VENV)/.check  ## lint, types, schemas, generated code is current

@@ -48,9 +48,10 @@ from agents.sharding import all_keys
 from common import subjects, tasks
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
+from common.control_arguments import read_arguments
 from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
-from common.factors import KINDS
+from common.factors import KINDS, is_agent
 from common.ports import Bus, Clock, Responder, Subscription
 from common.units import NS_PER_S
 from common.universe import Book, Universe
@@ -187,7 +188,7 @@ class Fleet:
         beat = codec.decode_heartbeat(data)
         name = beat.header.source
         self.known.hear_anybody(self._clock.wall_ns(), self._rules)
-        if name.rpartition("-")[0] in KINDS:
+        if is_agent(name):
             heard = Beat(
                 beat.incarnation,
                 self._clock.wall_ns(),
@@ -315,9 +316,9 @@ class Fleet:
 
     async def _scale(self, command: Command) -> tuple[bool, str]:
         try:
-            arguments = json.loads(command.arguments_json)
+            arguments = read_arguments(command)
             kind, n = arguments["kind"], arguments["n"]
-        except (ValueError, KeyError, TypeError):
+        except (Refused, KeyError, TypeError):
             return False, 'scale needs {"kind": KIND, "n": NUMBER}'
         if kind not in KINDS:
             return False, f"unknown kind {kind!r}; known: {', '.join(KINDS)}"
@@ -346,8 +347,8 @@ class Fleet:
 
     async def _restart(self, command: Command) -> tuple[bool, str]:
         try:
-            part = json.loads(command.arguments_json)["part"]
-        except (ValueError, KeyError, TypeError):
+            part = read_arguments(command)["part"]
+        except (Refused, KeyError, TypeError):
             return False, 'a restart of agents needs {"part": AGENT, KIND or "agents"}'
         names = agents_of(self.known, part)
         if not names:

@@ -28,9 +28,11 @@ from collections.abc import Callable
 import psutil
 
 from agents.config import AgentsConfig
+from agents.fitting import fitting
 from agents.intake import QUOTES, Arrival, Durations, Gate, Inbox, LoadMeter
 from agents.step import AgentEvent, AgentSetup, AgentState, Decide, start, step, warm
 from common import subjects
+from common.bus.delivery import REASON_MAX
 from common.errors import Refused, Unavailable
 from common.factors import agent_name
 from common.messages import AssignmentUpdate, Header, Heartbeat, Proposal
@@ -174,16 +176,22 @@ class AgentShell:
             events = self._events(arrival)
         except Refused as error:
             self._counts["malformed"] += 1
-            log.error("%s ignores a malformed message on %s: %s", self.name, arrival.stream, error)
+            if self._counts["malformed"] & (self._counts["malformed"] - 1) == 0:  # the 1st, 2nd, 4th, ...
+                told = str(error)[:REASON_MAX]
+                log.error("%s ignores a malformed message on %s: %s", self.name, arrival.stream, told)
             return
         for event in events:
             await self._step(event)
             self._undecided = True
 
     def _events(self, arrival: Arrival) -> list[AgentEvent]:
-        """What an arrival means for ``step``: nothing, itself, or a snapshot with the batches it had held back."""
+        """What an arrival means for ``step``: nothing, itself, or a snapshot with the batches it had held back.
+
+        Raises ``Refused`` for what does not decode or does not fit this agent's universe.
+        """
+        assert self._state is not None
         if arrival.stream in _STATE_STREAMS:
-            event = _STATE_STREAMS[arrival.stream][1](arrival.data)
+            event = fitting(self._state.setup, _STATE_STREAMS[arrival.stream][1](arrival.data))
             if isinstance(event, AssignmentUpdate):
                 self._assignment_version = event.version
             return [event]
@@ -191,7 +199,7 @@ class AgentShell:
         symbol = arrival.stream.partition(".")[2]
         if healing:
             self._asking.pop(symbol, None)
-        batch = codec.decode_quote_batch(arrival.data)
+        batch = self._state.snapshot.check(codec.decode_quote_batch(arrival.data))
         gate = self._gates.get(batch.header.source)
         if gate is None:  # no longer ours
             return []
@@ -291,7 +299,7 @@ class AgentShell:
             pid=os.getpid(),
             proposals=self._counts["proposals"],
             batches=self._counts["batches"],
-            gaps=self._counts["gaps"] + sum(gate.lost for gate in self._gates.values()),
+            gaps=min(self._counts["gaps"] + sum(gate.lost for gate in self._gates.values()), 2**63 - 1),
             decide_p50_us=self._decided.percentile_us(50.0),
             decide_p99_us=self._decided.percentile_us(99.0),
             rss_bytes=int(self._process.memory_info().rss),

@@ -126,6 +126,12 @@ def agent_name(kind: str, shard: int) -> str:
     return f"{kind}-{shard}"
 
 
+def is_agent(name: str) -> bool:
+    """Whether this is the name of an agent: a kind and a number of at most three digits."""
+    kind, _, shard = name.rpartition("-")
+    return kind in KINDS and shard.isascii() and shard.isdigit() and len(shard) <= 3
+
+
 def kind_of(agent: str) -> str:
     """Kind of an agent name: ``gamma-0`` -> ``gamma``, also where it acts for a desk (``gamma-0@rates``)."""
     return without_desk(agent).rpartition("-")[0]

@@ -11,10 +11,10 @@ either way: it moves every interval.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.control_arguments import read_arguments
 from common.control_messages import Command
 from common.errors import Refused
 from common.limits import Limits, split_path
@@ -159,10 +159,7 @@ def _plain(path: str) -> str:
 
 def _arguments(command: Command) -> dict[str, Any]:
     """The arguments of a command on limits, each there and of its sort. Raises ``Refused``."""
-    try:
-        found = json.loads(command.arguments_json)
-    except ValueError as error:
-        raise Refused(f"{command.action}: the arguments are not JSON: {error}") from error
+    found = read_arguments(command)
     names = {"id"} if command.action == APPROVE else {"path", "value"}
     if not isinstance(found, dict) or set(found) != names:
         raise Refused(f"{command.action} takes exactly {', '.join(sorted(names))}")

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import Refused
 from common.messages import F64, Header, QuoteBatch
-from common.units import NO_PRICE
+from common.units import NO_PRICE, NS_PER_S
 from common.universe import Universe
+
+#: The latest market time that is believed (year 2200): what is added to it (ages, lives) still fits 64 bits.
+LATEST_NS = 7_258_118_400 * NS_PER_S
 
 
 @dataclass(slots=True)
@@ -42,6 +46,22 @@ class MarketSnapshot:
         self.now_ns = 0
         self.last_header = Header("", 0, 0)
         self.unusable = 0
+
+    def check(self, batch: QuoteBatch) -> QuoteBatch:
+        """The batch. Raises ``Refused`` for one that is not of this universe: source, instruments, a time no market has."""
+        head, n = batch.header, len(self.universe)
+        if head.source.removeprefix("feed.") not in self.universe.symbols or not head.source.startswith("feed."):
+            raise Refused(f"quotes from {head.source[:80]!r}, which this universe does not have")
+        if len(batch.instrument) and int(batch.instrument.max()) >= n:
+            raise Refused(f"quote of instrument {int(batch.instrument.max())}, limit {n - 1}")
+        if not 0 <= head.event_time_ns <= LATEST_NS:
+            raise Refused(f"quotes of {head.event_time_ns} ns, limit 0 to {LATEST_NS}")
+        if (
+            len(batch.quote_time_ns)
+            and not 0 <= int(batch.quote_time_ns.min()) <= int(batch.quote_time_ns.max()) <= LATEST_NS
+        ):
+            raise Refused(f"a quote of a time beyond 0 to {LATEST_NS} ns")
+        return batch
 
     def apply(self, batch: QuoteBatch) -> bool:
         """Take a batch in. False if it is old (already seen) and was ignored. A jump in sequence marks a gap."""

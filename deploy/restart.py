@@ -9,13 +9,13 @@ NATS (everybody would wait for it). *Tested by* tests/unit/test_deploy_restart.p
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from common import subjects
+from common.control_arguments import read_arguments
 from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
@@ -79,8 +79,8 @@ class Restarts:
 
     async def _restart(self, command: Command) -> str:
         try:
-            part = str(json.loads(command.arguments_json)["part"])
-        except (ValueError, KeyError, TypeError):
+            part = str(read_arguments(command)["part"])
+        except (Refused, KeyError, TypeError):
             raise Refused('restart needs {"part": NAME}') from None
         names = await self._names(part)
         log.warning("%s asks for a restart of %s: %s", command.who, part, command.why)

@@ -54,7 +54,7 @@ class PnlMeter:
 
     def on_quotes(self, _subject: str, data: bytes) -> None:
         """Take a batch in."""
-        self._snapshot.apply(codec.decode_quote_batch(data))
+        self._snapshot.apply(self._snapshot.check(codec.decode_quote_batch(data)))
 
     def on_journal(self, data: bytes) -> None:
         """Take a journal entry in; only fills and client trades matter."""

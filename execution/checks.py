@@ -29,6 +29,9 @@ from execution.limits import ExecutionLimits, KindLimits
 from execution.tactics.order import malformed as unworkable
 
 MAX_ID_LENGTH = 36
+#: Of every other text, in characters, and of the parts of an allocation or of the cost: what is known of an order stays in
+#: memory, so one message must not be able to hold megabytes of it.
+MAX_TEXT_LENGTH, MAX_PARTS = 1000, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,23 @@ def malformed(order: Order, universe: Universe) -> Breach | None:
         row = universe.index[order.instrument_id]
         text = f"instrument: index {order.instrument}, but {order.instrument_id!r} has index {row}"
         return Breach(Refusal.MALFORMED, text)
+    if found := _too_long(order):
+        return found
     allocated = sum(lots for _, lots in order.allocation)
     if order.allocation and allocated != order.signed_lots:
         return Breach(Refusal.MALFORMED, f"allocation: {allocated} lots, limit exactly {order.signed_lots}")
+    return None
+
+
+def _too_long(order: Order) -> Breach | None:
+    shared = (share.factor + share.agent for share in order.cost_shares)
+    texts = (order.instrument_id, order.book_id, order.cycle_id, order.inputs_hash, order.cause_id)
+    parts = max(len(order.allocation), len(order.cost_shares))
+    if parts > MAX_PARTS:
+        return Breach(Refusal.MALFORMED, f"parts: {parts} of an allocation or of the cost, limit {MAX_PARTS}")
+    longest = max(map(len, (*texts, *shared, *(agent for agent, _ in order.allocation))))
+    if longest > MAX_TEXT_LENGTH:
+        return Breach(Refusal.MALFORMED, f"text: {longest} characters, limit {MAX_TEXT_LENGTH}")
     return None
 
 

@@ -113,8 +113,8 @@ def _with_parent(name: str) -> tuple[str, ...]:
 
 def _submit(state: ExecutionState, event: Submit) -> list[Instruction]:
     order = event.order
-    # A wall clock that was set back makes no latency negative.
-    elapsed_ns = max(event.wall_ns - order.receive_time_ns, 0) if event.wall_ns and order.receive_time_ns else 0
+    # A wall clock that was set back makes no latency negative; a time before 1970 is none.
+    elapsed_ns = max(event.wall_ns - order.receive_time_ns, 0) if event.wall_ns and order.receive_time_ns > 0 else 0
     if (found := checks.malformed(order, state.universe)) is not None:
         return [_refusal(order.client_order_id, found.refusal, found.text, elapsed_ns)]
     if (text := _not_leading(state, order.epoch)) is not None:

@@ -25,6 +25,8 @@ class Flow:
     messages_ns: deque[int] = field(default_factory=deque)
     _same_ns: dict[_Content, deque[int]] = field(default_factory=dict)
     _contents: deque[tuple[int, _Content]] = field(default_factory=deque)
+    #: Newest time counted. An order may be ahead of the market, and after a window has emptied nothing else knows of it.
+    _newest_ns: int = 0
 
     def orders_within(self, limits: ExecutionLimits, now_ns: int) -> int:
         """Orders in the window that ends now."""
@@ -46,7 +48,7 @@ class Flow:
 
     def take_order(self, order: Order, now_ns: int) -> None:
         """Count an order let in; a replacement is a message only."""
-        now_ns = max(now_ns, self.messages_ns[-1]) if self.messages_ns else now_ns
+        self._newest_ns = now_ns = max(now_ns, self._newest_ns)
         self.messages_ns.append(now_ns)
         if order.orig_client_order_id:
             return
@@ -58,7 +60,8 @@ class Flow:
     def take_cancel(self, limits: ExecutionLimits, now_ns: int) -> None:
         """Count a cancel; it is never refused, so no more of them are kept than refuse an order."""
         if self.messages_within(limits, now_ns) < limits.max_messages_per_window:
-            self.messages_ns.append(max(now_ns, self.messages_ns[-1]) if self.messages_ns else now_ns)
+            self._newest_ns = max(now_ns, self._newest_ns)
+            self.messages_ns.append(self._newest_ns)
 
 
 def _pruned(times_ns: deque[int], last_ns: int) -> int:

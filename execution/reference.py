@@ -15,6 +15,7 @@ from common import subjects
 from common.errors import Refused, Unavailable
 from common.messages import QuoteBatch
 from common.ports import Bus, Subscription
+from common.snapshot import MarketSnapshot
 from common.tasks import end
 from common.universe import Universe
 from common.wire.codec import decode_quote_batch
@@ -37,7 +38,7 @@ class ReferenceFeed:
         timeout_s: float,
     ) -> None:
         self._bus = bus
-        self._instruments = len(universe)
+        self._known = MarketSnapshot(universe)
         self._symbol_of = {subjects.feed_source(symbol): symbol for symbol in universe.symbols}
         self._take = take
         self._gapped = gapped
@@ -71,7 +72,7 @@ class ReferenceFeed:
             try:
                 subject = subjects.snapshot(self._symbol_of[source])
                 self._accept(await self._bus.request(subject, b"", timeout_s=self._timeout_s))
-            except Unavailable as error:
+            except (Unavailable, Refused) as error:  # nobody there, or too many ask at once
                 _log.info("no snapshot of %s: %s", source, error)
             await asyncio.sleep(_RETRY_S)
             if not self._gapped(source):
@@ -82,11 +83,7 @@ class ReferenceFeed:
 
     def _accept(self, data: bytes) -> None:
         try:
-            batch = decode_quote_batch(data)
-            if batch.header.source not in self._symbol_of:
-                raise Refused(f"quotes from {batch.header.source!r}, which this universe does not have")
-            if len(batch.instrument) and int(batch.instrument.max()) >= self._instruments:
-                raise Refused(f"quote of instrument {int(batch.instrument.max())}, limit {self._instruments - 1}")
+            batch = self._known.check(decode_quote_batch(data))
         except Refused as error:
             self.malformed += 1
             if self.malformed == 1:

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -43,6 +44,7 @@ from execution.reconcile_codec import reconciliation_to_pb
 from execution.reconciler import Reconciler
 from execution.records import StoredRecords
 from execution.reference import ReferenceFeed
+from execution.requests import too_many, unfit_fence, unfit_trading
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.stream import AckStream
@@ -100,6 +102,8 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             async for request in requests:
                 wall_ns = self._clock.wall_ns()
                 which = request.WhichOneof("request")
+                if wrong := too_many(request):
+                    raise UsageError(wrong)
                 if which == "cancel":
                     cancel = request.cancel
                     await stream.expect(len(cancel.client_order_id))
@@ -117,13 +121,15 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
                         name = order.client_order_id
                         stream.deliver([OrderAck(name, OrdStatus.REJECTED, Refusal.MALFORMED, text)])
             stream.half_close()
-        except Unavailable as error:
+        except (UsageError, Unavailable) as error:
             stream.cut(error)
+        except DecodeError as error:  # it ends the reading, so nobody would ever say that no more answers are due
+            stream.cut(UsageError(f"a message of the stream does not decode: {error}"))
 
     async def Fence(self, request: pb.FenceRequest, context: Any) -> pb.FenceResponse:  # noqa: N802
         """Raise the epoch. Idempotent for the same holder; cuts every order stream."""
-        if request.epoch == 0 or not request.holder:
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, "a fence needs an epoch above 0 and a holder")
+        if wrong := unfit_fence(request):
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
         await self._hold(ev.Fence(request.epoch, request.holder), context)
         return pb.FenceResponse(
             epoch=self._engine.state.epoch,
@@ -187,10 +193,7 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
         self, request: pb.SetTradingStateRequest, context: Any
     ) -> pb.SetTradingStateResponse:
         """Pause, resume or kill, by name and with a reason; returns when it is stored and cancels are out."""
-        if not request.who or not request.why or int(request.state) not in _TRADING_STATES:
-            text = "a trading state needs one of ACTIVE, PAUSED, KILLED, REDUCE_ONLY, who asks, and why"
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, text)
-        if wrong := trading.unknown_scope(self._engine.state, request.scope):
+        if wrong := unfit_trading(request, _TRADING_STATES, self._engine.state):
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
         wanted, wall_ns = TradingState(request.state), self._clock.wall_ns()
         event = ev.SetTrading(wanted, request.who, request.why, wall_ns, request.scope)
@@ -252,6 +255,8 @@ def _scope_to_pb(held: ev.TradingSet) -> pb.ScopeState:
 
 
 def _code_of(reason: HedgerowError, refused: grpc.StatusCode) -> grpc.StatusCode:
+    if isinstance(reason, UsageError):
+        return grpc.StatusCode.INVALID_ARGUMENT
     return grpc.StatusCode.UNAVAILABLE if isinstance(reason, Unavailable) else refused
 
 

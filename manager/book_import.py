@@ -8,12 +8,12 @@ line is a correction under an id of its own. Only instruments of the run's unive
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.control_arguments import read_arguments
 from common.control_messages import Command, ImportedTrade, TradesImported
 from common.errors import Refused
 from manager.imports import TRADES_MAX, problem_of
@@ -62,10 +62,7 @@ def _said(reading: _Reading) -> str:
 
 
 def _arguments(command: Command) -> tuple[list[Any], bool]:
-    try:
-        found = json.loads(command.arguments_json)
-    except ValueError as error:
-        raise Refused(f"{command.action}: the arguments are not JSON: {error}") from error
+    found = read_arguments(command)
     if not isinstance(found, dict) or set(found) != {"file", "dry_run", "trades"}:
         raise Refused(f"{command.action} takes exactly file, dry_run, trades")
     rows, dry_run = found["trades"], found["dry_run"]

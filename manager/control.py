@@ -10,12 +10,12 @@ agents' parameters: ``steering.py``.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 
 from common import limits_changes
+from common.control_arguments import read_arguments
 from common.control_messages import Acknowledgement, Command, CommandTaken, JournalEvent
 from common.errors import Refused
 from common.factors import key_of, kind_of
@@ -150,10 +150,7 @@ def _arguments(command: Command, *names: str) -> dict[str, Any]:
             raise Refused(f"{command.action}: a key is named twice; a key has one owner")
         return out
 
-    try:
-        found = json.loads(command.arguments_json, object_pairs_hook=once)
-    except ValueError as error:
-        raise Refused(f"{command.action}: the arguments are not JSON: {error}") from error
+    found = read_arguments(command, once)
     if not isinstance(found, dict) or set(found) != set(names):
         raise Refused(f"{command.action} takes exactly {', '.join(names)}")
     return found

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from common.factors import desk_of, key_of, kind_of
 from common.messages import Proposal
 from common.units import NS_PER_S
 from manager.state import Fold, ManagerSetup
+
+#: Largest exposure in USD, change per lot and wish in lots that is believed: squares of it still are numbers.
+BELIEVED: Final = 1e15
 
 
 class ProposalRefusal(Enum):
@@ -58,8 +62,9 @@ def _shape(setup: ManagerSetup, fold: Fold, p: Proposal) -> ProposalRefusal | No
     )
     if not sized:
         return ProposalRefusal.MALFORMED
-    finite = all(np.isfinite(c).all() for c in (p.exposure, p.sensitivity, p.alone_lots))
-    if not finite or not (p.lower <= p.upper).all() or p.lower.max() == np.inf or p.upper.min() == -np.inf:
+    # NaN fails the comparison as well.
+    believed = all(bool((np.abs(c) <= BELIEVED).all()) for c in (p.exposure, p.sensitivity, p.alone_lots))
+    if not believed or not (p.lower <= p.upper).all() or p.lower.max() == np.inf or p.upper.min() == -np.inf:
         return ProposalRefusal.MALFORMED
     if any(name not in fold.table.index for name in p.factor):
         return ProposalRefusal.UNKNOWN_FACTOR
@@ -77,7 +82,7 @@ def _desks_fit(p: Proposal, desks: tuple[str, ...]) -> bool:
         len(set(p.desk)) == len(p.desk)
         and spoken <= set(p.desk) <= set(desks)
         and p.desk_alone_lots.shape == (len(p.desk), len(p.menu))
-        and bool(np.isfinite(p.desk_alone_lots).all())
+        and bool((np.abs(p.desk_alone_lots) <= BELIEVED).all())
     )
 
 

@@ -147,8 +147,8 @@ def kinks(
     ``admissible_multiple`` × the cheapest for that factor; an instrument that does not move a factor is no way to pay
     for it. ``dearest`` is over all that move it.
     """
-    with np.errstate(divide="ignore"):
-        ratio = np.where(np.abs(sensitivity) > 1e-9, cost[None, :] / np.abs(sensitivity), np.inf)
+    effect = np.abs(sensitivity)
+    ratio = np.divide(cost[None, :], effect, out=np.full_like(effect, np.inf), where=effect > 1e-9)
     if ratio.shape[1] == 0:
         return np.zeros(len(weighs)), np.zeros(len(weighs))
     cheapest = ratio.min(axis=1)

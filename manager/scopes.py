@@ -9,12 +9,12 @@ hard limits, and none is free to push it further out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from common.control_arguments import read_arguments
 from common.control_messages import Command
 from common.errors import Refused
 from common.factors import desk_of, without_desk
@@ -36,10 +36,7 @@ class Served:
 
 def scope_of(command: Command) -> str:
     """The scope a pause, resume or kill names; empty for the firm. Raises ``Refused`` for arguments that are none."""
-    try:
-        found = json.loads(command.arguments_json)
-    except ValueError as error:
-        raise Refused(f"{command.action}: the arguments are not JSON: {error}") from error
+    found = read_arguments(command)
     if not isinstance(found, dict) or set(found) - {"scope"} or not isinstance(found.get("scope", ""), str):
         raise Refused(f"{command.action} takes at most a scope: underlying:U, desk:D or agent:A")
     return str(found.get("scope", ""))

@@ -26,6 +26,7 @@ from common.bus.streams import LEASE_POLL_S, LEASE_RENEW_S, LEASE_TTL_S
 from common.control_messages import Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
+from common.factors import is_agent
 from common.messages import Header, Heartbeat, OrderAck, Refusal, TradingState
 from common.ports import Bus, Clock, Journal, Lease, Responder, Subscription
 from common.tasks import end
@@ -50,6 +51,8 @@ STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
 #: Events of a long queue that are worked off before the lease, and everybody who waits, gets a turn.
 EVENTS_PER_TURN = 32
+#: Managers whose heartbeats are remembered.
+PEERS_MAX = 64
 SNAPSHOT_TIMEOUT_S = 0.5
 #: Pause before a snapshot is asked for again while a source still has a gap.
 SNAPSHOT_RETRY_S = 0.2
@@ -164,9 +167,9 @@ class ManagerService:
     async def _ask_for_snapshot(self, symbol: str) -> None:
         try:
             data = await self.ports.bus.request(subjects.snapshot(symbol), b"", timeout_s=SNAPSHOT_TIMEOUT_S)
-        except (Unavailable, Refused):  # nobody there, or too many ask at once
+            batch = self.state.market.check(codec.decode_quote_batch(data))
+        except (Unavailable, Refused):  # nobody there, too many ask at once, or an answer that makes no sense
             return
-        batch = codec.decode_quote_batch(data)
         if batch.header.sequence:  # else nothing has been published yet, and nothing was seen
             self._push(ev.MarketNews(batch))
 
@@ -318,7 +321,7 @@ class ManagerService:
         self._wake.set()
 
     def _on_quotes(self, _subject: str, data: bytes) -> None:
-        self._push(ev.MarketNews(codec.decode_quote_batch(data)))
+        self._push(ev.MarketNews(self.state.market.check(codec.decode_quote_batch(data))))
 
     def _on_proposal(self, _subject: str, data: bytes) -> None:
         self._push(ev.ProposalArrived(self._wall(), codec.decode_proposal(data)))
@@ -327,15 +330,21 @@ class ManagerService:
         beat = codec.decode_heartbeat(data)
         if beat.header.source.startswith("manager"):
             self._peers[beat.header.source] = self._wall()
+            if len(self._peers) > PEERS_MAX:  # the one not heard for longest
+                del self._peers[min(self._peers, key=lambda name: self._peers[name])]
             return
+        if not is_agent(beat.header.source):
+            raise Refused(f"a heartbeat of {beat.header.source[:80]!r}, who is no agent")
         self._push(ev.HeartbeatArrived(beat, self._wall()))
 
     async def _on_command(self, _subject: str, data: bytes) -> bytes:
         command = codec.decode_command(data)
-        done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[command.command_id] = done
+        done = self._waiting.get(command.command_id)
+        if done is None:
+            done = self._waiting[command.command_id] = asyncio.get_running_loop().create_future()
         self._push(ev.CommandArrived(self._wall(), command))
-        return await done
+        # Whoever sends a command again while it is carried out waits for the one answer; one who gives up takes it from nobody.
+        return await asyncio.shield(done)
 
     async def _on_status(self, _subject: str, data: bytes) -> bytes:
         view = self.status()

@@ -6,9 +6,9 @@ Each gives an ``Outcome`` or raises ``Refused``; ``control`` records and acknowl
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from common.control_arguments import read_arguments
 from common.control_messages import CancelAsked, Command
 from common.errors import Refused
 from manager import tuning
@@ -38,10 +38,7 @@ def steer(state: ManagerState, command: Command, wall_ns: int) -> Outcome:
 
 def _arguments(command: Command) -> dict[str, Any]:
     takes = _TAKES[command.action]
-    try:
-        found = json.loads(command.arguments_json)
-    except ValueError as error:
-        raise Refused(f"{command.action}: the arguments are not JSON: {error}") from error
+    found = read_arguments(command)
     if not isinstance(found, dict) or set(found) != takes:
         raise Refused(f"{command.action} takes exactly {', '.join(sorted(takes))}")
     return found

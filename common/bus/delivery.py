@@ -18,6 +18,8 @@ log = logging.getLogger("hedgerow.bus")
 
 #: Requests one server answers at the same time; the next one is refused as busy.
 MAX_REQUESTS: Final = 64
+#: Of a refused message's reason, in a log: it may quote what was sent.
+REASON_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,22 @@ class CountsErrors(Protocol):
     """Something that counts the handlers that raised."""
 
     handler_errors: int
+    #: Messages a handler refused: malformed, or nothing it may take.
+    refused: int
 
 
 def call(bus: CountsErrors, handler: Handler, subject: str, data: bytes) -> None:
-    """Hand over one message. A handler that raises is logged with its traceback; the next message comes."""
+    """Hand over one message; whatever becomes of it, the next one comes.
+
+    One that the handler refuses is dropped and counted, with its reason in the log at the 1st, 2nd, 4th, 8th, ... of them, so
+    that a sender gone mad fills no disc. A handler that raises anything else is logged with its traceback.
+    """
     try:
         handler(subject, data)
+    except Refused as error:
+        bus.refused += 1
+        if bus.refused & (bus.refused - 1) == 0:
+            log.warning("%s: a message is dropped (%d so far): %s", subject, bus.refused, str(error)[:REASON_MAX])
     except Exception:
         bus.handler_errors += 1
         log.exception("the handler of %s failed on %d bytes", subject, len(data))

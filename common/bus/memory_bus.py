@@ -84,6 +84,7 @@ class MemoryBus:
     def __init__(self) -> None:
         self.dropped = 0
         self.handler_errors = 0
+        self.refused = 0
         self._subscriptions: list[MemorySubscription] = []
         self._watches: list[MemorySubscription] = []
         self.servers: list[_Server] = []

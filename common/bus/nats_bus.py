@@ -158,7 +158,7 @@ class NatsBus(RecordPlane):
         return Refused(f"{subject}: {len(data)} bytes, above max_payload {self._nc.max_payload} of NATS {self.where}")
 
     async def subscribe(self, subject: str, handler: Handler, *, bound: int) -> NatsSubscription:
-        """See ``ports.Bus``. A handler that raises is logged and counted in ``handler_errors``."""
+        """See ``ports.Bus``. What a handler does with a bad message: `delivery.call`."""
         subscription = NatsSubscription(self)
 
         async def on_message(message: Any) -> None:

@@ -34,6 +34,7 @@ class RecordPlane(ABC):
 
     def __init__(self) -> None:
         self.handler_errors = 0
+        self.refused = 0
         self._tails: list[RunningTail] = []
         self._recheck_now = asyncio.Event()
         self._rechecking: asyncio.Task[None] | None = None

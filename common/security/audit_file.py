@@ -36,6 +36,7 @@ class AuditFile:
         self._process, self._key, self._clock = process, key, clock
         self.path = folder / f"{process}-{key_hex(key.public_key())[:8]}.jsonl"
         self._one = asyncio.Lock()
+        self._writing: set[asyncio.Future[str]] = set()
         folder.mkdir(parents=True, exist_ok=True)
         self._head = self._open()
 
@@ -49,7 +50,17 @@ class AuditFile:
         return cls(folder, process, load_signer(given) if given else _own_key(folder, process), clock)
 
     async def add(self, asked: Asked) -> str:
-        """Write one line and wait for the disc."""
+        """Write one line and wait for the disc.
+
+        A line once begun is finished, also when the asker no longer waits: half of it, or one the head does not know of,
+        would break the chain, and the process would not start again.
+        """
+        writing = asyncio.ensure_future(self._write(asked))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        return await asyncio.shield(writing)
+
+    async def _write(self, asked: Asked) -> str:
         async with self._one:
             line, head = sign(asked, self._process, self._clock.wall_ns(), self._head, self._key)
             log.info("%s", line.decode())

@@ -58,6 +58,9 @@ from common.wire.hedge_codec import (
 )
 from common.wire.steering_codec import parameters_from_pb, parameters_to_pb, trades_from_pb, trades_to_pb
 
+#: Longest id, action, who or why, in characters.
+COMMAND_TEXT = 2_000
+
 
 def _command_to_pb(c: Command) -> pb.Command:
     return pb.Command(command_id=c.command_id, action=c.action, who=c.who, why=c.why, arguments_json=c.arguments_json)
@@ -75,8 +78,15 @@ def encode_command(command: Command) -> bytes:
 
 
 def decode_command(data: bytes) -> Command:
-    """A control action; one without id or action is refused, since nobody could acknowledge it."""
-    return _command_from_pb(parse(pb.Command(), "Command", data))
+    """A control action. One without id or action is refused, since nobody could acknowledge it.
+
+    So is one with a text beyond ``COMMAND_TEXT``: every command is remembered.
+    """
+    command = _command_from_pb(parse(pb.Command(), "Command", data))
+    longest = max(map(len, (command.command_id, command.action, command.who, command.why)))
+    if longest > COMMAND_TEXT:
+        raise Refused(f"Command: a text of {longest} characters, limit {COMMAND_TEXT}")
+    return command
 
 
 def _acknowledgement_to_pb(a: Acknowledgement) -> pb.Acknowledgement:

@@ -186,6 +186,7 @@ def decode_assignment_update(data: bytes) -> AssignmentUpdate:
     return assignment_from_pb(parse(pb.AssignmentUpdate(), "AssignmentUpdate", data))
 
 
+HEARTBEAT_BYTES = 65_536
 #: Fields of Heartbeat that have the same name and type on both sides.
 _PLAIN = (
     "incarnation",
@@ -215,7 +216,9 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
 
 
 def decode_heartbeat(data: bytes) -> Heartbeat:
-    """A heartbeat."""
+    """A heartbeat. One beyond ``HEARTBEAT_BYTES`` is refused: the newest of everybody is kept."""
+    if len(data) > HEARTBEAT_BYTES:
+        raise Refused(f"Heartbeat: {len(data)} bytes, limit {HEARTBEAT_BYTES}")
     m = parse(pb.Heartbeat(), "Heartbeat", data)
     header = required_header("Heartbeat", m)
     return Heartbeat(header, **{name: getattr(m, name) for name in _PLAIN}, keys=tuple(m.keys))

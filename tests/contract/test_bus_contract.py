@@ -185,6 +185,26 @@ def test_the_newest_value_is_kept_and_watched(on_bus):
     on_bus(scenario)
 
 
+def test_a_payload_that_its_handler_refuses_is_counted_and_the_next_one_comes(on_bus, caplog):
+    async def scenario(bus):
+        heard = []
+
+        def picky(_subject, data):
+            if data != b"good":
+                raise Refused(f"{data!r} is no good")
+            heard.append(data)
+
+        await bus.subscribe("a.b", picky, bound=100)
+        for data in (*[b"bad"] * 5, b"good"):
+            await bus.publish("a.b", data)
+        await until(lambda: heard == [b"good"])
+        assert (bus.refused, bus.handler_errors) == (5, 0)
+
+    on_bus(scenario)
+    said = [r for r in caplog.records if "is no good" in r.getMessage()]
+    assert len(said) == 3 and not any(r.exc_info for r in said), "the 1st, 2nd and 4th, without a traceback"
+
+
 def test_a_subject_that_no_stream_keeps_is_named(on_bus):
     async def scenario(bus):
         for call in (bus.put("hedgerow.nowhere", b""), bus.get("hedgerow.nowhere")):

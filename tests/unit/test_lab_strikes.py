@@ -21,7 +21,7 @@ def test_the_next_day_opens_from_the_strike_and_the_days_add_up() -> None:
     # The third day has not closed; the night's -1 belongs to the second.
     assert [(d.session, d.at_ns, d.open_usd, d.pnl_usd) for d in days] == [("1", 100, 0.0, 5.0), ("2", 300, 5.0, 4.0)]
     assert sum(d.pnl_usd for d in days) == value[4] - value[0]
-    path = PnlPath("x", times, np.array([0, 0, 0, 1, 1, 2, 2]), *([value] * 5))
+    path = PnlPath("x", times, np.array([0, 0, 0, 1, 1, 2, 2]), *([value] * 6))
     np.testing.assert_array_equal(path.daily_changes()[:2], [d.pnl_usd for d in days])
     assert rows_of(days)[0]["pnl_usd"] == 5.0
 

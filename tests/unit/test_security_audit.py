@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.clock import WallClock
+from common.clock import ManualClock, WallClock
 from common.errors import InputError
-from common.security.audit import FIRST, Asked, Head, sign, verify
+from common.security.audit import FIRST, UNPROVEN, Asked, Head, sign, verify
 from common.security.audit_file import AuditFile
 from common.security.keys import Keys, load_public
 from deploy import certs
@@ -132,3 +132,21 @@ def test_a_full_disk_stops_nobody_and_leaves_the_chain_whole(tmp_path: Path, mon
     lines = file.path.read_bytes().splitlines(keepends=True)
     assert [json.loads(line)["who"] for line in lines] == ["alice 1", "alice 3"]
     assert verify(lines).problems == ()
+
+
+def test_a_line_whose_asker_gave_up_is_finished_and_the_chain_goes_on(tmp_path: Path) -> None:
+    async def run() -> Path:
+        audit = AuditFile.open(tmp_path, "execution", None, ManualClock(5))
+        for number in range(20):
+            asking = asyncio.create_task(audit.add(Asked("kill", f"w{number}", UNPROVEN, "why", "{}", b"", "done")))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        await audit.add(Asked("resume", "last", UNPROVEN, "why", "{}", b"", "done"))
+        return audit.path
+
+    path = asyncio.run(run())
+    found = verify(path.read_bytes().splitlines(keepends=True))
+    assert found.problems == () and found.head.sequence == 21
+    AuditFile.open(tmp_path, "execution", None, ManualClock(6))

@@ -37,6 +37,7 @@ _SILENT: Final = ("6", "E", "A", "7", "9", "B")
 _ENDED = {"4": VenueKind.CANCELED, "C": VenueKind.EXPIRED, "3": VenueKind.EXPIRED}
 _UNKNOWN_ORDER: Final = "5"
 _DUPLICATE_ORDER: Final = "6"
+EXEC_ID_LENGTH: Final = 256
 _SIDES = {"1": Side.BUY, "2": Side.SELL}
 
 
@@ -125,6 +126,8 @@ class _Reading:
         lots, price, cum = self._message.lots(Tag.LastQty), self._message.decimal(Tag.LastPx), self._cum_lots
         if not venue_id or not lots or price is None:
             return [self._disputed("a trade without ExecID, LastQty or LastPx")]
+        if len(venue_id) > EXEC_ID_LENGTH:
+            return [self._disputed(f"a trade with an ExecID of {len(venue_id)} characters, limit {EXEC_ID_LENGTH}")]
         exec_id = view.exec_id(venue_id)
         if exec_id in view.exec_ids:
             return []

@@ -6,15 +6,19 @@ Names as in FIX 4.4, volume 6; ``FIX44.xml`` in this folder holds the same as a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import IntEnum
 from functools import cached_property
 from typing import Final
 
 SOH: Final = "\x01"
 BEGIN_STRING: Final = "FIX.4.4"
+#: What is believed of a venue's numbers and texts; beyond, a report cannot be read and is disputed.
+NUMBER_LENGTH, NUMBER_MAX, LOTS_MAX, TEXT_MAX = 40, 10**12, 10**9, 1000
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 #: A repeated group is flattened into the fields, count first, so a tag may stand more than once.
 Fields = tuple[tuple[int, str], ...]
 
@@ -128,20 +132,23 @@ class FixMessage:
         return out
 
     def text(self, tag: Tag) -> str:
-        """Value of a tag, "" if absent."""
-        return self.first.get(tag, "")
+        """Value of a tag, "" if absent, of Text (58) the first ``TEXT_MAX`` characters: it is kept with the order."""
+        found = self.first.get(tag, "")
+        return found[:TEXT_MAX] if tag == Tag.Text else found
 
     def decimal(self, tag: Tag) -> Decimal | None:
-        """A number, None if absent. Raises ``ValueError`` naming tag and value if it is none."""
+        """A number, None if absent. Raises ``ValueError`` naming tag and value if it is none as FIX writes one, or absurd.
+
+        Digits, a sign, a point: an exponent would let a few characters stand for a number that fills the memory.
+        """
         found = self.first.get(tag)
         if found is None:
             return None
-        try:
-            number = Decimal(found)
-        except InvalidOperation:
-            raise ValueError(f"{tag.name} ({int(tag)}) is {found!r}, which is not a number") from None
-        if not number.is_finite():
-            raise ValueError(f"{tag.name} ({int(tag)}) is {found!r}, which is not a number")
+        if len(found) > NUMBER_LENGTH or _NUMBER.fullmatch(found) is None:
+            raise ValueError(f"{tag.name} ({int(tag)}) is {found[:NUMBER_LENGTH]!r}, which is not a number")
+        number = Decimal(found)
+        if abs(number) >= NUMBER_MAX:
+            raise ValueError(f"{tag.name} ({int(tag)}) is {found}, limit {NUMBER_MAX}")
         return number
 
     def lots(self, tag: Tag) -> int | None:
@@ -149,8 +156,8 @@ class FixMessage:
         number = self.decimal(tag)
         if number is None:
             return None
-        if number != number.to_integral_value() or number < 0 or number > 10**15:
-            raise ValueError(f"{tag.name} ({int(tag)}) is {number}, limit whole lots from 0")
+        if number != number.to_integral_value() or number < 0 or number > LOTS_MAX:
+            raise ValueError(f"{tag.name} ({int(tag)}) is {number}, limit whole lots from 0 to {LOTS_MAX}")
         return int(number)
 
     def number(self, tag: Tag) -> int:
@@ -160,7 +167,16 @@ class FixMessage:
 
 
 def parse(raw: str) -> FixMessage:
-    """Tag and value of a framed message. Fields that are no ``tag=value`` are left out: the engine has checked the framing."""
+    """Tag and value of a framed message. Fields that are no ``tag=value`` are left out: the engine has checked the framing.
+
+    Bytes that are no UTF-8 (a text in Latin-1) stand as ``\\xe9``.
+    """
+    try:
+        raw.encode()
+    except (
+        UnicodeEncodeError
+    ):  # bytes that are no UTF-8, as the engine marks them: nothing that has them can be stored or told
+        raw = raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     fields = []
     for part in raw.split(SOH):
         tag, equals, value = part.partition("=")

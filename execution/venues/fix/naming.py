@@ -23,6 +23,7 @@ from common.instruments_fix import format_fix
 from common.universe import Universe
 from execution.venues.fix.message import Fields, Tag
 
+TICKS_MAX = 2**31 - 1
 _LEG_TAGS = {
     Tag.Symbol: Tag.LegSymbol,
     Tag.SecurityType: Tag.LegSecurityType,
@@ -87,8 +88,11 @@ class Contracts:
         return format(price.quantize(_FINEST, ROUND_FLOOR).normalize(), "f")
 
     def ticks(self, instrument: int, price: Decimal) -> Decimal:
-        """A price in ticks; whole if it lies on the grid."""
-        return price / self._ticks[instrument]
+        """A price in ticks; whole if it lies on the grid. Raises ``ValueError`` beyond 32 bits."""
+        ticks = price / self._ticks[instrument]
+        if abs(ticks) > TICKS_MAX:
+            raise ValueError(f"a price of {price} is {ticks:.0f} ticks, limit {TICKS_MAX}")
+        return ticks
 
     def fee_cents(self, instrument: int, lots: int) -> int:
         """Exchange and clearing fees by the universe's table, where the venue states none."""
