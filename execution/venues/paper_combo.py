@@ -3,8 +3,7 @@
 A combo takes what is shown, now, and nothing else: it is immediate or cancel, it does not rest and is not replaced. k units
 fill where every leg's far side still has k times its lots and one unit at these prices costs no more than the net limit: then
 all legs fill, each at its far side, else none does. The price of one leg may be beyond that leg's own limit.
-*Tested by* tests/unit/test_execution_paper_combo.py, tests/contract/test_venue_contract.py,
-tests/properties/test_execution_paper_combo.py.
+*Tested by* tests/unit/test_execution_paper_combo.py, tests/contract/test_venue_contract.py.
 """
 
 from __future__ import annotations
