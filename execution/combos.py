@@ -60,6 +60,7 @@ def attempt(state: ExecutionState, name: str) -> list[Instruction]:
     if len(plans) < lead.order.tactic.legs:
         lead.held = f"legs: {len(plans)} of {lead.order.tactic.legs} have come"
         return []
+    lead.held = ""
     for plan in plans[1:]:
         see(plan, market(state, plan))
     if any(p.children or p.closing is not None or p.finished or not p.may_place for p in plans):
