@@ -127,17 +127,19 @@ def plan_of(seed: int) -> Plan:
     wishes = _wishes(rng, tight < 0.35)
     faults = [_fault(rng, symbols) for _ in range(count)]
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
-    # What a leader takes with it that dies between an act and its record is asked for again under the same id.
-    faults += [
-        Fault(w.at_ns - NS_PER_MS, "crash at", "leader", NS_PER_S, "store entry", w.at_ns & 1 & w.at_ns >> 2, False)
-        for w in steered
-        if w.action in ("hedge", "book.import") and w.at_ns & 2
-    ]
+    faults += [_dies_over(w) for w in steered if w.action in ("hedge", "book.import") and w.at_ns & 2]
     wishes += steered
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
     faults.sort(key=lambda f: f.at_ns)
     return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes)
+
+
+def _dies_over(wish: Wish) -> Fault:
+    """The leader dies between an act and its record, with what it was asked for: that is asked for again under the same id."""
+    sent = wish.action == "hedge" and bool(wish.at_ns & 8)
+    word, number = ("write submit", 0) if sent else ("store entry", wish.at_ns & 1 & wish.at_ns >> 2)
+    return Fault(wish.at_ns - NS_PER_MS, "crash at", "leader", NS_PER_S, word, number, sent)
 
 
 def _fault(rng: random.Random, symbols: tuple[str, ...]) -> Fault:

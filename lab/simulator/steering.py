@@ -24,14 +24,14 @@ _PARAMETERS = (
 
 
 def steering(seed: int, universe: Universe, first_ns: int, last_ns: int) -> tuple[Wish, ...]:
-    """Nothing in three of five seeds; else one to three things, each perhaps followed by another of its kind."""
+    """Nothing in every second seed; else one to three things, each perhaps followed by another of its kind."""
     rng = random.Random(f"steering {seed}")
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         return ()
     out: list[Wish] = []
     for number in range(rng.randint(1, 3)):
         at_ns = rng.randint(first_ns, last_ns)
-        kind = rng.choice((_stop, _hedge, _import, _parameter))
+        kind = rng.choice((_stop, _hedge, _hedge, _import, _parameter))
         out += kind(rng, universe, at_ns, f"{number}")
     return tuple(w for w in out if w.at_ns < last_ns)
 
