@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.tactics import DIRECT, Follow, Tactic
+from common.tactics import DIRECT, Combo, Follow, Tactic
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -321,6 +321,8 @@ class Order:
     #: How it is to be worked, and the order whose fills release it; see docs/tactics.md.
     tactic: Tactic = DIRECT
     follows: Follow | None = None
+    #: The combo it is a leg of; execution's own.
+    combo: Combo | None = None
 
     @property
     def signed_lots(self) -> int:

@@ -19,6 +19,8 @@ class TacticKind(IntEnum):
     PASSIVE = 2
     #: Takes the far side in slices, each a stated share of the size shown.
     SLICED = 3
+    #: Goes to the venue as one order together with those that follow it; leg by leg where the venue cannot.
+    COMBO = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Tactic:
     1..100: the share of the far side's displayed lots that one slice may take. ``budget_ms``: market time from the
     decision to the end of the effort. ``interval_ms``: least market time between two children. ``improve_ticks``: how
     far in front of the near side a child rests. ``runaway_ticks``: how far the mid may move away from the mid at the
-    decision before resting ends; 0 is never.
+    decision before resting ends; 0 is never. ``legs``: orders a COMBO is made of, of
+    the one that the others follow; 0 of the others.
     """
 
     kind: TacticKind = TacticKind.DIRECT
@@ -39,6 +42,7 @@ class Tactic:
     interval_ms: int = 0
     improve_ticks: int = 0
     runaway_ticks: int = 0
+    legs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,32 @@ class Follow:
     def released_lots(self, lead_lots: int) -> int:
         """Lots that ``lead_lots`` filled lots of the lead stand for, to the nearest whole lot, halves up."""
         return (2 * self.numerator * lead_lots + self.denominator) // (2 * self.denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class Combo:
+    """Several orders as one at the venue, whose id is the first leg's; made by execution alone.
+
+    ``legs``: id and lots in one unit of every leg, smallest whole numbers, each side as its own order says.
+    ``net_limit_cents``: what one unit may cost, US cents; below zero what it must bring.
+    """
+
+    legs: tuple[tuple[str, int], ...]
+    net_limit_cents: int
+
+    @property
+    def combo_id(self) -> str:
+        """Id at the venue."""
+        return self.legs[0][0]
+
+    @property
+    def leg_ids(self) -> tuple[str, ...]:
+        """Ids of the legs in their order."""
+        return tuple(name for name, _ in self.legs)
+
+    def ratio(self, client_order_id: str) -> int:
+        """Lots of a leg in one unit."""
+        return dict(self.legs)[client_order_id]
 
 
 #: An order that goes to the venue as it is.

@@ -21,8 +21,8 @@ class PaperConfig(_Frozen):
 
     Latency: base plus a share of the jitter fixed by seed and order id. ``queue_trade_percent``: of what disappears at the best
     price, how much was traded and not cancelled. ``refill_half_life_ms`` 0: taken lots are back when the side is quoted
-    anew. ``calendar`` names a market of common/calendars whose hours, halts and holidays hold; empty: the sessions of the
-    data. ``halts_ns``: (start, end) of halts on top of those.
+    anew. ``combos``: whether it takes several orders as one. ``calendar`` names a market of common/calendars whose hours,
+    halts and holidays hold; empty: the sessions of the data. ``halts_ns``: (start, end) of halts on top of those.
     """
 
     latency_ms: float = Field(default=50.0, ge=0.0)
@@ -32,6 +32,7 @@ class PaperConfig(_Frozen):
     queue_trade_percent: int = Field(default=25, ge=0, le=100)
     refill_half_life_ms: float = Field(default=0.0, ge=0.0)
     impact_ticks_per_100_lots: float = Field(default=0.0, ge=0.0)
+    combos: bool = True
     calendar: str = ""
     pre_open_min: int = Field(default=0, ge=0, le=1440)
     halts_ns: tuple[tuple[int, int], ...] = ()

@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from common.messages import Order, OrderAck, OrdStatus, Refusal, TradingState
-from execution import checks, parents, replacing, trading, venue_news
+from execution import checks, combos, parents, replacing, trading, venue_news
 from execution.checks import Breach
 from execution.events import (
+    Able,
     Ack,
     AskVenue,
     Cancel,
@@ -100,6 +101,9 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
             for record in records:
                 state.remember(record)
             return state, []
+        case Able(able):
+            state.combos = able
+            return state, []
 
 
 def _with_parent(name: str) -> tuple[str, ...]:
@@ -156,7 +160,7 @@ def _refused(state: ExecutionState, order: Order, original: OrderRecord | None) 
     if order.follows is not None:
         lead = state.orders.get(order.follows.lead_client_order_id)
         text = lead_mismatch(order, order.follows, lead.order if lead is not None and not lead.parent else None)
-        if text:
+        if text := text or combos.misfit(state, order, order.follows):
             return Breach(Refusal.UNKNOWN_ORDER, text)
     if worked(order) and len(state.plans) >= state.limits.max_open_orders:
         text = f"open orders: {len(state.plans)} already at work, limit {state.limits.max_open_orders}"

@@ -28,12 +28,12 @@ from common.units import NS_PER_S
 from execution import parents
 from execution.config import ExecutionConfig
 from execution.core import step
-from execution.events import Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
+from execution.events import Able, Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
 from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.state import ExecutionState
 from execution.store import Store
-from execution.venues.port import LinkedVenue, Venue, VenueEvent, VenueLink
+from execution.venues.port import Ability, LinkedVenue, Venue, VenueEvent, VenueLink
 
 _LATENCIES_KEPT = 8192
 #: Batches applied before anything else gets its turn on the loop.
@@ -74,6 +74,7 @@ class Engine:
         self.state = state
         self.store = store
         self.venue = venue
+        self._ability = Ability(venue)
         self.hub = ReportHub(config.reports_bound)
         self._config = config
         self._clock = clock
@@ -234,6 +235,8 @@ class Engine:
     def _next_group(self) -> list[_Item]:
         self._take_market()
         group: list[_Item] = []
+        if (combos := self._ability.combos) is not self.state.combos:
+            group.append(_Item(Able(combos)))
         if self._news:
             group.append(_Item(VenueEvents(tuple(self._news), self._clock.wall_ns())))
             self._news = []

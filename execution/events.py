@@ -100,7 +100,14 @@ class Work:
     wall_ns: int
 
 
-Event = Submit | Cancel | Fence | SetTrading | Halt | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work
+@dataclass(frozen=True, slots=True)
+class Able:
+    """Whether the venue takes combos; None while nobody knows."""
+
+    combos: bool | None
+
+
+Event = Submit | Cancel | Fence | SetTrading | Halt | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work | Able
 
 # -- records -----------------------------------------------------------------------------------------------------------
 
@@ -151,6 +158,13 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class SendCombo:
+    """Hand several orders to the venue as one; each record says PENDING_NEW and each names the combo."""
+
+    legs: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CancelAtVenue:
     """Ask the venue for a cancel."""
 
@@ -183,4 +197,4 @@ class Report:
     report: ExecutionReport
 
 
-Instruction = Persist | Send | CancelAtVenue | CancelAllAtVenue | AskVenue | Ack | Report
+Instruction = Persist | Send | SendCombo | CancelAtVenue | CancelAllAtVenue | AskVenue | Ack | Report

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from common.errors import Unavailable
-from common.messages import ExecutionReport, OrderAck
+from common.messages import ExecutionReport, Order, OrderAck
 from execution.core import names, step
 from execution.events import (
     Ack,
@@ -24,10 +24,11 @@ from execution.events import (
     Record,
     Report,
     Send,
+    SendCombo,
 )
 from execution.state import ExecutionState
 from execution.store import Store
-from execution.venues.port import CancelsAll, Venue, VenueEvent, VenueKind
+from execution.venues.port import Ability, CancelsAll, Venue, VenueEvent, VenueKind
 
 
 @dataclass(slots=True)
@@ -99,6 +100,8 @@ def _at_venue(instruction: Instruction, venue: Venue, now_ns: int) -> list[Venue
                 return venue.submit(order, at_ns)
             except Unavailable as error:
                 return [VenueEvent(VenueKind.UNCERTAIN, order.client_order_id, now_ns, text=str(error))]
+        case SendCombo(legs):
+            return _combo_sent(venue, legs, now_ns)
         case CancelAtVenue(name):
             try:
                 return venue.cancel(name, now_ns)
@@ -113,3 +116,11 @@ def _at_venue(instruction: Instruction, venue: Venue, now_ns: int) -> list[Venue
             except Unavailable:
                 return []
     return []
+
+
+def _combo_sent(venue: Venue, legs: tuple[Order, ...], now_ns: int) -> list[VenueEvent]:
+    """One order; where it did not get out for certain, every leg of it is uncertain."""
+    try:
+        return Ability(venue).submit_combo(legs, max(now_ns, *(leg.event_time_ns for leg in legs)))
+    except Unavailable as error:
+        return [VenueEvent(VenueKind.UNCERTAIN, leg.client_order_id, now_ns, text=str(error)) for leg in legs]

@@ -13,13 +13,13 @@ from common.universe import Universe
 from execution import parents
 from execution.config import PaperConfig
 from execution.core import step
-from execution.events import Cancel, Event, Fence, Quotes, SetTrading, Submit, VenueEvents, Work
+from execution.events import Able, Cancel, Event, Fence, Quotes, SetTrading, Submit, VenueEvents, Work
 from execution.hand import act, decide
 from execution.limits import ExecutionLimits
 from execution.state import ExecutionSetup, start
 from execution.store import MemoryStore, Store
 from execution.venues.paper import PaperVenue
-from execution.venues.port import Venue, VenueEvent
+from execution.venues.port import Ability, Venue, VenueEvent
 
 Reports = tuple[ExecutionReport, ...]
 _NOTHING: Reports = ()
@@ -45,6 +45,7 @@ class InProcessExecution:
         if venue is None or isinstance(venue, PaperConfig):
             venue = PaperVenue(universe, venue or PaperConfig(), sessions_ns)
         self.venue: Venue = venue
+        step(self.state, Able(Ability(venue).combos))
 
     @property
     def next_due_ns(self) -> int | None:

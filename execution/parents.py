@@ -15,17 +15,15 @@ never at the venue; its children are, under ids of their own. The manager hears 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 
-from common.messages import Order, OrderAck, OrdStatus, TimeInForce
-from common.subjects import feed_source
-from common.units import NO_PRICE
-from execution import checks, trading, venue_news
+from common.messages import Order, OrderAck, OrdStatus
+from execution import checks, combos, trading, venue_news
 from execution.events import Ack, CancelAtVenue, Instruction, NewOrder, Persist, Report, Send
 from execution.orders import TRANSITIONS, Change, OrderRecord
+from execution.plan_view import end_ns, market, number, past
 from execution.state import ExecutionState, Stir
-from execution.tactics.order import child_id, child_order, parent_of, worked
+from execution.tactics.order import child_id, child_order, worked
 from execution.tactics.plan import (
     Action,
     CancelAsked,
@@ -34,12 +32,10 @@ from execution.tactics.plan import (
     Filled,
     Finish,
     LeadMoved,
-    Market,
     Past,
     Place,
     Plan,
     PlanEvent,
-    Quote,
     Refused,
     begun,
     resumed,
@@ -58,7 +54,7 @@ def taken(state: ExecutionState, order: Order, elapsed_ns: int, wall_ns: int) ->
     report = venue_news.report(state, record, max(state.now_ns, order.event_time_ns), wall_ns)
     ack = Ack(OrderAck(name, OrdStatus.NEW, tick_to_order_ns=elapsed_ns))
     now_ns = max(state.now_ns, order.event_time_ns)
-    state.plans[name] = begun(order, _end_ns(state, order), now_ns)
+    state.plans[name] = begun(order, end_ns(state, order), now_ns)
     out: list[Instruction] = [Persist(NewOrder(record)), Persist(report), ack, Report(report)]
     return out + _look(state, name, wall_ns)
 
@@ -71,7 +67,7 @@ def look(state: ExecutionState, now_ns: int, wall_ns: int) -> list[Instruction]:
         out.append(Persist(trading.hold(state, stop)))
     for name in list(state.plans):
         if (plan := state.plans.get(name)) is not None:
-            out += _run(state, name, _market(state, plan), wall_ns)
+            out += _run(state, name, market(state, plan), wall_ns)
     return out
 
 
@@ -104,15 +100,15 @@ def recovered(state: ExecutionState, wall_ns: int) -> list[Instruction]:
     found: dict[str, list[Past]] = {}
     children = [r for r in (*state.relatives, *(state.orders[n] for n in state.open)) if r.parent]
     for record in children:
-        found.setdefault(record.parent, []).append(_past(record))
+        found.setdefault(record.parent, []).append(past(record))
     for record in state.relatives:
         state.remember(record)
     state.relatives = ()
     out: list[Instruction] = []
     for name in [n for n in state.open if worked(state.orders[n].order)]:
         record = state.orders[name]
-        end_ns = _end_ns(state, record.order)
-        state.plans[name] = resumed(record.order, end_ns, state.now_ns, found.get(name, ()), record.cancel_asked)
+        ends_ns = end_ns(state, record.order)
+        state.plans[name] = resumed(record.order, ends_ns, state.now_ns, found.get(name, ()), record.cancel_asked)
         out += _look(state, name, wall_ns)
     return out
 
@@ -144,7 +140,7 @@ def _look(state: ExecutionState, name: str, wall_ns: int) -> list[Instruction]:
     """First look of a new or resumed plan: at its lead where it follows one, else at the market."""
     plan = state.plans[name]
     if plan.order.follows is None:
-        return _run(state, name, _market(state, plan), wall_ns)
+        return _run(state, name, market(state, plan), wall_ns)
     lead = _lead(state, plan.order.follows.lead_client_order_id)
     if lead is None:
         return _run(state, name, CancelAsked("the order it follows is gone"), wall_ns)
@@ -176,11 +172,14 @@ def _lead_moved(state: ExecutionState, name: str, wall_ns: int) -> list[Instruct
 
 def _child_moved(state: ExecutionState, stir: Stir, wall_ns: int) -> list[Instruction]:
     child, parent = stir.after, state.orders[stir.after.parent]
-    number = _number(child)
+    its = number(child)
     lots = child.cum_lots - stir.before.cum_lots
     if not lots:
         ended = child.ord_status.terminal and stir.before.open
-        return _run(state, child.parent, Ended(number, child.ord_status), wall_ns) if ended else []
+        if not ended:
+            return []
+        out = combos.uneven(state, child)
+        return out + _run(state, child.parent, Ended(its, child.ord_status), wall_ns)
     cum = parent.cum_lots + lots
     parent = replace(
         parent,
@@ -189,7 +188,8 @@ def _child_moved(state: ExecutionState, stir: Stir, wall_ns: int) -> list[Instru
         leaves_lots=max(parent.order.quantity_lots - cum, 0) if parent.open else 0,
     )
     state.put(parent)
-    return _run(state, child.parent, Filled(number, lots), wall_ns, stir.event)
+    out = combos.uneven(state, child) if stir.before.open and not child.open else []
+    return out + _run(state, child.parent, Filled(its, lots), wall_ns, stir.event)
 
 
 def _run(
@@ -199,7 +199,7 @@ def _run(
     plan = state.plans.get(name)
     actions: list[Action] = []
     if plan is not None:
-        see(plan, _market(state, plan))
+        see(plan, market(state, plan))
         actions = step(plan, event)
     out: list[Instruction] = []
     if fill is not None:
@@ -211,10 +211,12 @@ def _run(
                 placed, more = _placed(state, plan, place)
                 out += placed
                 todo.extend(more)
-            case CancelChild(number):
-                out += venue_news.ask_cancel(state, state.orders[child_id(name, number)])
+            case CancelChild(its):
+                out += venue_news.ask_cancel(state, state.orders[child_id(name, its)])
             case Finish() as finish:
                 out += _finished(state, name, finish, wall_ns)
+    if plan is not None and (lead := combos.lead_of(plan.order)):
+        out += combos.attempt(state, lead)
     return out
 
 
@@ -261,49 +263,7 @@ def _finished(state: ExecutionState, name: str, finish: Finish, wall_ns: int) ->
             waiting.remove(name)
     if name in state.followers:
         out += _lead_moved(state, name, wall_ns)
+    if lead := combos.whole_without(state, record.order, record.ord_status):
+        out += _run(state, lead, CancelAsked(f"{name}, a leg of its combo, ended"), wall_ns)
     state.followers = {lead: waiting for lead, waiting in state.followers.items() if waiting}
     return out
-
-
-# -- what a plan sees --------------------------------------------------------------------------------------------------
-
-
-def _market(state: ExecutionState, plan: Plan) -> Market:
-    at, snapshot = plan.order.instrument, state.snapshot
-    source = snapshot.sources.get(feed_source(state.universe.symbols[state.universe.underlying.item(at)]))
-    now_ns = max(state.now_ns, plan.now_ns)
-    if source is None or trading.stopped(state, plan.order, plan.order) is not None:
-        return Market(now_ns, None, may_place=False)
-    bid, ask = snapshot.bid_ticks.item(at), snapshot.ask_ticks.item(at)
-    bid_lots, ask_lots = snapshot.bid_size_lots.item(at), snapshot.ask_size_lots.item(at)
-    live = not source.gapped and NO_PRICE not in (bid, ask) and bid < ask and bid_lots > 0 and ask_lots > 0
-    return Market(now_ns, Quote(bid, ask, bid_lots, ask_lots) if live else None)
-
-
-def _end_ns(state: ExecutionState, order: Order) -> int:
-    """Close of the session that the order belongs to, or the instrument's expiry if that is earlier; 0 is neither."""
-    expiry_ns = state.universe.expiry_ns.item(order.instrument)
-    at_ns = order.event_time_ns
-    closes: Iterator[int] = (close_ns for _, close_ns in state.sessions_ns if close_ns > at_ns)
-    return min((t for t in (next(closes, 0), expiry_ns) if t > 0), default=0)
-
-
-def _past(record: OrderRecord) -> Past:
-    order = record.order
-    return Past(
-        number=_number(record),
-        lots=order.quantity_lots,
-        ticks=order.limit_ticks,
-        resting=order.time_in_force is TimeInForce.DAY,
-        cum_lots=record.cum_lots,
-        open=record.open,
-        cancel_asked=record.cancel_asked,
-        placed_ns=order.event_time_ns,
-    )
-
-
-def _number(child: OrderRecord) -> int:
-    found = parent_of(child.order.client_order_id)
-    if found is None:
-        raise ValueError(f"{child.order.client_order_id} is no child's id")
-    return found[1]

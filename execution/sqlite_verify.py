@@ -4,7 +4,8 @@ Pure reading of one SQLite file (opened read-only; a running service may go on w
 Rules: the file itself (``PRAGMA integrity_check``), a known schema, reports gapless with unique exec ids, every report's
 columns as its content says, orders whose content parses under its own id, statuses that follow one another as the table of
 ``execution/orders.py`` allows and end where the order says, fills against filled lots and quantities, replacements that name
-each other, children against their parents and the fills that name them, running sums of positions and money against the fills.
+each other, children against their parents and the fills that name them, legs against their combos, running sums of positions
+and money against the fills.
 *Tested by* tests/unit/test_execution_verify.py.
 """
 
@@ -153,6 +154,7 @@ def _orders(db: sqlite3.Connection, out: Verified, lives: dict[str, _Life]) -> I
     )
     linked: dict[str, str] = {}
     named: dict[str, str] = {}
+    combos: dict[str, dict[str, tuple[Order, int, bool]]] = defaultdict(dict)
     known: set[str] = set()
     for name, content, status, cum, leaves, replaced_by, inherited, parent in db.execute(statement):
         out.orders += not parent
@@ -170,11 +172,15 @@ def _orders(db: sqlite3.Connection, out: Verified, lives: dict[str, _Life]) -> I
         if replaced_by:
             linked[name] = replaced_by
         life = lives.pop(name, _Life())
+        if order.combo is not None:
+            combos[order.combo.combo_id][name] = (order, cum, ord_status.terminal)
         if parent:
             yield from _of_child(order, ord_status, cum, leaves, life)
             yield from _with_parent(db, name, parent, ord_status)
             continue
         yield from _of_life(order, ord_status, cum, leaves, inherited, life)
+    for combo_id, legs in combos.items():
+        yield from _of_combo(combo_id, legs)
     for name in lives:
         yield f"order {name} is reported and not stored"
     for name, by in linked.items():
@@ -192,6 +198,18 @@ def _of_child(order: Order, status: OrdStatus, cum: int, leaves: int, life: _Lif
         yield f"child {name} has {cum} lots filled, its fills sum to {life.own_lots}"
     if (leaves != 0) if status.terminal else (cum + leaves != quantity):
         yield f"child {name} is {status.name} with {cum} lots filled and {leaves} working of {quantity}"
+
+
+def _of_combo(combo_id: str, legs: dict[str, tuple[Order, int, bool]]) -> Iterator[str]:
+    """All legs are stored and name the same combo, and when all have ended they filled in its ratio."""
+    combo = next(iter(legs.values()))[0].combo
+    if combo is None or set(combo.leg_ids) != set(legs) or any(order.combo != combo for order, _, _ in legs.values()):
+        yield f"combo {combo_id} is stored with the legs {sorted(legs)}, which do not name each other"
+        return
+    units = {divmod(cum, combo.ratio(name)) for name, (_, cum, _) in legs.items()}
+    if all(ended for _, _, ended in legs.values()) and (len(units) > 1 or any(rest for _, rest in units)):
+        filled = ", ".join(f"{cum} of {name}" for name, (_, cum, _) in legs.items())
+        yield f"combo {combo_id} filled out of its ratio: {filled}"
 
 
 def _with_parent(db: sqlite3.Connection, name: str, parent: str, status: OrdStatus) -> Iterator[str]:

@@ -98,6 +98,8 @@ class ExecutionState:
     #: Changes of children and of orders that others follow, until ``parents.settled`` has taken them up.
     stirred: list[Stir] = field(default_factory=list)
     relatives: tuple[OrderRecord, ...] = ()
+    #: Whether the venue takes combos; None while that is not known.
+    combos: bool | None = None
     #: What a lot of each contract that has settled became.
     settled: dict[int, Outcome] = field(default_factory=dict)
 

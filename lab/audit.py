@@ -17,6 +17,7 @@ from common.control_messages import CancelAsked, CommandTaken, Cycle, JournalEnt
 from common.limits import Limits
 from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
 from common.universe import Book, Universe
+from lab.audit_combos import held_together, over_their_limits
 from lab.audit_desks import desk_violations
 from lab.audit_flows import flow_violations
 from lab.audit_limits import limit_violations
@@ -196,7 +197,10 @@ def _against_store(journal: list[ExecutionReport], store: Sequence[ExecutionRepo
 
 
 def fills_fit_orders(run: Run) -> Iterator[str]:
-    """Fills of an order add up to its cum, never beyond its quantity, at its limit or better (promise 2, 5)."""
+    """Fills of an order add up to its cum, never beyond its quantity, at its limit or better (promise 2, 5).
+
+    Orders that go as a combo are held to their limits together.
+    """
     orders = {o.client_order_id: o for _, o in orders_of(run.entries)}
     cum: dict[str, int] = defaultdict(int)
     for r in _reports(run):
@@ -208,8 +212,9 @@ def fills_fit_orders(run: Run) -> Iterator[str]:
             yield f"report {r.sequence}: fills of {r.client_order_id} sum to {cum[r.client_order_id]}, not {r.cum_lots}"
         if r.cum_lots > order.quantity_lots:
             yield f"order {r.client_order_id}: {r.cum_lots} lots filled of {order.quantity_lots}"
-        if r.last_lots and (r.last_ticks - order.limit_ticks) * order.side.sign > 0:
+        if r.last_lots and not held_together(order) and (r.last_ticks - order.limit_ticks) * order.side.sign > 0:
             yield f"order {r.client_order_id}: filled at {r.last_ticks} ticks beyond its limit {order.limit_ticks}"
+    yield from over_their_limits(run.universe, orders, _reports(run))
 
 
 def positions_add_up(run: Run) -> Iterator[str]:

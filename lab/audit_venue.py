@@ -25,6 +25,7 @@ from common.tactics import TacticKind
 from common.universe import FUTURE, Book, Universe
 from execution.limits import ExecutionLimits
 from lab.audit import MAX_SHOWN_PER_RULE, orders_of
+from lab.audit_combos import ROUNDING, tick_cents
 from lab.audit_steering import imported_lots
 
 _ENDS = {"CANCELED": OrdStatus.CANCELED, "REJECTED": OrdStatus.REJECTED, "EXPIRED": OrdStatus.EXPIRED}
@@ -72,10 +73,16 @@ class Evidence:
 
 
 def read_venue_book(path: Path) -> VenueBook:
-    """Read the file; a torn last line (a kill) is left out. Raises ``InputError`` with the line that is broken."""
+    """Read the file; what a kill tore off at its end is left out, with it a line whose next is missing.
+
+    Raises ``InputError`` with the line that is broken.
+    """
     book = VenueBook()
     text = path.read_text(encoding="utf-8")
-    for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    while lines and '"with_next": true' in lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
         try:
             said = json.loads(line)
             kind, name, sequence = said["kind"], said["client_order_id"], said["sequence"]
@@ -196,7 +203,10 @@ def _fill(name: str, exec_id: str, lots: int, ticks: int, fee_cents: int) -> tup
 
 
 def fills_keep_to_their_order(e: Evidence) -> Iterator[str]:
-    """No fill without an order, beyond its quantity or its limit; of children all together, beyond their parent's."""
+    """No fill without an order, beyond its quantity or its limit; of children all together, beyond their parent's.
+
+    The limit of a combo's leg counts only together with those of the others.
+    """
     states = {s.order.client_order_id: s for s in e.store_orders}
     together: Counter[str] = Counter()
     for name, lots in e.venue.filled().items():
@@ -211,8 +221,37 @@ def fills_keep_to_their_order(e: Evidence) -> Iterator[str]:
             yield f"order {name}: {lots} lots filled of {e.venue.order[name]['lots']}"
     for f in e.venue.fills:
         order = e.venue.order.get(f["client_order_id"])
-        if order is not None and (f["ticks"] - order["ticks"]) * _SIGN[order["side"]] > 0:
+        if order is None or "combo_id" in order:
+            continue
+        if (f["ticks"] - order["ticks"]) * _SIGN[order["side"]] > 0:
             yield f"fill {f['exec_id']} at {f['ticks']} ticks, beyond the limit {order['ticks']}"
+
+
+def combos_keep_their_ratio_and_their_net(e: Evidence) -> Iterator[str]:
+    """A combo has the legs that were decided, fills them in its ratio, and costs no more than its limits come to."""
+    legs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for said in e.venue.order.values():
+        if "combo_id" in said:
+            legs[said["combo_id"]].append(said)
+    filled, states = e.venue.filled(), {s.order.client_order_id: s for s in e.store_orders}
+    paid: Counter[str] = Counter()
+    for f in e.venue.fills:
+        paid[f["client_order_id"]] += f["lots"] * f["ticks"]
+    for combo_id, mine in legs.items():
+        lead = states.get(asked(combo_id, states))
+        if lead is not None and lead.order.tactic.legs != len(mine):
+            yield f"combo {combo_id} has {len(mine)} legs at the venue, {lead.order.tactic.legs} were decided"
+        units = {filled[leg["client_order_id"]] / leg["ratio"] for leg in mine}
+        if len(units) > 1 or any(x % 1 for x in units):
+            lots = ", ".join(f"{filled[leg['client_order_id']]} of {leg['client_order_id']}" for leg in mine)
+            yield f"combo {combo_id} filled out of its ratio: {lots}"
+        cents = {leg["client_order_id"]: _SIGN[leg["side"]] * tick_cents(e.universe, leg["instrument"]) for leg in mine}
+        limit = sum(cents[leg["client_order_id"]] * leg["ratio"] * leg["ticks"] for leg in mine)
+        cost = sum(cents[name] * paid[name] for name in cents)
+        if mine[0]["net_limit_cents"] > limit + ROUNDING:
+            yield f"combo {combo_id} may cost {mine[0]['net_limit_cents']} cents a unit, its limits come to {limit:.2f}"
+        if cost > max(units) * mine[0]["net_limit_cents"] + ROUNDING:
+            yield f"combo {combo_id} cost {cost:.2f} cents for {max(units):g} units at {mine[0]['net_limit_cents']} at most"
 
 
 def positions_are_book_and_fills(e: Evidence) -> Iterator[str]:
@@ -289,6 +328,7 @@ RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     every_order_ended,
     every_fill_is_booked_once,
     fills_keep_to_their_order,
+    combos_keep_their_ratio_and_their_net,
     settlements_are_booked_once,
     positions_are_book_and_fills,
     limits_held_at_the_venue,

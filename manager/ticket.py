@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from common.messages import F64, CostShare, Order, Proposal, Side, TimeInForce
+from common.universe import FUTURE
 from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
 from manager.budgets_flows import within_flows
@@ -19,7 +20,7 @@ from manager.menu import Menu
 from manager.orders import client_order_id
 from manager.scopes import served
 from manager.state import ManagerState
-from manager.tactics import chosen
+from manager.tactics import chosen, combined
 from manager.view import View
 
 
@@ -91,7 +92,10 @@ def build_orders(
     """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted."""
     kept = within_flows(state, admitted(state, tuple(drafts), now_ns), day_of(now_ns))
     cause_id, receive_time_ns = _cause(state)
-    universe, market = state.setup.universe, state.market
+    universe, market, rule = state.setup.universe, state.market, state.setup.config.tactic
+    if rule.combo_max_ratio:
+        # A combo's option stands before its future.
+        kept = sorted(kept, key=lambda d: bool(universe.kind[d.instrument] == FUTURE))
     orders = []
     for k, d in enumerate(kept):
         name, at = universe.instrument_id[d.instrument], d.instrument
@@ -118,10 +122,10 @@ def build_orders(
                 arrival_bid_ticks=bid,
                 arrival_ask_ticks=ask,
                 cost_shares=d.cost_shares,
-                tactic=chosen(state.setup.config.tactic, d.lots, shown_lots),
+                tactic=chosen(rule, d.lots, shown_lots),
             )
         )
-    return tuple(orders), tuple(kept)
+    return tuple(combined(rule, universe, orders)), tuple(kept)
 
 
 def _cause(state: ManagerState) -> tuple[str, int]:

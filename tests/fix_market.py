@@ -55,6 +55,8 @@ class Book:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.orders: dict[str, Held] = {}
+        #: Units, and (leg, root, side, lots in one unit) of each leg; the legs are orders, too.
+        self.combos: dict[str, tuple[int, list[tuple[str, str, str, int]]]] = {}
         self.fills = 0
         self.arrivals: Counter[str] = Counter()
         if path.exists():
@@ -69,6 +71,14 @@ class Book:
                 self.arrivals[name] += 1
                 held = Held(act["symbol"], act["side"], act["lots"], act["ticks"])
                 self.orders.setdefault(name, held)
+            case "combo":
+                self.arrivals[name] += 1
+                self.combos.setdefault(name, (act["units"], [tuple(leg) for leg in act["legs"]]))
+                for leg, symbol, side, ratio in self.combos[name][1]:
+                    self.orders.setdefault(leg, Held(symbol, side, act["units"] * ratio, 0))
+            case "fills":
+                for fill in act["fills"]:
+                    self._apply({"act": "fill", **fill})
             case "fill":
                 held = self.orders[name]
                 held.cum += act["lots"]
@@ -77,7 +87,9 @@ class Book:
                     held.status = "2" if held.cum >= held.lots else "1"
                 self.fills += 1
             case "end":
-                self.orders[name].status = act["status"]
+                for leg in self.legs(name):
+                    if self.orders[leg].working:
+                        self.orders[leg].status = act["status"]
 
     def write(self, **act: object) -> None:
         with self._path.open("a") as file:
@@ -87,6 +99,29 @@ class Book:
     def fill(self, name: str, lots: int, ticks: int) -> str:
         self.write(act="fill", name=name, lots=lots, ticks=ticks)
         return f"E{self.fills}"
+
+    def legs(self, name: str) -> list[str]:
+        return [leg for leg, *_ in self.combos[name][1]] if name in self.combos else [name]
+
+    def working(self, name: str) -> bool:
+        return any(self.orders[leg].working for leg in self.legs(name) if leg in self.orders)
+
+    def units_filled(self, name: str) -> int:
+        leg, _, _, ratio = self.combos[name][1][0]
+        return self.orders[leg].cum // ratio
+
+    def tags(self, leg: str) -> list[tuple[int, str]]:
+        return [(55, self.orders[leg].symbol), (54, self.orders[leg].side)]
+
+    def fill_combo(self, name: str, units: int, net_ticks: int) -> list[tuple[str, str, int, int]]:
+        """One line for all legs: (leg, exec id, lots, price); the first leg's price makes good what the others cost."""
+        (first, _, side, ratio), *others = self.combos[name][1]
+        owed = net_ticks - sum((1 if s == "1" else -1) * n * 1000 for _, _, s, n in others)
+        fills = [{"name": first, "lots": units * ratio, "ticks": owed // ratio if side == "1" else -(owed // ratio)}]
+        fills += [{"name": leg, "lots": units * n, "ticks": 1000} for leg, _, _, n in others]
+        before = self.fills
+        self.write(act="fills", name=name, fills=fills)
+        return [(f["name"], f"E{before + k}", f["lots"], f["ticks"]) for k, f in enumerate(fills, start=1)]
 
     def totals(self) -> dict[str, tuple[int, int]]:
         """Lots and lots × ticks of each order that filled."""
@@ -110,6 +145,19 @@ def report(book: Book, name: str, exec_type: str, exec_id: str, **more: object) 
         (151, max(leaves, 0)),
         (6, f"{held.average:.10g}"),
     ]
+    fields += [(int(tag.removeprefix("t")), value) for tag, value in more.items()]
+    return [(tag, str(value)) for tag, value in fields]
+
+
+def whole(book: Book, name: str, exec_type: str, exec_id: str, **more: object) -> list[tuple[int, str]]:
+    """Fields of an ExecutionReport of a whole combo: quantities in units, whatever the legs say."""
+    units, legs = book.combos[name]
+    cum, first = book.units_filled(name), book.orders[legs[0][0]]
+    status = first.status if not book.working(name) else "1" if cum else "0"
+    fields: list[tuple[int, object]] = [
+        (37, f"V-{name}"), (11, name), (17, exec_id), (150, exec_type), (39, status), (442, "3"), (55, first.symbol),
+        (54, "1"), (38, units), (14, cum), (151, units - cum if book.working(name) else 0), (6, "0"),
+    ]  # fmt: skip
     fields += [(int(tag.removeprefix("t")), value) for tag, value in more.items()]
     return [(tag, str(value)) for tag, value in fields]
 

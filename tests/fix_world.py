@@ -61,7 +61,9 @@ async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, 
 
     limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
     config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2)
-    await serve(config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **changes), ready=told)
+    await serve(
+        config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **({"combos": True} | changes)), ready=told
+    )
     await quoting
 
 
@@ -92,8 +94,9 @@ def assert_same_book(store: Path, book: Book) -> None:
     ours: dict[str, tuple[int, int]] = {}
     for r in reports:
         if r.last_lots:
-            lots, notional = ours.get(r.client_order_id, (0, 0))
-            ours[r.client_order_id] = lots + r.last_lots, notional + r.last_lots * r.last_ticks
+            name = r.child_order_id or r.client_order_id
+            lots, notional = ours.get(name, (0, 0))
+            ours[name] = lots + r.last_lots, notional + r.last_lots * r.last_ticks
     assert ours == book.totals()
     position: dict[int, int] = {}
     for r in reports:

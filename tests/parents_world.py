@@ -78,7 +78,7 @@ class Exchange:
     def happen(self, name: str, kind: VenueKind, lots: int = 0) -> VenueEvent:
         order = self.orders[name]
         event = VenueEvent(
-            kind, name, T0_NS + 2, f"{name}/{len(self.told[name])}", lots, order.limit_ticks if lots else 0
+            kind, name, T0_NS + 2, f"{name}/{len(self.told[name]):03}", lots, order.limit_ticks if lots else 0
         )
         self.told[name].append(event)
         return event

@@ -34,8 +34,10 @@ def parent(kind: TacticKind, lots: int = 10, side: Side = Side.BUY, day: bool = 
         TacticKind.DIRECT: {},
         TacticKind.PASSIVE: {"urgency_percent": 40, "budget_ms": 10_000, "interval_ms": 500},
         TacticKind.SLICED: {"participation_percent": 20, "budget_ms": 10_000, "interval_ms": 500},
+        TacticKind.COMBO: {"budget_ms": 10_000, "interval_ms": 500},
     }
     ratio = (terms.pop("numerator", 0), terms.pop("denominator", 1))
+    usual[TacticKind.COMBO]["legs"] = 0 if ratio[0] else 2
     return make_order(
         "p",
         side=side,

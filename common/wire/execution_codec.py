@@ -25,7 +25,7 @@ from common.messages import (
     Side,
     TimeInForce,
 )
-from common.tactics import DIRECT, Follow, Tactic, TacticKind
+from common.tactics import DIRECT, Combo, Follow, Tactic, TacticKind
 
 E = TypeVar("E", bound=IntEnum)
 
@@ -95,6 +95,7 @@ def order_to_pb(order: Order) -> pb.Order:
         orig_client_order_id=order.orig_client_order_id,
         tactic=None if order.tactic == DIRECT else _tactic_to_pb(order.tactic),
         follows=None if order.follows is None else _follow_to_pb(order.follows),
+        combo=None if order.combo is None else _combo_to_pb(order.combo),
     )
 
 
@@ -127,6 +128,7 @@ def order_from_pb(m: pb.Order) -> Order:
         orig_client_order_id=m.orig_client_order_id,
         tactic=_tactic_from_pb(m.tactic) if m.HasField("tactic") else DIRECT,
         follows=_follow_from_pb(m.follows) if m.HasField("follows") else None,
+        combo=_combo_from_pb(m.combo) if m.HasField("combo") else None,
     )
 
 
@@ -139,6 +141,7 @@ def _tactic_to_pb(tactic: Tactic) -> pb.Tactic:
         interval_ms=tactic.interval_ms,
         improve_ticks=tactic.improve_ticks,
         runaway_ticks=tactic.runaway_ticks,
+        legs=tactic.legs,
     )
 
 
@@ -151,6 +154,7 @@ def _tactic_from_pb(m: pb.Tactic) -> Tactic:
         interval_ms=m.interval_ms,
         improve_ticks=m.improve_ticks,
         runaway_ticks=m.runaway_ticks,
+        legs=m.legs,
     )
 
 
@@ -164,6 +168,18 @@ def _follow_to_pb(follow: Follow) -> pb.Follow:
 
 def _follow_from_pb(m: pb.Follow) -> Follow:
     return Follow(m.lead_client_order_id, m.numerator, m.denominator)
+
+
+def _combo_to_pb(combo: Combo) -> pb.Combo:
+    legs = [pb.ComboLeg(client_order_id=name, ratio=ratio) for name, ratio in combo.legs]
+    return pb.Combo(legs=legs, net_limit_cents=combo.net_limit_cents)
+
+
+def _combo_from_pb(m: pb.Combo) -> Combo:
+    legs = tuple((leg.client_order_id, leg.ratio) for leg in m.legs)
+    if not legs:
+        raise Refused("order: combo without legs")
+    return Combo(legs, m.net_limit_cents)
 
 
 def report_to_pb(report: ExecutionReport) -> pb.ExecutionReport:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from common.messages import Order, OrdType
+from common.messages import Order, OrdType, TimeInForce
 from common.tactics import DIRECT, Follow, Tactic, TacticKind
 from execution.orders import OrderRecord
+from execution.tactics.combo import MAX_LEGS
 from execution.tactics.plan import MAX_CHILDREN, Place
 
 #: Ids of this form are given by execution alone: `<parent>.<number>`.
@@ -62,10 +63,12 @@ def malformed(order: Order, max_id_length: int) -> str:
         return f"id: {len(name)} characters, limit {max_id_length - SUFFIX_LENGTH} where children carry it"
     if worked(order) and (order.ord_type is not OrdType.LIMIT or order.orig_client_order_id):
         return "tactic: of a market order or a replacement, limit a new limit order"
-    return _terms(order.tactic) or _following(order, order.follows)
+    if order.combo is not None:
+        return "combo: named by an order that is asked for, limit none; execution makes combos"
+    return _terms(order.tactic, order.follows is None) or _following(order, order.follows) or _combining(order)
 
 
-def _terms(tactic: Tactic) -> str:
+def _terms(tactic: Tactic, leads: bool) -> str:
     kind = tactic.kind
     bounds = {
         "urgency_percent": (0, 100 if kind is TacticKind.PASSIVE else 0),
@@ -74,6 +77,7 @@ def _terms(tactic: Tactic) -> str:
         "interval_ms": (0, 0) if kind is TacticKind.DIRECT else (1, MAX_BUDGET_MS),
         "improve_ticks": (0, 1_000 if kind is TacticKind.PASSIVE else 0),
         "runaway_ticks": (0, 1_000_000 if kind is TacticKind.PASSIVE else 0),
+        "legs": (2, MAX_LEGS) if kind is TacticKind.COMBO and leads else (0, 0),
     }
     for name, (low, high) in bounds.items():
         value = getattr(tactic, name)
@@ -92,6 +96,12 @@ def _following(order: Order, follow: Follow | None) -> str:
     return ""
 
 
+def _combining(order: Order) -> str:
+    if order.tactic.kind is TacticKind.COMBO and order.time_in_force is not TimeInForce.IOC:
+        return f"tactic: COMBO of a {order.time_in_force.name} order, limit IOC; a combo does not rest"
+    return ""
+
+
 def leads_of(records: Iterable[OrderRecord]) -> list[str]:
     """Ids of the orders that these follow, each once."""
     named = (r.order.follows.lead_client_order_id for r in records if r.order.follows is not None)
@@ -106,4 +116,18 @@ def lead_mismatch(order: Order, follow: Follow, lead: Order | None) -> str:
     if whole != order.quantity_lots:
         ratio = f"{follow.numerator}/{follow.denominator}"
         return f"follows: {order.quantity_lots} lots, limit exactly {whole} ({ratio} of {lead.quantity_lots})"
+    if order.tactic.kind is TacticKind.COMBO:
+        return _no_leg_of(order, follow, lead)
+    return ""
+
+
+def _no_leg_of(order: Order, follow: Follow, lead: Order) -> str:
+    """Why a follower cannot be a leg of one order with its lead; empty if it can."""
+    if lead.tactic.kind is not TacticKind.COMBO or lead.follows is not None:
+        return f"tactic: COMBO with {lead.client_order_id}, limit a lead that is a COMBO and follows nothing"
+    if lead.quantity_lots * follow.numerator % follow.denominator:
+        ratio = f"{follow.numerator}/{follow.denominator}"
+        return f"follows: {ratio} of {lead.quantity_lots} lots in a combo, limit whole lots without rounding"
+    if order.instrument == lead.instrument:
+        return f"tactic: COMBO with {lead.client_order_id} in the same instrument, limit another one"
     return ""

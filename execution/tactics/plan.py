@@ -62,6 +62,8 @@ class Plan:
     clock_ns: int = 0
     quote: Quote | None = None
     may_place: bool = True
+    #: Of a COMBO: its venue takes it as one order, so that the children are placed for all legs at once.
+    together: bool = False
     released_lots: int = 0
     lead_ended: bool = True
     children: dict[int, Child] = field(default_factory=dict)
@@ -110,11 +112,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Time, quote (None: no usable one) and whether orders may leave."""
+    """Time, quote (None: no usable one), whether orders may leave, and whether the venue takes combos."""
 
     now_ns: int
     quote: Quote | None
     may_place: bool = True
+    combos: bool = False
 
 
 @dataclass(frozen=True, slots=True)

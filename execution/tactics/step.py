@@ -39,6 +39,7 @@ def see(plan: Plan, market: Market) -> None:
     """Let the plan know time, quote and whether orders may leave, before the event that makes it act."""
     plan.now_ns = max(plan.now_ns, market.now_ns)
     plan.quote, plan.may_place = market.quote, market.may_place
+    plan.together = market.combos and plan.order.tactic.kind is TacticKind.COMBO
 
 
 def step(plan: Plan, event: PlanEvent) -> list[Action]:
@@ -61,6 +62,21 @@ def step(plan: Plan, event: PlanEvent) -> list[Action]:
         case LeadMoved():
             _lead_moved(plan, event)
     return _act(plan)
+
+
+def leg(plan: Plan, lots: int) -> list[Action]:
+    """The plan's child as a leg of a combo that leaves now, at the parent's own limit; nothing where none is left to give."""
+    return _place(plan, lots, plan.order.limit_ticks, resting=False)
+
+
+def held_back(plan: Plan, text: str) -> None:
+    """A combo of this plan was kept back; it is tried again after the interval."""
+    plan.held, plan.placed_ns = text, plan.now_ns
+
+
+def paced(plan: Plan) -> bool:
+    """Whether the stated interval since the last child is over."""
+    return plan.placed_ns == 0 or plan.now_ns >= plan.placed_ns + plan.pace_ns
 
 
 def next_due_ns(plan: Plan) -> int | None:
@@ -118,6 +134,8 @@ def _act(plan: Plan) -> list[Action]:
     match plan.order.tactic.kind:
         case TacticKind.DIRECT:
             return _release(plan)
+        case TacticKind.COMBO:
+            return [] if plan.together else _release(plan)
         case TacticKind.PASSIVE:
             return _passive(plan)
         case TacticKind.SLICED:
@@ -145,9 +163,11 @@ def _effort_over(plan: Plan) -> Finish | None:
     kind = plan.order.tactic.kind
     if not plan.lead_ended or (plan.children and plan.may_place):
         return None
-    if kind is TacticKind.DIRECT:
+    if kind is TacticKind.DIRECT or (kind is TacticKind.COMBO and not plan.together):
         tried = not plan.children and plan.tried_lots >= plan.released_lots
         return Finish(OrdStatus.CANCELED, _with(plan, "every released lot was tried")) if tried else None
+    if kind is TacticKind.COMBO and plan.order.follows is not None:
+        return Finish(OrdStatus.CANCELED, _with(plan, "the order it goes with ended"))
     if plan.order.time_in_force is not TimeInForce.IOC or plan.now_ns < plan.budget_end_ns:
         return None
     last_try = kind is TacticKind.PASSIVE and not plan.crossing and plan.may_place and _far(plan) is not None
@@ -199,20 +219,20 @@ def _release(plan: Plan) -> list[Action]:
 
 def _passive(plan: Plan) -> list[Action]:
     if _leave_at_limit(plan):
-        return _rest_at(plan, plan.order.limit_ticks) if _paced(plan) else []
+        return _rest_at(plan, plan.order.limit_ticks) if paced(plan) else []
     if plan.crossing or plan.now_ns >= plan.cross_ns or _ran_away(plan):
         return _cross(plan)
     ticks = _near(plan)
     if ticks is None:
         return _cancel(plan, [n for n, c in plan.children.items() if c.resting])
-    return _rest_at(plan, ticks) if _paced(plan) else []
+    return _rest_at(plan, ticks) if paced(plan) else []
 
 
 def _sliced(plan: Plan) -> list[Action]:
     if _leave_at_limit(plan):
-        return _rest_at(plan, plan.order.limit_ticks) if _paced(plan) else []
+        return _rest_at(plan, plan.order.limit_ticks) if paced(plan) else []
     far = _far(plan)
-    if plan.children or far is None or not _paced(plan):
+    if plan.children or far is None or not paced(plan):
         return []
     ticks, shown_lots = far
     share = shown_lots * plan.order.tactic.participation_percent // 100
@@ -223,7 +243,7 @@ def _cross(plan: Plan) -> list[Action]:
     """Cancel what rests; take the far side with whatever is free, again and again until the effort is over."""
     out = _cancel(plan, [n for n, c in plan.children.items() if c.resting])
     far = _far(plan)
-    if far is None or (plan.crossing and not _paced(plan)):
+    if far is None or (plan.crossing and not paced(plan)):
         return out
     placed = _place(plan, plan.free_lots, far[0], resting=False)
     plan.crossing |= bool(placed)
@@ -239,10 +259,6 @@ def _rest_at(plan: Plan, ticks: int) -> list[Action]:
 def _leave_at_limit(plan: Plan) -> bool:
     """A DAY parent whose time budget is over leaves its rest at its limit until the day ends."""
     return plan.order.time_in_force is TimeInForce.DAY and plan.now_ns >= plan.budget_end_ns
-
-
-def _paced(plan: Plan) -> bool:
-    return plan.placed_ns == 0 or plan.now_ns >= plan.placed_ns + plan.pace_ns
 
 
 def _near(plan: Plan) -> int | None:

@@ -8,10 +8,15 @@ taken from a quote count as there again, and an order that comes due before ther
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from typing import Final
 
+from common.errors import Refused
 from common.messages import Order, QuoteBatch, Side, TimeInForce
+from common.tactics import Combo
 from execution.venues.paper import PaperVenue
+from execution.venues.paper_combo import impossible
 from execution.venues.port import VenueEvent, VenueKind
 from execution.venues.record import RecordKind, VenueRecord, of_event, of_order
 from execution.venues.statement import StatedOrder, Tally, VenueStatement
@@ -33,6 +38,8 @@ class LastingVenue:
         #: Orders that a replacement has ended, and what those before a replacement had filled.
         self._replaced: dict[str, None] = {}
         self._carried: dict[str, int] = {}
+        #: The line of each leg, by the combo's id.
+        self._legs: dict[str, list[VenueRecord]] = {}
         for record in records:
             self._keep(record)
         self._restore()
@@ -68,6 +75,36 @@ class LastingVenue:
             return out + self._told([VenueEvent(VenueKind.REJECTED, name, taken_ns, f"F-{name}", text=text)])
         return out + self._told(self._paper.submit(order, now_ns))
 
+    @property
+    def combos(self) -> bool:
+        """Whether it takes several orders as one."""
+        return self._paper.combos
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueRecord]:
+        """Take the legs as one, a line each, none without the others; known ids are refused and the attempt kept.
+
+        Raises ``errors.Refused`` for legs that are no combo.
+        """
+        if why := impossible(legs):
+            raise Refused(f"combo of {len(legs)} legs: {why}")
+        taken_ns = max(now_ns, self._paper.now_ns)
+        if known := [leg for leg in legs if leg.client_order_id in self._of_order]:
+            return [self._keep(of_order(self.last_sequence + 1, leg, taken_ns, RecordKind.DUPLICATE)) for leg in known]
+        out: list[VenueRecord] = []
+        for leg in legs:
+            record = of_order(self.last_sequence + 1, leg, taken_ns)
+            out.append(self._keep(replace(record, with_next=leg is not legs[-1])))
+        if self.last_sequence >= self._max_records or not self.combos:
+            text = (
+                "the venue takes no combos"
+                if not self.combos
+                else f"the venue's file is full: {self._max_records} records"
+            )
+            names = (leg.client_order_id for leg in legs)
+            ends = [VenueEvent(VenueKind.REJECTED, name, taken_ns, f"F-{name}", text=text) for name in names]
+            return out + self._told(ends)
+        return out + self._told(self._paper.submit_combo(legs, now_ns))
+
     def replace(self, order: Order, now_ns: int) -> list[VenueRecord]:
         """Take a replacement of the order it names; a second one under the same id is refused and the attempt kept."""
         name, taken_ns = order.client_order_id, max(now_ns, self._paper.now_ns)
@@ -102,7 +139,15 @@ class LastingVenue:
         return self._told(self._paper.on_time(now_ns))
 
     def _told(self, events: Sequence[VenueEvent]) -> list[VenueRecord]:
-        return [self._keep(of_event(self.last_sequence + 1, event)) for event in events]
+        out: list[VenueRecord] = []
+        for event, then in zip_longest(events, events[1:]):
+            together = then is not None and event.kind is then.kind is VenueKind.FILL and self._same_combo(event, then)
+            out.append(self._keep(replace(of_event(self.last_sequence + 1, event), with_next=together)))
+        return out
+
+    def _same_combo(self, a: VenueEvent, b: VenueEvent) -> bool:
+        combo_ids = [r.combo_id if (r := self._taken(e.client_order_id)) is not None else "" for e in (a, b)]
+        return bool(combo_ids[0]) and combo_ids[0] == combo_ids[1]
 
     def _keep(self, record: VenueRecord) -> VenueRecord:
         self.records.append(record)
@@ -110,6 +155,8 @@ class LastingVenue:
         if record.kind is RecordKind.REPLACED and (taken := self._taken(record.client_order_id)) is not None:
             self._replaced[taken.orig_client_order_id] = None
             self._carried[record.client_order_id] = self._filled(taken.orig_client_order_id)
+        if record.kind is RecordKind.ORDER and record.combo_id:
+            self._legs.setdefault(record.combo_id, []).append(record)
         self._count(record)
         return record
 
@@ -139,6 +186,10 @@ class LastingVenue:
         whole = taken is not None and self._filled(name) >= taken.lots and _works(records)
         return whole or name in self._replaced or any(r.kind in _ENDS for r in records)
 
+    def _combo_of(self, taken: VenueRecord) -> Combo | None:
+        legs = self._legs.get(taken.combo_id, ())
+        return Combo(tuple((r.client_order_id, r.ratio) for r in legs), taken.net_limit_cents) if legs else None
+
     def _restore(self) -> None:
         self._paper.restore_settled([r.exec_id for r in self.records if r.kind is RecordKind.SETTLED])
         for name, records in self._of_order.items():
@@ -146,7 +197,7 @@ class LastingVenue:
                 continue
             told = [e for r in records if r.kind in _OF_TICKET and (e := r.event) is not None]
             self._paper.restore(
-                _order_of(taken),
+                replace(_order_of(taken), combo=self._combo_of(taken)),
                 taken.event_time_ns,
                 told,
                 self._carried.get(name, 0),

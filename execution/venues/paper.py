@@ -12,6 +12,7 @@ Rules
 - Quotes of time t meet what arrived before t first; what arrives at t meets the new quotes.
 - A replacement arrives as an order does, never before what it names, and finds that working or is rejected. It keeps the
   place in the queue where only its quantity shrinks, and what was filled before counts towards its quantity.
+- Several orders may come as one that fills in whole units at once or is cancelled: `paper_combo`.
 - Fees are the universe's ``fee_cents`` a lot. ``reject_share`` of the orders, chosen by seed and id, is rejected.
 
 *Tested by* tests/properties/test_execution_paper.py, tests/contract/test_venue_contract.py,
@@ -20,17 +21,18 @@ tests/unit/test_execution_paper.py, tests/properties/test_execution_paper_queue.
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 from collections import deque
 from collections.abc import Sequence
 
 from common.calendars.day import Phase, Spans
 from common.errors import Refused
 from common.messages import Order, QuoteBatch, Side, TimeInForce
-from common.units import NO_PRICE, NS_PER_MS
+from common.tactics import Combo
+from common.units import NO_PRICE
 from common.universe import Universe
 from execution.config import PaperConfig
+from execution.venues.paper_arrivals import Arrivals, Due, What
+from execution.venues.paper_combo import fillable, impossible, tickets_of
 from execution.venues.paper_hours import hours_of
 from execution.venues.paper_market import PaperMarket, Touch
 from execution.venues.paper_queue import Ticket, fills_of, placed, traded_lots
@@ -39,7 +41,6 @@ from execution.venues.port import VenueEvent, VenueKind
 
 #: Finished orders whose events are kept for ``ask`` and against a second submission.
 _FINISHED_KEPT = 10_000
-_ORDER, _CANCEL, _CLOSE, _REPLACE = 0, 1, 2, 3
 _ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED, VenueKind.REPLACE_REJECTED)
 _SIDES = (Side.BUY, Side.SELL)
 
@@ -62,8 +63,7 @@ class PaperVenue:
         self._finished: deque[str] = deque()
         #: By instrument and side, best limits first, then earlier arrivals.
         self._resting: dict[tuple[int, Side], list[Ticket]] = {}
-        self._due: list[tuple[int, int, int, str]] = []
-        self._tie = 0
+        self._way = Arrivals(config)
         self._now_ns = 0
         #: Market time of the newest quotes of each source.
         self._quoted_ns: dict[str, int] = {}
@@ -73,12 +73,12 @@ class PaperVenue:
     @property
     def next_due_ns(self) -> int | None:
         """Market time of the next arrival, close or settlement of this session, or None."""
-        while self._due and self._void(self._due[0]):
-            heapq.heappop(self._due)
+        while (first := self._way.first) is not None and self._void(first):
+            self._way.pop()
         settles_ns = self._settlements.due_ns(self._now_ns)
-        if not self._due or (settles_ns is not None and settles_ns < self._due[0][0]):
+        if first is None or (settles_ns is not None and settles_ns < first.due_ns):
             return settles_ns
-        return self._due[0][0]
+        return first.due_ns
 
     @property
     def now_ns(self) -> int:
@@ -91,16 +91,31 @@ class PaperVenue:
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
         """Put an order on its way. Raises ``errors.Refused`` for an id seen before: the caller's promise is broken."""
-        return self._send(order, now_ns, _ORDER, None)
+        return self._send(order, now_ns, What.ORDER, None)
 
     def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
         """Put a replacement on its way; it never overtakes what it names. Raises as ``submit``."""
-        return self._send(order, now_ns, _REPLACE, self._tickets.get(original_id))
+        return self._send(order, now_ns, What.REPLACE, self._tickets.get(original_id))
+
+    @property
+    def combos(self) -> bool:
+        """Whether it takes several orders as one."""
+        return self._config.combos
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """Put several orders on their way as one. Raises ``errors.Refused`` for an id seen before, or for what is no combo."""
+        names = [leg.client_order_id for leg in legs]
+        if why := impossible(legs) or next((f"{n} came before" for n in names if n in self._tickets), ""):
+            raise Refused(f"combo {names[:1]}: {why}")
+        due_ns = self._arrival_ns(names[0], now_ns, None)
+        rank = self._way.push(due_ns, What.COMBO, names[0])
+        self._tickets |= {leg.client_order_id: Ticket(leg, due_ns, rank, leg.quantity_lots) for leg in legs}
+        return []
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Put a cancel on its way; it never overtakes its order."""
         due_ns = self._arrival_ns(client_order_id, now_ns, self._tickets.get(client_order_id))
-        self._push(due_ns, _CANCEL, client_order_id)
+        self._way.push(due_ns, What.CANCEL, client_order_id)
         return []
 
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
@@ -114,7 +129,7 @@ class PaperVenue:
     def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
         """Take new quotes. Old batches are ignored; a gap stops fills of its source until a snapshot heals it."""
         at_ns = batch.header.event_time_ns
-        out = self._run_until(at_ns - 1) if self._due else []
+        out = self._run_until(at_ns - 1) if self._way.first else []
         out += self._settlements.settle(at_ns, self._now_ns)
         before = {key: (self._market.touch(key[0]), self._market.trades(key[0])) for key in self._resting}
         if not self._market.take(batch):
@@ -125,7 +140,7 @@ class PaperVenue:
         self._quoted_ns[source] = max(self._quoted_ns.get(source, 0), at_ns)
         for key, (touch, whole) in before.items():
             self._requoted(key, touch, whole and unbroken, max(self._now_ns, at_ns), out)
-        if self._due:
+        if self._way.first:
             out += self._run_until(at_ns)
         self._now_ns = max(self._now_ns, at_ns)
         for key in list(self._resting):
@@ -140,51 +155,41 @@ class PaperVenue:
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
-    def _send(self, order: Order, now_ns: int, what: int, after: Ticket | None) -> list[VenueEvent]:
+    def _send(self, order: Order, now_ns: int, what: What, after: Ticket | None) -> list[VenueEvent]:
         name = order.client_order_id
         if name in self._tickets:
             raise Refused(f"order {name} was submitted to the venue a second time")
         due_ns = self._arrival_ns(name, now_ns, after)
-        rank = self._push(due_ns, what, name)
+        rank = self._way.push(due_ns, what, name)
         self._tickets[name] = Ticket(order, due_ns, rank, order.quantity_lots)
         return []
 
-    def _push(self, due_ns: int, what: int, name: str) -> int:
-        self._tie += 1
-        heapq.heappush(self._due, (due_ns, self._tie, what, name))
-        return self._tie
-
     def _arrival_ns(self, name: str, now_ns: int, after: Ticket | None) -> int:
-        due_ns = max(now_ns, self._now_ns) + self._latency_ns(name)
+        due_ns = max(now_ns, self._now_ns) + self._way.latency_ns(name)
         return due_ns if after is None else max(due_ns, after.due_ns)
 
-    def _latency_ns(self, name: str) -> int:
-        jitter_ms = self._config.jitter_ms * self._share("latency", name)
-        return round((self._config.latency_ms + jitter_ms) * NS_PER_MS)
-
-    def _share(self, use: str, name: str) -> float:
-        """A number in [0, 1) fixed by seed, use and order id."""
-        digest = hashlib.blake2b(f"{self._config.seed}:{use}:{name}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "little") / 2.0**64
-
-    def _void(self, entry: tuple[int, int, int, str]) -> bool:
-        """A close whose order is done."""
-        return entry[2] == _CLOSE and (entry[3] not in self._tickets or self._tickets[entry[3]].done)
+    def _void(self, due: Due) -> bool:
+        """A close, or the rest of a combo, whose order is done."""
+        if due.what not in (What.CLOSE, What.COMBO):
+            return False
+        return due.name not in self._tickets or self._tickets[due.name].done
 
     def _run_until(self, limit_ns: int) -> list[VenueEvent]:
         out: list[VenueEvent] = []
-        while self._due and self._due[0][0] <= limit_ns:
-            entry = heapq.heappop(self._due)
-            if self._void(entry):
+        while (first := self._way.first) is not None and first.due_ns <= limit_ns:
+            self._way.pop()
+            if self._void(first):
                 continue
-            due_ns, _, what, name = entry
+            due_ns, _, what, name = first
             self._now_ns = max(self._now_ns, due_ns)
-            if what == _ORDER:
+            if what is What.ORDER:
                 self._arrive(self._tickets[name], due_ns, out)
-            elif what == _CANCEL:
+            elif what is What.CANCEL:
                 self._cancel_arrives(name, due_ns, out)
-            elif what == _REPLACE:
+            elif what is What.REPLACE:
                 self._replacement_arrives(self._tickets[name], due_ns, out)
+            elif what is What.COMBO:
+                self._combo_arrives(self._tickets[name].order.combo, due_ns, out)
             else:
                 self._finish(self._tickets[name], VenueKind.EXPIRED, due_ns, "the session closed", out)
         return out
@@ -204,7 +209,7 @@ class PaperVenue:
             return f"{order.instrument_id} has expired"
         if why := self.schedule.refusal(now_ns):
             return why
-        if self._share("reject", order.client_order_id) < self._config.reject_share:
+        if self._way.share("reject", order.client_order_id) < self._config.reject_share:
             return "rejected by the paper venue's reject_share"
         return ""
 
@@ -225,6 +230,28 @@ class PaperVenue:
             if self._market.trades(order.instrument):
                 placed(ticket, self._market.touch(order.instrument))
             self._rest(ticket, now_ns)
+
+    def _combo_arrives(self, combo: Combo | None, now_ns: int, out: list[VenueEvent]) -> None:
+        """All legs at once, or none; of one that an earlier process had begun the rest is cancelled."""
+        legs = [] if combo is None else tickets_of(combo, self._tickets)
+        if combo is None or all(ticket.done for ticket in legs):
+            return
+        if not any(ticket.events for ticket in legs):
+            if why := next((w for t in legs if (w := self._turned_away(t.order, now_ns))), ""):
+                for ticket in legs:
+                    self._finish(ticket, VenueKind.REJECTED, now_ns, why, out)
+                return
+            for ticket in legs:
+                self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
+            taken = fillable(self._universe, self._market, combo, legs, now_ns)
+            for ticket, (lots, ticks) in zip(legs, taken, strict=False):
+                order = ticket.order
+                self._market.took(order.instrument, order.side, lots, now_ns)
+                self._market.traded(order.instrument, order.side, lots)
+                self._fill(ticket, lots, ticks, now_ns, out)
+        for ticket in legs:
+            if not ticket.done:
+                self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of a combo", out)
 
     def _replacement_arrives(self, ticket: Ticket, now_ns: int, out: list[VenueEvent]) -> None:
         order = ticket.order
@@ -257,19 +284,21 @@ class PaperVenue:
         """
         name, now_ns = order.client_order_id, max([taken_ns, *(e.event_time_ns for e in told)])
         self._now_ns = max(self._now_ns, now_ns)
-        self._tie += 1
         filled = sum(e.lots for e in told if e.kind is VenueKind.FILL)
         leaves = max(order.quantity_lots - carried_lots, 0) - filled
-        ticket = Ticket(order, taken_ns + self._latency_ns(name), self._tie, leaves, events=list(told))
+        latency_ns = self._way.latency_ns(order.combo.combo_id if order.combo is not None else name)
+        ticket = Ticket(order, taken_ns + latency_ns, self._way.rank(), leaves, events=list(told))
         self._tickets[name] = ticket
         self._market.traded(order.instrument, order.side, filled)
         if ended or leaves == 0 or any(e.kind in _ENDS for e in told):
             self._close(ticket)
+        elif order.combo is not None:
+            self._way.push(max(ticket.due_ns, now_ns), What.COMBO, name)
         elif not told:
-            what = _REPLACE if order.orig_client_order_id else _ORDER
-            heapq.heappush(self._due, (ticket.due_ns, self._tie, what, name))
+            what = What.REPLACE if order.orig_client_order_id else What.ORDER
+            self._way.push(ticket.due_ns, what, name)
         elif order.time_in_force is TimeInForce.IOC:
-            heapq.heappush(self._due, (now_ns, self._tie, _CANCEL, name))
+            self._way.push(now_ns, What.CANCEL, name)
         else:
             self._rest(ticket, now_ns)
 
@@ -288,7 +317,7 @@ class PaperVenue:
         session, expiry_ns = self.schedule.session_at(now_ns), self._universe.expiry_ns.item(order.instrument)
         ends_ns = (session.close_ns if session is not None else 0, expiry_ns)
         if until_ns := min((t for t in ends_ns if t > 0), default=0):
-            self._push(until_ns, _CLOSE, order.client_order_id)
+            self._way.push(until_ns, What.CLOSE, order.client_order_id)
 
     def _requoted(
         self, key: tuple[int, Side], before: Touch, believed: bool, now_ns: int, out: list[VenueEvent]
@@ -339,7 +368,9 @@ class PaperVenue:
         if ticket is None or ticket.done:
             out.append(VenueEvent(VenueKind.CANCEL_REJECTED, name, now_ns, text="no such working order"))
             return
-        self._finish(ticket, VenueKind.CANCELED, now_ns, "cancelled as asked", out)
+        for leg in [ticket] if ticket.order.combo is None else tickets_of(ticket.order.combo, self._tickets):
+            if not leg.done:
+                self._finish(leg, VenueKind.CANCELED, now_ns, "cancelled as asked", out)
 
     def _finish(self, ticket: Ticket, kind: VenueKind, now_ns: int, text: str, out: list[VenueEvent]) -> None:
         self._tell(ticket, self._event(kind, ticket, now_ns, text), out)

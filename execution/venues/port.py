@@ -179,3 +179,40 @@ class CancelsAll(Protocol):
     def cancel_all(self, now_ns: int) -> None:
         """Ask for it if the line stands; not kept otherwise, since the cancels of each order are."""
         ...
+
+
+@runtime_checkable
+class TakesCombos(Venue, Protocol):
+    """A venue that may take several orders as one, all or in their ratio (docs/tactics.md)."""
+
+    @property
+    def combos(self) -> bool | None:
+        """Whether it does; None while it has not said so."""
+        ...
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """Send the legs, each with its own id, lots and ``combo``, as one immediate-or-cancel order; at most once, as ``submit``.
+
+        What happens is told of each leg under its own id: all are ACCEPTED or none is, fills keep the ratio, a unit costs no
+        more than ``net_limit_cents``. The price of one leg may be beyond its own limit. ``cancel`` of any leg cancels the
+        whole; ``ask`` tells of the leg named. Raises ``errors.Unavailable`` as ``submit``, of all legs.
+        """
+        ...
+
+
+class Ability:
+    """Whether a venue is a ``TakesCombos``, found once, and what it says then."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue if isinstance(venue, TakesCombos) else None
+
+    @property
+    def combos(self) -> bool | None:
+        """Whether the venue takes combos; False where it knows no such thing."""
+        return False if self._venue is None else self._venue.combos
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """See ``TakesCombos``. Raises ``TypeError`` where the venue is none."""
+        if self._venue is None:
+            raise TypeError("a venue that takes no combos was sent one")
+        return self._venue.submit_combo(legs, now_ns)

@@ -52,7 +52,8 @@ ASKED: Final = (RecordKind.ORDER, RecordKind.CANCEL, RecordKind.REPLACE)
 class VenueRecord:
     """One line. ``side`` 1 buy, 2 sell and ``time_in_force`` stand on an order's own line, else 0; ``instrument`` else -1.
 
-    A replacement's own line (REPLACE) names the order it replaces.
+    A replacement's own line (REPLACE) names the order it replaces; that of a leg its combo, its lots in one unit and what a
+    unit may cost. ``with_next``: this line and the next stand or fall together.
     """
 
     sequence: int
@@ -71,6 +72,10 @@ class VenueRecord:
     side: int = 0
     time_in_force: int = 0
     orig_client_order_id: str = ""
+    combo_id: str = ""
+    ratio: int = 0
+    net_limit_cents: int = 0
+    with_next: bool = False
 
     @property
     def event(self) -> VenueEvent | None:
@@ -115,7 +120,16 @@ def of_order(sequence: int, order: Order, taken_ns: int, kind: RecordKind = Reco
         side=int(order.side),
         time_in_force=int(order.time_in_force),
         orig_client_order_id=order.orig_client_order_id,
+        **_of_combo(order),
     )
+
+
+def _of_combo(order: Order) -> dict[str, Any]:
+    combo = order.combo
+    if combo is None:
+        return {}
+    ratio = combo.ratio(order.client_order_id)
+    return {"combo_id": combo.combo_id, "ratio": ratio, "net_limit_cents": combo.net_limit_cents}
 
 
 def to_line(record: VenueRecord) -> str:

@@ -55,6 +55,7 @@ class RemoteVenue:
         self._writer: asyncio.StreamWriter | None = None
         self._clock = WallClock()
         self._since_ns = 0
+        self._combos: bool | None = None
         self._heard: int | None = None
         self._now_ns = 0
         #: Orders sent and not heard of, and questions not answered: name to wall second of the sending, 0 if not sent.
@@ -89,13 +90,26 @@ class RemoteVenue:
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
         """Send once. Raises ``Unavailable``, having sent nothing, while the line is down or full."""
-        self._send_once(order, now_ns, pb.VenueRequest(submit=pb.SubmitOrder(order=order_to_pb(order), now_ns=now_ns)))
+        self._send_once(
+            [order], now_ns, pb.VenueRequest(submit=pb.SubmitOrder(order=order_to_pb(order), now_ns=now_ns))
+        )
+        return []
+
+    @property
+    def combos(self) -> bool | None:
+        """As it said when a session was opened; None before the first."""
+        return self._combos
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """Send the legs once, as one. Raises as ``submit``."""
+        asked = pb.VenueRequest(combo=pb.SubmitCombo(legs=map(order_to_pb, legs), now_ns=now_ns))
+        self._send_once(legs, now_ns, asked)
         return []
 
     def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:  # noqa: ARG002
         """Send once, as ``submit``; the order itself names what it replaces."""
         self._send_once(
-            order, now_ns, pb.VenueRequest(replace=pb.ReplaceOrder(order=order_to_pb(order), now_ns=now_ns))
+            [order], now_ns, pb.VenueRequest(replace=pb.ReplaceOrder(order=order_to_pb(order), now_ns=now_ns))
         )
         return []
 
@@ -149,14 +163,15 @@ class RemoteVenue:
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
-    def _send_once(self, order: Order, now_ns: int, request: pb.VenueRequest) -> None:
+    def _send_once(self, orders: Sequence[Order], now_ns: int, request: pb.VenueRequest) -> None:
         self._now_ns = max(self._now_ns, now_ns)
         # A line that was just cut is closing before its session has ended; to write on it would be an error of ours.
         if self._writer is None or self._writer.transport.is_closing():
             raise Unavailable(f"the venue at {self.address} cannot be reached")
         if self._writer.transport.get_write_buffer_size() > UNSENT_MAX:
             raise Unavailable(f"the venue at {self.address} does not read")
-        self._unanswered[order.client_order_id] = asyncio.get_running_loop().time()
+        sent_s = asyncio.get_running_loop().time()
+        self._unanswered |= {order.client_order_id: sent_s for order in orders}
         self._send(request)
 
     def _send(self, request: pb.VenueRequest) -> None:
@@ -203,6 +218,7 @@ class RemoteVenue:
             if self._heard is None:
                 self._heard = opened.opened.last_sequence
             self._writer, self._since_ns = writer, self._clock.wall_ns()
+            self._combos = opened.opened.combos
             _log.info("the line to the venue at %s stands, %d orders in doubt", self.address, len(self._asked))
             self._ask(list(self._asked))
             for name, now_ns in self._cancels.items():

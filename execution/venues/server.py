@@ -152,6 +152,9 @@ class VenueServer:
         elif which == "submit":
             order, now_ns = order_from_pb(request.submit.order), request.submit.now_ns
             self._carry(lambda: self._venue.submit(order, now_ns))
+        elif which == "combo":
+            legs, at_ns = [order_from_pb(leg) for leg in request.combo.legs], request.combo.now_ns
+            self._carry(lambda: self._venue.submit_combo(legs, at_ns))
         elif which == "replace":
             order, now_ns = order_from_pb(request.replace.order), request.replace.now_ns
             self._carry(lambda: self._venue.replace(order, now_ns))
@@ -171,7 +174,7 @@ class VenueServer:
         older, self._session = self._session, writer
         if older is not None and older is not writer:
             older.close()
-        self._tell(pb.VenueResponse(opened=pb.SessionOpened(last_sequence=last)))
+        self._tell(pb.VenueResponse(opened=pb.SessionOpened(last_sequence=last, combos=self._venue.combos)))
         for page in _pages(self._venue.records[request.after_sequence :] if request.resume else ()):
             self._tell_records(page)
 

@@ -6,10 +6,11 @@ the store. It begins with the process, as such a venue does. *Tested by* tests/u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from common.messages import Order, QuoteBatch
-from execution.venues.port import Venue, VenueEvent, VenueKind
+from execution.venues.port import Ability, Venue, VenueEvent, VenueKind
 from execution.venues.statement import NO_INSTRUMENT, StatedFill, StatedOrder, Tally, VenueStatement
 
 #: Fills and ended orders remembered; older ones count in the positions.
@@ -47,6 +48,7 @@ class TalliedVenue:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._ability = Ability(venue)
         self._tally = Tally(KEPT)
 
     @property
@@ -63,6 +65,18 @@ class TalliedVenue:
         """See ``Venue``."""
         told = self._venue.submit(order, now_ns)
         self._tally.taken(stated_order(order))
+        return self._counted(told)
+
+    @property
+    def combos(self) -> bool | None:
+        """The venue's."""
+        return self._ability.combos
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """See ``TakesCombos``. Raises ``TypeError`` where the venue is none."""
+        told = self._ability.submit_combo(legs, now_ns)
+        for leg in legs:
+            self._tally.taken(stated_order(leg))
         return self._counted(told)
 
     def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:

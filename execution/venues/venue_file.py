@@ -1,7 +1,8 @@
 """The venue's own file: appended to, fsynced before anything is answered, never changed, read back at the start.
 
 A last line without its newline is what a kill tore off: nobody was told of it, so it is cut away. Damage before that is
-refused with its line. *Tested by* tests/unit/test_venue_lasting.py.
+refused with its line. Lines that say so stand or fall with the next one: the legs of a combo, and its fills.
+*Tested by* tests/unit/test_venue_lasting.py.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class VenueFile:
             data = self.path.read_bytes()
             whole = data.rfind(b"\n") + 1
             self.records = read_lines(self.path, data[:whole].decode())
+            while self.records and self.records[-1].with_next:
+                self.records.pop()
+                whole = data.rfind(b"\n", 0, whole - 1) + 1
             os.truncate(self._fd, whole)
         except InputError:
             self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 
 from common.calendars.day import Spans
 from common.messages import Order, QuoteBatch, Side, TimeInForce
+from common.tactics import Combo
 from common.units import NS_PER_DAY, NS_PER_MIN, NS_PER_S
 from execution.config import PaperConfig
 from execution.venues.lasting import LastingVenue
 from execution.venues.paper import PaperVenue
-from execution.venues.port import Venue, VenueEvent, VenueKind
+from execution.venues.port import TakesCombos, Venue, VenueEvent, VenueKind
 from execution.venues.record import VenueRecord, from_line, from_pb, to_line, to_pb
 from tests.execution_world import T0_NS, make_order, make_universe, quotes, standing
 
@@ -50,6 +52,11 @@ class Lasting:
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
         return events_of(self._venue.submit(order, now_ns))
+
+    combos = True
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        return events_of(self._venue.submit_combo(legs, now_ns))
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         return events_of(self._venue.cancel(client_order_id, now_ns))
@@ -181,6 +188,39 @@ def test_a_replacement_of_what_has_ended_is_rejected_and_one_of_what_works_survi
         ("rest", VenueKind.CANCEL_REJECTED),
         ("new", VenueKind.CANCELED),
     }
+
+
+def combo_of(name: str, units: int, net_ticks: int) -> list[Order]:
+    """Two options bought and one future sold a unit, of instruments whose tick is USD 12.50."""
+    legs = Combo(((f"{name}.1", 2), (f"{name}f.1", 1)), net_ticks * 1250)
+    return [
+        make_order(f"{name}.1", 1, lots=2 * units, combo=legs),
+        make_order(f"{name}f.1", 0, Side.SELL, lots=units, combo=legs),
+    ]
+
+
+def test_a_combo_is_told_leg_by_leg_in_ratio_within_its_net_and_ends_once(make: Make) -> None:
+    venue = quoted(make)
+    assert isinstance(venue, TakesCombos) and venue.combos
+    told = venue.submit_combo(combo_of("a", 7, 2 * 1002 - 1000), NOW_NS) + drain(venue)
+    for name, lots, ticks in (("a.1", 10, 1002), ("af.1", 5, 1000)):
+        mine = [e for e in told if e.client_order_id == name]
+        assert [(e.kind, e.lots) for e in mine] == [
+            (VenueKind.ACCEPTED, 0), (VenueKind.FILL, lots), (VenueKind.CANCELED, 0),
+        ]  # fmt: skip
+        assert mine[1].ticks == ticks and mine[1].fee_cents == 125 * lots
+        assert venue.ask(name, NOW_NS) == mine
+    ids = [e.exec_id for e in told]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_combo_beyond_its_net_ends_unfilled_and_takes_nothing(make: Make) -> None:
+    venue = quoted(make)
+    assert isinstance(venue, TakesCombos)
+    told = venue.submit_combo(combo_of("a", 5, 2 * 1002 - 1000 - 1), NOW_NS) + drain(venue)
+    assert [e.kind for e in told] == [VenueKind.ACCEPTED] * 2 + [VenueKind.CANCELED] * 2
+    after = venue.submit(make_order("b", 1, lots=10), NOW_NS + NS_PER_S) + drain(venue)
+    assert sum(e.lots for e in after if e.kind is VenueKind.FILL) == 10
 
 
 def test_equal_input_gives_equal_output(make: Make) -> None:

@@ -13,8 +13,9 @@ from hedgerow.venue.v1 import venue_pb2 as pb
 
 from common.bus.memory_bus import MemoryBus
 from common.errors import Unavailable
-from common.messages import TimeInForce, TradingState
+from common.messages import Side, TimeInForce, TradingState
 from common.subjects import quotes as subject
+from common.tactics import Combo
 from common.units import NS_PER_S
 from common.wire.codec import encode_quote_batch
 from common.wire.execution_codec import order_to_pb
@@ -88,6 +89,45 @@ async def running(folder: Path, **options: float) -> AsyncIterator[tuple[World, 
     finally:
         await client.close()
         await world.stop()
+
+
+def test_a_combo_is_told_leg_by_leg_and_asked_about_under_either_leg(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as (world, client):
+            assert client.combos is True
+            combo = Combo((("a.1", 2), ("b.1", 1)), (2 * 1002 - 1000) * 1250)
+            legs = [make_order("a.1", 1, lots=4, combo=combo), make_order("b.1", 0, Side.SELL, lots=2, combo=combo)]
+            assert client.submit_combo(legs, NOW_NS) == []
+            for name, lots in (("a.1", 4), ("b.1", 2)):
+                await world.until(name, VenueKind.FILL)
+                assert [e.lots for e in world.heard if e.client_order_id == name] == [0, lots]
+            before = len(world.heard)
+            client.ask("b.1", NOW_NS)
+            async with asyncio.timeout(5.0):
+                while len(world.heard) < before + 2:
+                    await asyncio.sleep(0.01)
+            assert world.heard[before:] == [e for e in world.heard[:before] if e.client_order_id == "b.1"]
+            # A line that breaks leaves every leg of what was not heard of in doubt, and the venue is asked about each.
+            other = Combo((("c.1", 1), ("d.1", 1)), 0)
+            client.submit_combo(
+                [make_order("c.1", 1, combo=other), make_order("d.1", 0, Side.SELL, combo=other)], NOW_NS
+            )
+            await world.stop()
+            async with asyncio.timeout(5.0):
+                while "not reached" not in client.name:
+                    await asyncio.sleep(0.01)
+            heard = {(e.client_order_id, e.kind) for e in world.heard}
+            in_doubt = {name for name, kind in heard if kind is VenueKind.UNCERTAIN}
+            assert in_doubt in (set(), {"c.1", "d.1"})
+            await world.start()
+            for name in ("c.1", "d.1"):
+                async with asyncio.timeout(5.0):
+                    ends = (VenueKind.CANCELED, VenueKind.NOT_FOUND)
+                    while not any(e.client_order_id == name and e.kind in ends for e in world.heard):
+                        client.ask(name, NOW_NS)
+                        await asyncio.sleep(0.05)
+
+    uvloop.run(main())
 
 
 def test_an_order_is_accepted_filled_and_told_once(tmp_path: Path) -> None:

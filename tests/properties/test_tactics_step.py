@@ -61,6 +61,7 @@ class Work(RuleBasedStateMachine):
         if ratio is not None:
             self.lead_quantity = lots
             lots = max((2 * ratio[0] * lots + ratio[1]) // (2 * ratio[1]), 1)
+        day = day and kind is not TacticKind.COMBO  # which is leg by leg here: a plan alone knows of no venue
         self.desk = Desk(parent(kind, lots, side, day, **terms), T0_NS + end_s * 1000 * MS if end_s else 0)
         self.follows = ratio is not None
         self.lead_lots, self.lead_ended = 0, False
@@ -71,7 +72,7 @@ class Work(RuleBasedStateMachine):
         for place in (a for a in actions if isinstance(a, Place)):
             assert place.lots >= 1
             assert order.side.sign * (order.limit_ticks - place.ticks) >= 0
-            if order.tactic.kind is TacticKind.DIRECT:
+            if order.tactic.kind in (TacticKind.DIRECT, TacticKind.COMBO):
                 continue
             budget_over = desk.now_ns >= desk.plan.budget_end_ns
             left_at_limit = order.time_in_force is TimeInForce.DAY and budget_over and place.ticks == order.limit_ticks

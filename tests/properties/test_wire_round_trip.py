@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from common import control_messages as c
 from common import messages as m
-from common.tactics import Follow, Tactic, TacticKind
+from common.tactics import Combo, Follow, Tactic, TacticKind
 from common.universe import Book, Underlying, Universe
 from common.wire import codec
 
@@ -181,8 +181,14 @@ ORDER = st.builds(
     arrival_ask_ticks=I64,
     ord_type=st.sampled_from(m.OrdType),
     orig_client_order_id=TEXT,
-    tactic=st.builds(Tactic, st.sampled_from(TacticKind), U32, U32, U32, U32, U32, U32),
+    tactic=st.builds(Tactic, st.sampled_from(TacticKind), U32, U32, U32, U32, U32, U32, U32),
     follows=st.one_of(st.none(), st.builds(Follow, NAME, U32, U32)),
+    combo=st.one_of(
+        st.none(),
+        st.builds(
+            Combo, st.lists(st.tuples(NAME, U32), min_size=1, max_size=4).map(tuple), st.integers(-(2**62), 2**62)
+        ),
+    ),
 )
 STATUS = st.sampled_from(m.OrdStatus)
 REPORT = st.builds(

@@ -168,7 +168,7 @@ def test_latency_and_rejects_are_fixed_by_seed_and_id() -> None:
         out = []
         for k in range(200):
             v.submit(make_order(f"o{k}"), S1_NS)
-            out.append(next(due for due, _, _, name in v._due if name == f"o{k}") - S1_NS)
+            out.append(next(due for due, _, _, name in v._way._due if name == f"o{k}") - S1_NS)
         return out
 
     first = arrivals(1)

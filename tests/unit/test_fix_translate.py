@@ -11,10 +11,10 @@ from fixcore.message.message import Message
 
 from common.errors import InputError
 from common.messages import OrdType, Side, TimeInForce
+from common.tactics import Combo
 from execution.venues.fix import outgoing
 from execution.venues.fix.message import FixMessage, Tag, parse, unframed
 from execution.venues.fix.naming import Contracts, named
-from execution.venues.fix.outgoing import Combo, Leg
 from tests.execution_world import make_universe
 from tests.fix_market import IDS, fix_order, fix_universe
 
@@ -22,7 +22,8 @@ STANDARD = load_data_dictionary("FIX44.xml")
 CONTRACTS = Contracts(fix_universe())
 WALL_NS = 1_700_000_000_123_456_789
 ORDER = fix_order("o1", 2, Side.SELL, lots=3, limit_ticks=1001, time_in_force=TimeInForce.DAY)
-COMBO = Combo((Leg(2, Side.BUY, 1), Leg(0, Side.SELL, 2)))
+COMBO = Combo((("o1", 1), ("o3", 2)), -24_950)
+LEGS = (replace(ORDER, side=Side.BUY, combo=COMBO), fix_order("o3", 0, Side.SELL, lots=6, combo=COMBO))
 MESSAGES = {
     "D": outgoing.new_order(ORDER, CONTRACTS, "desk 1", WALL_NS),
     "F": outgoing.cancel(ORDER, 5, CONTRACTS, WALL_NS),
@@ -30,7 +31,7 @@ MESSAGES = {
     "H": outgoing.status(ORDER, CONTRACTS),
     "AF": outgoing.mass_status(6),
     "q": outgoing.mass_cancel(7, WALL_NS),
-    "AB": outgoing.multileg(ORDER, COMBO, CONTRACTS, "", WALL_NS),
+    "AB": outgoing.multileg(LEGS, CONTRACTS, "", WALL_NS),
     "1": outgoing.test_request("t"),
 }
 
@@ -88,14 +89,15 @@ def test_a_cancel_names_its_order_and_itself() -> None:
 def test_a_combo_names_every_leg() -> None:
     decoded = Message.decode(on_the_wire(MESSAGES["AB"]), data_dictionary=STANDARD)
     legs = [dict(leg.items()) for leg in decoded.get_groups(555)]
-    assert [(leg[600], leg[609], leg[623], leg[624]) for leg in legs] == [
-        ("ESH0", "OPT", "1", "1"),
-        ("ESH0", "FUT", "2", "2"),
+    assert [(leg[600], leg[609], leg[623], leg[624], leg[654]) for leg in legs] == [
+        ("ESH0", "OPT", "1", "1", "o1"),
+        ("ESH0", "FUT", "2", "2", "o3"),
     ]
+    assert [decoded.get(tag) for tag in (11, 38, 54, 44, 167, 563)] == ["o1", "3", "1", "-4.99", "MLEG", "1"]
     assert legs[0][608][:2] == "OP" and legs[0][612] == "3000" and 612 not in legs[1]
-    for bad in (Combo(COMBO.legs[:1]), Combo((COMBO.legs[0], Leg(0, Side.BUY, 0))), Combo(COMBO.legs[::-1])):
+    for bad in (LEGS[:1], LEGS[::-1], (LEGS[0], replace(LEGS[1], client_order_id="o4")), (ORDER, LEGS[1])):
         with pytest.raises(ValueError, match="combo"):
-            outgoing.multileg(ORDER, bad, CONTRACTS, "", WALL_NS)
+            outgoing.multileg(bad, CONTRACTS, "", WALL_NS)
 
 
 def test_a_universe_a_venue_could_not_tell_apart_is_refused() -> None:

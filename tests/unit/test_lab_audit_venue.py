@@ -14,7 +14,13 @@ from common.control_messages import LeaderStarted
 from common.errors import InputError
 from common.messages import OrderState, OrdStatus
 from common.tactics import Tactic, TacticKind
-from lab.audit_venue import Evidence, audit_venue, read_venue_book
+from lab.audit_venue import (
+    Evidence,
+    audit_venue,
+    combos_keep_their_ratio_and_their_net,
+    fills_keep_to_their_order,
+    read_venue_book,
+)
 from tests.execution_world import make_limits
 from tests.unit.test_lab_audit import BOOK, LIMITS, UNIVERSE, cycle, journal, order, report
 
@@ -201,3 +207,44 @@ def test_the_file_says_how_each_order_ended(tmp_path: Path) -> None:
     book = evidence(tmp_path, clean_lines()).venue
     assert book.lines == 7 and book.filled() == {"full": 3, "part": 3}
     assert book.status("full") is OrdStatus.FILLED and book.status("part") is OrdStatus.CANCELED
+
+
+LEAD = replace(FULL, client_order_id="lead", tactic=Tactic(TacticKind.COMBO, budget_ms=9, interval_ms=1, legs=2))
+DELTA = replace(
+    order("delta", -5), instrument=1, instrument_id=UNIVERSE.instrument_id[1], tactic=Tactic(TacticKind.COMBO)
+)
+
+
+def combo_lines(net_limit_cents: int, ticks: int = 402) -> Lines:
+    """Three of the first instrument bought and five of the second sold, as one unit."""
+    lines: Lines = []
+    for o, name, lots in ((LEAD, "lead.1", 3), (DELTA, "delta.1", 5)):
+        lines.append(
+            {"kind": "ORDER", "client_order_id": name, "instrument": o.instrument, "side": int(o.side), "lots": lots,
+             "ticks": o.limit_ticks, "combo_id": "lead.1", "ratio": lots, "net_limit_cents": net_limit_cents}
+        )  # fmt: skip
+    fill = {"kind": "FILL", "fee_cents": 0}
+    lines.append({**fill, "client_order_id": "lead.1", "exec_id": "x2", "lots": 3, "ticks": ticks, "with_next": True})
+    return [*lines, {**fill, "client_order_id": "delta.1", "exec_id": "x4", "lots": 5, "ticks": 402}]
+
+
+def combo_findings(folder: Path, lines: Lines) -> list[str]:
+    states = [OrderState(LEAD, OrdStatus.FILLED, 3, 0), OrderState(DELTA, OrdStatus.FILLED, 5, 0)]
+    return list(combos_keep_their_ratio_and_their_net(evidence(folder, lines, store_orders=states)))
+
+
+def test_a_combo_is_judged_by_its_ratio_and_its_net(tmp_path: Path) -> None:
+    cents = [100.0 * float(UNIVERSE.tick_size[i]) * float(UNIVERSE.multiplier_usd[i]) for i in (0, 1)]
+    net = round(3 * 402 * cents[0] - 5 * DELTA.limit_ticks * cents[1])
+    assert combo_findings(tmp_path, combo_lines(net)) == []
+    # A tick dearer on one leg is made good by the other, and no more than that.
+    gained = int(5 * (402 - DELTA.limit_ticks) * cents[1] / (3 * cents[0]))
+    assert gained >= 1 and combo_findings(tmp_path, combo_lines(net, 402 + gained)) == []
+    beyond = evidence(tmp_path, combo_lines(net, 402 + gained))
+    assert [text for text in fills_keep_to_their_order(beyond) if "beyond" in text] == []
+    assert "cents for 1 units" in combo_findings(tmp_path, combo_lines(net, 403 + gained))[0]
+    assert "its limits come to" in combo_findings(tmp_path, combo_lines(net + 1))[0]
+    assert "out of its ratio" in combo_findings(tmp_path, changed(3, lots=4)(combo_lines(net)))[0]
+    assert "has 1 legs" in combo_findings(tmp_path, without(1)(combo_lines(net)))[0]
+    # A fill whose other legs a kill tore off was never told.
+    assert len(evidence(tmp_path, combo_lines(net)[:3]).venue.fills) == 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
-from common.tactics import DIRECT, TacticKind
+from common.tactics import DIRECT, Follow, Tactic, TacticKind
 from execution.checks import MAX_ID_LENGTH
-from execution.tactics.order import malformed
+from execution.tactics.order import lead_mismatch, malformed
 from manager.config import ManagerConfig
-from manager.tactics import TacticRule, chosen
-from tests.execution_world import make_order
+from manager.tactics import TacticRule, chosen, combined
+from tests.execution_world import make_order, make_universe
 
 
 def test_without_a_word_every_order_goes_as_it_is() -> None:
@@ -44,3 +46,26 @@ def test_a_rule_that_makes_no_sense_is_refused() -> None:
     for wrong in ({"kind": "fast"}, {"participation_percent": 0}, {"urgency_percent": 101}, {"budget_ms": 0}):
         with pytest.raises(ValidationError):
             TacticRule.model_validate(wrong)
+
+
+def test_an_option_and_its_future_go_as_a_combo_where_their_lots_reduce_to_little() -> None:
+    universe = make_universe()
+    option, other, future = make_order("c", 1, lots=40), make_order("p", 2, lots=30), make_order("f", 0, lots=12)
+    elsewhere = make_order("x", 4, lots=10)
+    orders = [option, other, future, elsewhere]
+    assert combined(TacticRule(), universe, orders) == orders
+    # 40 and 12 are 10 to 3, 30 and 12 are 5 to 2: the second is the smaller unit.
+    assert combined(TacticRule(combo_max_ratio=4), universe, orders) == orders
+    made = combined(TacticRule(combo_max_ratio=10, budget_ms=7, interval_ms=3), universe, orders)
+    terms = Tactic(TacticKind.COMBO, budget_ms=7, interval_ms=3)
+    assert made == [
+        option,
+        replace(other, tactic=replace(terms, legs=2)),
+        replace(future, tactic=terms, follows=Follow("p", 2, 5)),
+        elsewhere,
+    ]
+    assert all(malformed(order, MAX_ID_LENGTH) == "" for order in made)
+    follow = made[2].follows
+    assert follow is not None and lead_mismatch(made[2], follow, made[1]) == ""
+    alone = [future, elsewhere, make_order("y", 5, lots=3)]
+    assert combined(TacticRule(combo_max_ratio=10), universe, alone) == alone

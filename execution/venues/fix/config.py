@@ -41,6 +41,9 @@ class FixConfig(BaseModel):
     session_end: str = Field(
         default="00:00:00", pattern=r"^\d\d:\d\d:\d\d$", description="Its end; equal to the start: it never ends."
     )
+    combos: bool = Field(
+        default=False, description="Whether the venue takes several orders as one (NewOrderMultileg, AB)."
+    )
     mass_status: bool = Field(
         default=True, description="Ask for all orders (AF) after a logon, so that one we do not know is found."
     )

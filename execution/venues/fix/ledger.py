@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from common.messages import Order, OrdStatus
+from common.tactics import Combo
 from execution.venues.fix.incoming import Now, cancel_reject_event, disputed, order_named, report_events
+from execution.venues.fix.incoming_combo import combo_events
 from execution.venues.fix.message import NEVER_RESENT, FixMessage, MsgType, Tag
 from execution.venues.fix.naming import Contracts
 from execution.venues.fix.view import OrderView, made_good, restored
@@ -45,6 +47,16 @@ class Ledger:
         view = self._view(name)
         return None if view is None else view.order
 
+    def at_venue(self, name: str) -> str:
+        """The id under which the venue knows an order: of a leg its combo's."""
+        order = self.order(name)
+        return name if order is None or order.combo is None else order.combo.combo_id
+
+    def told_of(self, name: str) -> tuple[str, ...]:
+        """Our orders that the venue knows under an id: of a combo its legs."""
+        order = self.order(name)
+        return (name,) if order is None or order.combo is None else order.combo.leg_ids
+
     def working(self) -> list[str]:
         """Orders the venue is asked about after a logon.
 
@@ -71,11 +83,22 @@ class Ledger:
             if message.text(Tag.OrdRejReason) == "5":
                 return []
             return [disputed(name, now_ns, f"the venue reports order {name!r}, which this store never sent")]
-        now = Now(now_ns, *self._records.quoted(view.order.instrument))
+        if view.order.combo is not None:
+            return self._of_combo(message, view.order.combo, now_ns)
+        now = self._now(view, now_ns)
         before: list[VenueEvent] = []
         if message.text(Tag.ExecType) == "5":
             before = self._replaced(message, view, now)
         return before + report_events(message, view, self._contracts, now)
+
+    def _now(self, view: OrderView, now_ns: int) -> Now:
+        return Now(now_ns, *self._records.quoted(view.order.instrument))
+
+    def _of_combo(self, message: FixMessage, combo: Combo, now_ns: int) -> list[VenueEvent]:
+        views = [view for leg in combo.leg_ids if (view := self._view(leg)) is not None]
+        if len(views) != len(combo.legs):
+            return [disputed(combo.combo_id, now_ns, f"not every leg of combo {combo.combo_id} is in this store")]
+        return combo_events(message, combo, views, self._contracts, [self._now(view, now_ns) for view in views])
 
     def _replaced(self, message: FixMessage, view: OrderView, now: Now) -> list[VenueEvent]:
         """A replacement begins where what it replaces has ended; fills of that one which never came are booked under it."""
@@ -110,7 +133,7 @@ class Ledger:
         if kind == MsgType.REPLACE:
             return [VenueEvent(VenueKind.REPLACE_REJECTED, name, now_ns, text=text)]
         if kind in NEVER_RESENT:
-            return [VenueEvent(VenueKind.REJECTED, name, now_ns, text=text)]
+            return [VenueEvent(VenueKind.REJECTED, leg, now_ns, text=text) for leg in self.told_of(name)]
         return [VenueEvent(VenueKind.CANCEL_REJECTED, name, now_ns, text=text)] if kind == MsgType.CANCEL else []
 
     def _view(self, name: str) -> OrderView | None:

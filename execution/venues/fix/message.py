@@ -69,10 +69,13 @@ class Tag(IntEnum):
     BusinessRejectRefID = 379
     BusinessRejectReason = 380
     CxlRejResponseTo = 434
+    #: What a report is of: 1 a single contract, 2 a leg of a combo, 3 the combo.
+    MultiLegReportingType = 442
     MassCancelRequestType = 530
     MassCancelResponse = 531
     MaturityDate = 541
     NoLegs = 555
+    MultiLegRptTypeReq = 563
     MassStatusReqID = 584
     MassStatusReqType = 585
     LegSymbol = 600
@@ -83,6 +86,7 @@ class Tag(IntEnum):
     LegSecurityExchange = 616
     LegRatioQty = 623
     LegSide = 624
+    LegRefID = 654
     #: FIX 4.4 has no LegPutOrCall; the right of a leg is the second letter of its CFI code.
     LegCFICode = 608
 

@@ -15,7 +15,7 @@ Legs of a combo carry the same in 600, 609, 610, 611, 612, 616; FIX 4.4 gives a 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from common.errors import InputError, Problem
 from common.instruments import parse_instrument
@@ -32,6 +32,8 @@ _LEG_TAGS = {
     Tag.StrikePrice: Tag.LegStrikePrice,
     Tag.SecurityExchange: Tag.LegSecurityExchange,
 }
+#: Places of a net price.
+_FINEST = Decimal("1e-9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ class Contracts:
     def price(self, instrument: int, ticks: int) -> str:
         """Ticks as a price, exact and without an exponent."""
         return format((self._ticks[instrument] * ticks).normalize(), "f")
+
+    def net_price(self, instrument: int, net_cents: int) -> str:
+        """Money of one unit as a price of its first leg, without an exponent; rounded in our favour where it has no end."""
+        multiplier = Decimal(repr(float(self._universe.multiplier_usd[instrument])))
+        price = Decimal(net_cents) / 100 / multiplier
+        return format(price.quantize(_FINEST, ROUND_FLOOR).normalize(), "f")
 
     def ticks(self, instrument: int, price: Decimal) -> Decimal:
         """A price in ticks; whole if it lies on the grid. Raises ``ValueError`` beyond 32 bits."""

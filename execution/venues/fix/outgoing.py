@@ -7,11 +7,12 @@ An order's ClOrdID is our ``client_order_id``. A cancel needs a ClOrdID of its o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from common.messages import Order, OrdType, Side, TimeInForce
+from common.tactics import Combo
 from common.units import NS_PER_S
 from execution.venues.fix.message import Fields, FixMessage, MsgType, Tag
 from execution.venues.fix.naming import Contracts
@@ -21,24 +22,10 @@ MARK: Final = "~"
 _SIDE = {Side.BUY: "1", Side.SELL: "2"}
 _TIME_IN_FORCE = {TimeInForce.DAY: "0", TimeInForce.IOC: "3"}
 _MARKET, _LIMIT = "1", "2"
+#: MultiLegRptTypeReq: reports of the whole and of each leg.
+_WHOLE_AND_LEGS: Final = "1"
 #: MassStatusReqType and MassCancelRequestType of everything.
 _ALL: Final = "7"
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One contract of a combo: row in the universe, the side when the combo is bought, lots a lot of the combo."""
-
-    instrument: int
-    side: Side
-    ratio: int
-
-
-@dataclass(frozen=True, slots=True)
-class Combo:
-    """Several contracts as one order; the price of the combo is per lot, in ticks of its first leg, and may be negative."""
-
-    legs: tuple[Leg, ...]
 
 
 def new_order(order: Order, contracts: Contracts, account: str, wall_ns: int) -> FixMessage:
@@ -55,22 +42,21 @@ def replacement(order: Order, original_id: str, contracts: Contracts, account: s
 
 
 def cancel(order: Order, number: int, contracts: Contracts, wall_ns: int) -> FixMessage:
-    """OrderCancelRequest (F); ``number`` makes its id new."""
+    """OrderCancelRequest (F); ``number`` makes its id new. Of the first leg of a combo it cancels the whole."""
+    combo = _combo(order)
     fields: Fields = (
         (Tag.OrigClOrdID, order.client_order_id),
         (Tag.ClOrdID, f"{order.client_order_id}{MARK}{number}"),
-        *contracts.name(order.instrument).tags,
-        (Tag.Side, _SIDE[order.side]),
+        *_named(order, contracts),
         (Tag.TransactTime, utc(wall_ns)),
-        (Tag.OrderQty, str(order.quantity_lots)),
+        (Tag.OrderQty, str(order.quantity_lots if combo is None else units(order, combo))),
     )
     return FixMessage(MsgType.CANCEL, fields)
 
 
 def status(order: Order, contracts: Contracts) -> FixMessage:
-    """OrderStatusRequest (H)."""
-    named = contracts.name(order.instrument).tags
-    return FixMessage(MsgType.STATUS, ((Tag.ClOrdID, order.client_order_id), *named, (Tag.Side, _SIDE[order.side])))
+    """OrderStatusRequest (H); of the first leg of a combo it asks about the whole."""
+    return FixMessage(MsgType.STATUS, ((Tag.ClOrdID, order.client_order_id), *_named(order, contracts)))
 
 
 def mass_status(number: int) -> FixMessage:
@@ -89,34 +75,59 @@ def test_request(name: str) -> FixMessage:
     return FixMessage(MsgType.TEST_REQUEST, ((Tag.TestReqID, name),))
 
 
-def multileg(order: Order, combo: Combo, contracts: Contracts, account: str, wall_ns: int) -> FixMessage:
-    """NewOrderMultileg (AB). ``order`` gives side, lots, price and life of the whole; its instrument is the first leg.
+def multileg(legs: Sequence[Order], contracts: Contracts, account: str, wall_ns: int) -> FixMessage:
+    """NewOrderMultileg (AB): the combo that the legs name is bought, each leg to the side its order says.
 
-    Raises ``ValueError`` for fewer than two legs, a ratio below one, or a first leg that is not the order's instrument.
+    Price is what one unit may cost, in the points of the first leg's price, and may be negative; LegRefID (654) is the leg's own
+    id. Raises ``ValueError`` for legs that name no combo, or not this one.
     """
-    if len(combo.legs) < 2 or any(leg.ratio < 1 for leg in combo.legs):
-        raise ValueError("a combo needs two legs or more, with ratios from 1")
-    if combo.legs[0].instrument != order.instrument:
-        raise ValueError("the first leg of a combo is its order's instrument")
-    legs: list[tuple[int, str]] = []
-    for leg in combo.legs:
-        legs += contracts.name(leg.instrument).leg
-        legs += [(Tag.LegRatioQty, str(leg.ratio)), (Tag.LegSide, _SIDE[leg.side])]
-    terms = [(tag, value) for tag, value in _terms(order, contracts, account, wall_ns) if tag not in _NAME_TAGS]
-    symbol = contracts.name(order.instrument).symbol
-    head = [(Tag.ClOrdID, order.client_order_id), (Tag.Symbol, symbol), (Tag.SecurityType, "MLEG")]
-    return FixMessage(MsgType.MULTILEG, (*head, *terms, (Tag.NoLegs, str(len(combo.legs))), *legs))
+    combo = _combo(legs[0])
+    if combo is None or len(legs) < 2 or tuple(leg.client_order_id for leg in legs) != combo.leg_ids:
+        raise ValueError("a combo needs two legs or more, the ones it names")
+    group: list[tuple[int, str]] = []
+    for leg in legs:
+        group += contracts.name(leg.instrument).leg
+        ratio = combo.ratio(leg.client_order_id)
+        group += [(Tag.LegRatioQty, str(ratio)), (Tag.LegSide, _SIDE[leg.side]), (Tag.LegRefID, leg.client_order_id)]
+    fields: Fields = (
+        (Tag.ClOrdID, combo.combo_id),
+        *(((Tag.Account, account),) if account else ()),
+        (Tag.HandlInst, "1"),
+        *_whole(legs[0], contracts),
+        (Tag.TransactTime, utc(wall_ns)),
+        (Tag.OrderQty, str(units(legs[0], combo))),
+        (Tag.OrdType, _LIMIT),
+        (Tag.Price, contracts.net_price(legs[0].instrument, combo.net_limit_cents)),
+        (Tag.TimeInForce, _TIME_IN_FORCE[legs[0].time_in_force]),
+        (Tag.MultiLegRptTypeReq, _WHOLE_AND_LEGS),
+        (Tag.NoLegs, str(len(legs))),
+        *group,
+    )
+    return FixMessage(MsgType.MULTILEG, fields)
 
 
-_NAME_TAGS = (
-    Tag.Symbol,
-    Tag.SecurityType,
-    Tag.MaturityMonthYear,
-    Tag.MaturityDate,
-    Tag.PutOrCall,
-    Tag.StrikePrice,
-    Tag.SecurityExchange,
-)
+def units(leg: Order, combo: Combo) -> int:
+    """Units of a combo that one of its legs stands for."""
+    return leg.quantity_lots // combo.ratio(leg.client_order_id)
+
+
+def _combo(order: Order) -> Combo | None:
+    """The combo of an order that is sent, asked about and cancelled as the first leg of one."""
+    combo = order.combo
+    return combo if combo is not None and combo.combo_id == order.client_order_id else None
+
+
+def _named(order: Order, contracts: Contracts) -> Fields:
+    """Contract and side of an order at the venue."""
+    if _combo(order) is not None:
+        return _whole(order, contracts)
+    return *contracts.name(order.instrument).tags, (Tag.Side, _SIDE[order.side])
+
+
+def _whole(first: Order, contracts: Contracts) -> Fields:
+    """A combo as reports name it: by the root of its first leg; it is bought."""
+    symbol = contracts.name(first.instrument).symbol
+    return (Tag.Symbol, symbol), (Tag.SecurityType, "MLEG"), (Tag.Side, _SIDE[Side.BUY])
 
 
 def _terms(order: Order, contracts: Contracts, account: str, wall_ns: int) -> Fields:

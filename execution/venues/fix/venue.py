@@ -117,8 +117,10 @@ class FixVenue:
         return None
 
     def use(self, records: OwnRecords) -> None:
-        """See ``AsksRecords``."""
+        """See ``AsksRecords``. What was asked before, on recovery, is from here on under the ids the venue knows."""
         self._ledger = Ledger(self._contracts, records)
+        self._asked = {self._known_as(name): sent_s for name, sent_s in self._asked.items()}
+        self._cancels = dict.fromkeys(map(self._known_as, self._cancels))
 
     async def open(self, hear: Hear) -> None:
         """See ``LinkedVenue``. Raises ``RuntimeError`` without ``use``."""
@@ -139,30 +141,46 @@ class FixVenue:
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
         """Send once. Raises ``Unavailable`` while the gate is not open: nothing has left and nothing will."""
-        self._send_order(order, now_ns, outgoing.new_order(order, self._contracts, self._config.account, self._wall_ns))
+        message = outgoing.new_order(order, self._contracts, self._config.account, self._wall_ns)
+        self._send_orders([order], now_ns, message)
+        return []
+
+    @property
+    def combos(self) -> bool:
+        """As agreed with the venue."""
+        return self._config.combos
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """Send the legs as one NewOrderMultileg (AB); raises as ``submit``."""
+        message = outgoing.multileg(legs, self._contracts, self._config.account, self._wall_ns)
+        self._send_orders(legs, now_ns, message)
         return []
 
     def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
         """Ask that ``order`` takes the place of ``original_id``; raises as ``submit``."""
         account, wall_ns = self._config.account, self._wall_ns
-        self._send_order(order, now_ns, outgoing.replacement(order, original_id, self._contracts, account, wall_ns))
+        message = outgoing.replacement(order, original_id, self._contracts, account, wall_ns)
+        self._send_orders([order], now_ns, message)
         return []
 
-    def _send_order(self, order: Order, now_ns: int, message: FixMessage) -> None:
+    def _send_orders(self, orders: Sequence[Order], now_ns: int, message: FixMessage) -> None:
         self._now_ns = max(self._now_ns, now_ns)
         if self._gate.state is not GateState.OPEN:
             raise Unavailable(f"the FIX session with {self._config.target_comp_id} is {self._gate.state.value}")
-        self._at.ordered(order)
+        for order in orders:
+            self._at.ordered(order)
         if not self._link.send(message):
             raise Unavailable(f"the FIX session with {self._config.target_comp_id} took no order")
-        self._unanswered[order.client_order_id] = self._second
+        self._unanswered[message.text(Tag.ClOrdID)] = self._second
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Ask for a cancel, now or as soon as the gate opens."""
         self._now_ns = max(self._now_ns, now_ns)
-        self._cancels[client_order_id] = None
-        if self._gate.state is GateState.OPEN:
-            self._send_cancel(client_order_id)
+        name = self._known_as(client_order_id)
+        asked = name != client_order_id and name in self._cancels
+        self._cancels[name] = None
+        if self._gate.state is GateState.OPEN and not asked:
+            self._send_cancel(name)
         return []
 
     def cancel_all(self, now_ns: int) -> None:
@@ -174,10 +192,11 @@ class FixVenue:
     def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """Ask what became of an order, now or as soon as the gate opens; a question on its way is not repeated."""
         self._now_ns = max(self._now_ns, now_ns)
+        name = self._known_as(client_order_id)
         if self._gate.state is not GateState.OPEN:
-            self._asked[client_order_id] = 0.0
-        elif self._second - self._asked.get(client_order_id, 0.0) > self._config.answer_timeout_s:
-            self._send_question(client_order_id)
+            self._asked[name] = 0.0
+        elif self._second - self._asked.get(name, 0.0) > self._config.answer_timeout_s:
+            self._send_question(name)
         return []
 
     def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
@@ -224,7 +243,7 @@ class FixVenue:
         """Everything said so far is heard: now the questions, then the cancels that wait."""
         if self._config.mass_status:
             self._link.send(outgoing.mass_status(self._next()))
-        for name in dict.fromkeys((*self._asked, *self._at.working())):
+        for name in dict.fromkeys((*self._asked, *map(self._known_as, self._at.working()))):
             self._send_question(name)
         for name in self._cancels:
             self._send_cancel(name)
@@ -237,7 +256,8 @@ class FixVenue:
 
     def _doubt(self, names: Sequence[str], text: str) -> None:
         if names:
-            self._hear([VenueEvent(VenueKind.UNCERTAIN, name, self._now_ns, text=text) for name in names])
+            legs = [leg for name in names for leg in self._at.told_of(name)]
+            self._hear([VenueEvent(VenueKind.UNCERTAIN, leg, self._now_ns, text=text) for leg in legs])
 
     def _heard(self, message: FixMessage) -> None:
         try:
@@ -252,15 +272,20 @@ class FixVenue:
             # 0: the mass cancel is refused. The cancels of each order have followed it anyway.
             _log.warning("the venue says %s", "|".join(f"{tag}={value}" for tag, value in message.fields))
         for event in events:
-            self._unanswered.pop(event.client_order_id, None)
+            known_as = self._known_as(event.client_order_id)
+            self._unanswered.pop(known_as, None)
             if event.kind in _ENDS:
-                self._cancels.pop(event.client_order_id, None)
+                self._cancels.pop(known_as, None)
             if event.kind is VenueKind.DISPUTED:
                 _log.warning("dispute with the venue: %s", event.text)
         if events:
             self._hear(events)
 
     # -- sending -------------------------------------------------------------------------------------------------------
+
+    def _known_as(self, name: str) -> str:
+        """The id at the venue: of a leg its combo's."""
+        return name if self._ledger is None else self._ledger.at_venue(name)
 
     def _send_question(self, name: str) -> None:
         order = self._at.order(name)

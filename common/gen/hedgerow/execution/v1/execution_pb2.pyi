@@ -92,6 +92,7 @@ class TacticKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TACTIC_KIND_DIRECT: _ClassVar[TacticKind]
     TACTIC_KIND_PASSIVE: _ClassVar[TacticKind]
     TACTIC_KIND_SLICED: _ClassVar[TacticKind]
+    TACTIC_KIND_COMBO: _ClassVar[TacticKind]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -154,6 +155,7 @@ TACTIC_KIND_UNSPECIFIED: TacticKind
 TACTIC_KIND_DIRECT: TacticKind
 TACTIC_KIND_PASSIVE: TacticKind
 TACTIC_KIND_SLICED: TacticKind
+TACTIC_KIND_COMBO: TacticKind
 
 class Allocation(_message.Message):
     __slots__ = ("agent", "lots")
@@ -174,7 +176,7 @@ class CostShare(_message.Message):
     def __init__(self, factor: _Optional[str] = ..., agent: _Optional[str] = ..., parts: _Optional[int] = ...) -> None: ...
 
 class Tactic(_message.Message):
-    __slots__ = ("kind", "urgency_percent", "participation_percent", "budget_ms", "interval_ms", "improve_ticks", "runaway_ticks")
+    __slots__ = ("kind", "urgency_percent", "participation_percent", "budget_ms", "interval_ms", "improve_ticks", "runaway_ticks", "legs")
     KIND_FIELD_NUMBER: _ClassVar[int]
     URGENCY_PERCENT_FIELD_NUMBER: _ClassVar[int]
     PARTICIPATION_PERCENT_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +184,7 @@ class Tactic(_message.Message):
     INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
     IMPROVE_TICKS_FIELD_NUMBER: _ClassVar[int]
     RUNAWAY_TICKS_FIELD_NUMBER: _ClassVar[int]
+    LEGS_FIELD_NUMBER: _ClassVar[int]
     kind: TacticKind
     urgency_percent: int
     participation_percent: int
@@ -189,7 +192,8 @@ class Tactic(_message.Message):
     interval_ms: int
     improve_ticks: int
     runaway_ticks: int
-    def __init__(self, kind: _Optional[_Union[TacticKind, str]] = ..., urgency_percent: _Optional[int] = ..., participation_percent: _Optional[int] = ..., budget_ms: _Optional[int] = ..., interval_ms: _Optional[int] = ..., improve_ticks: _Optional[int] = ..., runaway_ticks: _Optional[int] = ...) -> None: ...
+    legs: int
+    def __init__(self, kind: _Optional[_Union[TacticKind, str]] = ..., urgency_percent: _Optional[int] = ..., participation_percent: _Optional[int] = ..., budget_ms: _Optional[int] = ..., interval_ms: _Optional[int] = ..., improve_ticks: _Optional[int] = ..., runaway_ticks: _Optional[int] = ..., legs: _Optional[int] = ...) -> None: ...
 
 class Follow(_message.Message):
     __slots__ = ("lead_client_order_id", "numerator", "denominator")
@@ -201,8 +205,24 @@ class Follow(_message.Message):
     denominator: int
     def __init__(self, lead_client_order_id: _Optional[str] = ..., numerator: _Optional[int] = ..., denominator: _Optional[int] = ...) -> None: ...
 
+class ComboLeg(_message.Message):
+    __slots__ = ("client_order_id", "ratio")
+    CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    client_order_id: str
+    ratio: int
+    def __init__(self, client_order_id: _Optional[str] = ..., ratio: _Optional[int] = ...) -> None: ...
+
+class Combo(_message.Message):
+    __slots__ = ("legs", "net_limit_cents")
+    LEGS_FIELD_NUMBER: _ClassVar[int]
+    NET_LIMIT_CENTS_FIELD_NUMBER: _ClassVar[int]
+    legs: _containers.RepeatedCompositeFieldContainer[ComboLeg]
+    net_limit_cents: int
+    def __init__(self, legs: _Optional[_Iterable[_Union[ComboLeg, _Mapping]]] = ..., net_limit_cents: _Optional[int] = ...) -> None: ...
+
 class Order(_message.Message):
-    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id", "tactic", "follows")
+    __slots__ = ("client_order_id", "epoch", "instrument_id", "instrument", "side", "quantity_lots", "limit_ticks", "time_in_force", "book_id", "cycle_id", "inputs_hash", "cause_id", "order_sequence", "receive_time_ns", "event_time_ns", "allocation", "arrival_bid_ticks", "arrival_ask_ticks", "cost_shares", "ord_type", "orig_client_order_id", "tactic", "follows", "combo")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -226,6 +246,7 @@ class Order(_message.Message):
     ORIG_CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     TACTIC_FIELD_NUMBER: _ClassVar[int]
     FOLLOWS_FIELD_NUMBER: _ClassVar[int]
+    COMBO_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     epoch: int
     instrument_id: str
@@ -249,7 +270,8 @@ class Order(_message.Message):
     orig_client_order_id: str
     tactic: Tactic
     follows: Follow
-    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ..., tactic: _Optional[_Union[Tactic, _Mapping]] = ..., follows: _Optional[_Union[Follow, _Mapping]] = ...) -> None: ...
+    combo: Combo
+    def __init__(self, client_order_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument_id: _Optional[str] = ..., instrument: _Optional[int] = ..., side: _Optional[_Union[Side, str]] = ..., quantity_lots: _Optional[int] = ..., limit_ticks: _Optional[int] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., book_id: _Optional[str] = ..., cycle_id: _Optional[str] = ..., inputs_hash: _Optional[str] = ..., cause_id: _Optional[str] = ..., order_sequence: _Optional[int] = ..., receive_time_ns: _Optional[int] = ..., event_time_ns: _Optional[int] = ..., allocation: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., arrival_bid_ticks: _Optional[int] = ..., arrival_ask_ticks: _Optional[int] = ..., cost_shares: _Optional[_Iterable[_Union[CostShare, _Mapping]]] = ..., ord_type: _Optional[_Union[OrdType, str]] = ..., orig_client_order_id: _Optional[str] = ..., tactic: _Optional[_Union[Tactic, _Mapping]] = ..., follows: _Optional[_Union[Follow, _Mapping]] = ..., combo: _Optional[_Union[Combo, _Mapping]] = ...) -> None: ...
 
 class ExecutionReport(_message.Message):
     __slots__ = ("sequence", "exec_id", "client_order_id", "ord_status", "last_lots", "last_ticks", "cum_lots", "leaves_lots", "fee_cents", "instrument", "side", "refusal", "text", "event_time_ns", "receive_time_ns", "bid_ticks", "ask_ticks", "child_order_id")

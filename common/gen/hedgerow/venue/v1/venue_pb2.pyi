@@ -83,6 +83,14 @@ class SubmitOrder(_message.Message):
     now_ns: int
     def __init__(self, order: _Optional[_Union[_execution_pb2.Order, _Mapping]] = ..., now_ns: _Optional[int] = ...) -> None: ...
 
+class SubmitCombo(_message.Message):
+    __slots__ = ("legs", "now_ns")
+    LEGS_FIELD_NUMBER: _ClassVar[int]
+    NOW_NS_FIELD_NUMBER: _ClassVar[int]
+    legs: _containers.RepeatedCompositeFieldContainer[_execution_pb2.Order]
+    now_ns: int
+    def __init__(self, legs: _Optional[_Iterable[_Union[_execution_pb2.Order, _Mapping]]] = ..., now_ns: _Optional[int] = ...) -> None: ...
+
 class ReplaceOrder(_message.Message):
     __slots__ = ("order", "now_ns")
     ORDER_FIELD_NUMBER: _ClassVar[int]
@@ -120,7 +128,7 @@ class AskStatement(_message.Message):
     def __init__(self, number: _Optional[int] = ..., after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class VenueRequest(_message.Message):
-    __slots__ = ("open", "submit", "cancel", "ask", "status", "replace", "statement")
+    __slots__ = ("open", "submit", "cancel", "ask", "status", "replace", "statement", "combo")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +136,7 @@ class VenueRequest(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    COMBO_FIELD_NUMBER: _ClassVar[int]
     open: OpenSession
     submit: SubmitOrder
     cancel: CancelOrder
@@ -135,13 +144,16 @@ class VenueRequest(_message.Message):
     status: AskStatus
     replace: ReplaceOrder
     statement: AskStatement
-    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., statement: _Optional[_Union[AskStatement, _Mapping]] = ...) -> None: ...
+    combo: SubmitCombo
+    def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., statement: _Optional[_Union[AskStatement, _Mapping]] = ..., combo: _Optional[_Union[SubmitCombo, _Mapping]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
-    __slots__ = ("last_sequence",)
+    __slots__ = ("last_sequence", "combos")
     LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    COMBOS_FIELD_NUMBER: _ClassVar[int]
     last_sequence: int
-    def __init__(self, last_sequence: _Optional[int] = ...) -> None: ...
+    combos: bool
+    def __init__(self, last_sequence: _Optional[int] = ..., combos: _Optional[bool] = ...) -> None: ...
 
 class VenueRecords(_message.Message):
     __slots__ = ("records",)
