@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,12 +58,13 @@ def approve(
 
 
 def number(text: str) -> float | int | str:
-    """A number as people write it, with underscores; anything else stays text."""
+    """A finite number as people write it, with underscores; anything else stays text, which the setting then refuses by name."""
     try:
         value: float | int = json.loads(text.replace("_", ""))
     except json.JSONDecodeError:
         return text
-    return value if isinstance(value, int | float) else text
+    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return value if finite else text
 
 
 def _status(run_dir: Path | None, nats: str | None) -> dict[str, Any]:

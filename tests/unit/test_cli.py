@@ -259,6 +259,7 @@ def test_config_says_what_holds(hedgerow: Hedgerow) -> None:
 
 
 def test_numbers_of_limits_are_read_as_people_write_them() -> None:
+    assert [limits_cli.number(t) for t in ("NaN", "-Infinity", "1e999")] == ["NaN", "-Infinity", "1e999"]
     assert [limits_cli.number(t) for t in ("3", "2.5", "1_000_000", "much", "[1]", "1e6")] == [
         3,
         2.5,
