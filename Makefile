@@ -39,8 +39,8 @@ run: $(VENV)/.run  ## hedge the example book for about 90 s, then write the repo
 	@$(BIN)/hedgerow live
 
 test: $(VENV)/.test  ## run every test (under 15 minutes on 2 cores)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not live"
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m live
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not system"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m system
 
 check: $(VENV)/.check  ## lint, types, schemas, generated code is current
 	$(BIN)/ruff check .

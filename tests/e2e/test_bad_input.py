@@ -12,7 +12,7 @@ import pytest
 from benchmarks.harness import LiveRun
 from benchmarks.live_runs import fills_beyond
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 READY_S = 180.0
 #: All ten sessions in about four minutes: longer than these tests take.
 SPEED = ("--speed", "1000")

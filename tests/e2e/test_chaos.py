@@ -15,7 +15,7 @@ from execution.limits import ExecutionLimits
 from execution.venues.venue_file import FILE_NAME
 from lab.audit_venue import Evidence, audit_venue, read_venue_book
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

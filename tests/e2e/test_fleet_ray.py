@@ -29,7 +29,7 @@ from common.wire import codec
 from deploy.nats_server import NatsServer
 from tests.toy_world import SYMBOLS, ToyFeed, ToyManager, until
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 
 FLEET = """
 import json, sys
@@ -209,9 +209,12 @@ async def _scale_down_and_up(world: World) -> None:
         assert set(owners) == keys and len(set(owners.values())) == n
         names = sorted(owners.values())
         await until(lambda names=names: world.hedging(*names), 20.0, "the owners hedging")
-        actors = [line for line in alive(tree(world.fleet.pid)) if line.endswith(" ray::AgentActor")]
-        assert len(actors) == n + 2, "a removed actor has ended"
+        await until(lambda n=n: _actors(world) == n + 2, 10.0, "the end of the removed actor")
     assert not (await world.scale("gamma", 0)).accepted
+
+
+def _actors(world: World) -> int:
+    return sum(line.endswith(" ray::AgentActor") for line in alive(tree(world.fleet.pid)))
 
 
 async def _kill_the_fleet(world: World) -> None:

@@ -18,7 +18,7 @@ import pytest
 from benchmarks.harness import ROOT, LiveRun, hedgerow
 from benchmarks.live_runs import agent_back, agents_of, fills_beyond, leader_after, owns_keys
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 READY_S = 180.0
 ENV = {"HEDGEROW_MARKET__DEMO__END": "2018-01-31"}
 #: Three sessions in about half a minute.

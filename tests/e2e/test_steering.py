@@ -28,7 +28,7 @@ from execution.sqlite_store import SqliteStore
 from lab.audit import Run, audit
 from tests import security_world
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 READY_S = 180.0
 #: A week; the test ends the run long before, also where every command takes its time.
 ENV = {"HEDGEROW_MARKET__DEMO__END": "2018-02-02"}

@@ -28,6 +28,7 @@ def try_address(address: str) -> tuple[int, str, float]:
 
 
 @pytest.mark.live
+@pytest.mark.system
 def test_nobody_listens() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -37,6 +38,7 @@ def test_nobody_listens() -> None:
 
 
 @pytest.mark.live
+@pytest.mark.system
 @pytest.mark.slow
 def test_something_else_listens() -> None:
     with socket.socket() as other:

@@ -16,7 +16,7 @@ from common.market.recorded import RecordedMarket
 from common.snapshot import MarketSnapshot
 from common.wire.codec import decode_heartbeat, decode_quote_batch
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.system]
 
 BATCHES = 400
 # A source of one future with a batch each market second.

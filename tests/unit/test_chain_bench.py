@@ -73,6 +73,7 @@ def test_nearly_every_jump_causes_an_order_and_no_other_tick_does_for_itself(tmp
 
 
 @pytest.mark.live
+@pytest.mark.system
 @pytest.mark.slow
 def test_a_bare_chain_loses_no_order(tmp_path: Path) -> None:
     market = SwingMarket(ticks=480, rate=200.0)

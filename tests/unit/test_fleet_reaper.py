@@ -24,6 +24,7 @@ def python(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.live
+@pytest.mark.system
 def test_ends_descendants_of_a_killed_process_and_removes_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "ray"
     folder.mkdir()
