@@ -130,11 +130,11 @@ class Faults:
         self._mood(fault, latency_ns=300 * NS_PER_MS, matching_ns=900 * NS_PER_MS)
 
     def _venue_thin(self, fault: Fault) -> None:
-        self._mood(fault, thin=0.9)
+        self._mood(fault, thin=0.9, fills_after_end=0.4)
 
     def _venue_lies(self, fault: Fault) -> None:
         late_ns, doubled = 400 * NS_PER_MS * (fault.number & 1), 0.5 * bool(fault.number & 2)
-        self._mood(fault, late_ns=late_ns, doubled=doubled, fills_after_end=0.6 * bool(fault.number & 4), thin=0.8)
+        self._mood(fault, late_ns=late_ns, doubled=doubled, fills_after_end=0.8 * bool(fault.number & 6), thin=0.8)
         if fault.number == 0:
             self._mood(fault, rejected=0.7)
 

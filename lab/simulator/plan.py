@@ -127,7 +127,7 @@ def plan_of(seed: int) -> Plan:
     wishes = _wishes(rng, tight < 0.35)
     faults = [_fault(rng, symbols) for _ in range(count)]
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
-    faults += [_dies_over(w) for w in steered if w.action in ("hedge", "book.import") and w.at_ns & 2]
+    faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
     wishes += steered
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
@@ -137,7 +137,7 @@ def plan_of(seed: int) -> Plan:
 
 def _dies_over(wish: Wish) -> Fault:
     """The leader dies between an act and its record, with what it was asked for: that is asked for again under the same id."""
-    sent = wish.action == "hedge" and bool(wish.at_ns & 8)
+    sent = wish.action == "hedge" and bool(wish.at_ns & 12)
     word, number = ("write submit", 0) if sent else ("store entry", wish.at_ns & 1 & wish.at_ns >> 2)
     return Fault(wish.at_ns - NS_PER_MS, "crash at", "leader", NS_PER_S, word, number, sent)
 
@@ -158,6 +158,8 @@ def _fault(rng: random.Random, symbols: tuple[str, ...]) -> Fault:
         return Fault(at_ns, what, who, for_ns, word if what == "quotes lost" else "")
     if what in ("wire reset", "wire stalled"):
         return Fault(at_ns, what, rng.choice(("leader", "leader", "manager-b")), for_ns)
+    if what == "venue lies":  # long enough that some order meets it
+        return Fault(at_ns, what, "venue", max(for_ns, 3 * NS_PER_S), number=rng.randint(0, 7))
     if what.startswith("venue") or what in ("nats outage", "reassign"):
         return Fault(at_ns, what, "venue" if what.startswith("venue") else "all", for_ns, number=rng.randint(0, 7))
     if what == "clock step":

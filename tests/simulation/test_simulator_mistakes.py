@@ -10,7 +10,7 @@ from lab.simulator.run import simulate
 
 #: Where to begin for those that take longest from 0 on (`hedgerow bench simulator.mistakes` says how long); it only saves time.
 NEAR = {
-    "hedge asked twice": 64,
+    "hedge asked twice": 15,
     "execution fence off": 20,
     "dedupe off": 15,
     "journal fence off": 12,
