@@ -98,6 +98,7 @@ class Initiator:
 
         self._tell = onto_loop
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # the engine's log and store hold the logon as it was sent
         self._begin()
 
     def _begin(self) -> None:
