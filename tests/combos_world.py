@@ -10,6 +10,7 @@ from common.messages import Order, OrderAck, Side
 from common.tactics import Combo, Follow, Tactic, TacticKind
 from execution.core import step
 from execution.events import Able, Submit
+from execution.state import ExecutionState
 from execution.store import Store
 from execution.venues.port import VenueEvent, VenueKind
 from tests.execution_world import T0_NS, make_order
@@ -92,7 +93,7 @@ class ComboHouse(House):
         super().__init__(store)
         self.venue = ComboExchange()
 
-    def _started(self):  # type: ignore[no-untyped-def]  # as in ``House``
+    def _started(self) -> ExecutionState:
         state = super()._started()
         step(state, Able(self.able))
         return state

@@ -10,7 +10,7 @@ from common.messages import ExecutionReport, Order, OrderAck, QuoteBatch
 from execution.core import step
 from execution.events import Event, Fence, Quotes, Recovered, VenueEvents
 from execution.hand import act, decide
-from execution.state import ExecutionSetup, start
+from execution.state import ExecutionSetup, ExecutionState, start
 from execution.store import MemoryStore, Store
 from execution.venues.port import VenueEvent, VenueKind
 from tests.execution_world import T0_NS, make_limits, make_universe, quotes, standing
@@ -84,33 +84,12 @@ class Exchange:
         return event
 
 
-class House:
-    """Execution with a store and the exchange; quotes of both underlyings stand from the start."""
+class Mortal:
+    """What dies at a point of an act: before what it decided is committed, after that, after it is carried out."""
 
-    def __init__(self, store: Store | None = None, sessions_ns: tuple[tuple[int, int], ...] = ()) -> None:
-        self.store: Store = store or MemoryStore()
-        self.venue = Exchange()
-        self.sessions_ns = sessions_ns
-        self.acks: list[OrderAck] = []
-        self.sequence = 1
-        self.now_ns = T0_NS
-        self.state = self._started()
-        self.quoted()
-        self.run([Fence(1, "m1")])
-
-    def _started(self):  # type: ignore[no-untyped-def]  # the state's class is execution's own business here
-        return start(ExecutionSetup(UNIVERSE, LIMITS, self.store.load(), self.sessions_ns))
-
-    def quoted(self) -> None:
-        for symbol in ("AAA", "BBB"):
-            step(self.state, Quotes(standing(self.sequence, symbol=symbol, at_ns=self.now_ns)))
-
-    def quote(self, bid: int, ask: int, lots: int = 10, instrument: int = 0) -> None:
-        self.sequence += 1
-        step(
-            self.state,
-            Quotes(quotes(self.sequence, (instrument, bid, ask, lots, lots), at_ns=self.now_ns, snapshot=True)),
-        )
+    state: ExecutionState
+    store: Store
+    venue: Exchange
 
     def run(self, events: Sequence[Event], crash: str = "") -> list[OrderAck]:
         group = decide(self.state, self.store, events)
@@ -128,6 +107,38 @@ class House:
         if outcome.venue:
             self.run([VenueEvents(tuple(outcome.venue), 1)])
         return [ack for acks in outcome.acks for ack in acks]
+
+    def restart(self) -> None:
+        raise AssertionError("whoever can die says how it begins anew")
+
+
+class House(Mortal):
+    """Execution with a store and the exchange; quotes of both underlyings stand from the start."""
+
+    def __init__(self, store: Store | None = None, sessions_ns: tuple[tuple[int, int], ...] = ()) -> None:
+        self.store = store or MemoryStore()
+        self.venue = Exchange()
+        self.sessions_ns = sessions_ns
+        self.acks: list[OrderAck] = []
+        self.sequence = 1
+        self.now_ns = T0_NS
+        self.state = self._started()
+        self.quoted()
+        self.run([Fence(1, "m1")])
+
+    def _started(self) -> ExecutionState:
+        return start(ExecutionSetup(UNIVERSE, LIMITS, self.store.load(), self.sessions_ns))
+
+    def quoted(self) -> None:
+        for symbol in ("AAA", "BBB"):
+            step(self.state, Quotes(standing(self.sequence, symbol=symbol, at_ns=self.now_ns)))
+
+    def quote(self, bid: int, ask: int, lots: int = 10, instrument: int = 0) -> None:
+        self.sequence += 1
+        step(
+            self.state,
+            Quotes(quotes(self.sequence, (instrument, bid, ask, lots, lots), at_ns=self.now_ns, snapshot=True)),
+        )
 
     def restart(self) -> None:
         self.state = self._started()

@@ -12,80 +12,26 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from common.errors import Unavailable
-from common.messages import Order, OrderAck, OrdStatus, QuoteBatch, Refusal, TradingState
+from common.messages import Order, OrdStatus, Refusal, TradingState
 from execution.core import step
-from execution.events import Cancel, Event, Fence, Quotes, Recovered, Resolve, SetTrading, Submit, VenueEvents
-from execution.hand import act, decide
+from execution.events import Cancel, Fence, Quotes, Recovered, Resolve, SetTrading, Submit, VenueEvents
 from execution.state import ExecutionSetup, start
 from execution.store import MemoryStore
-from execution.venues.port import VenueEvent, VenueKind
-from tests.execution_world import T0_NS, make_limits, make_order, make_universe, standing
+from execution.venues.port import VenueKind
+from tests.execution_world import make_limits, make_order, make_universe, standing
+from tests.parents_world import Exchange, Mortal
 
 UNIVERSE = make_universe()
 LIMITS = make_limits()
-ENDS = (VenueKind.CANCELED, VenueKind.REJECTED, VenueKind.EXPIRED)
 
 
-class DurableVenue:
-    """Never forgets; says nothing by itself."""
-
-    name = "durable"
-    next_due_ns = None
-
-    def __init__(self) -> None:
-        self.arrived: Counter[str] = Counter()
-        self.orders: dict[str, Order] = {}
-        self.told: dict[str, list[VenueEvent]] = {}
-        self.down = False
-
-    def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
-        self.arrived[order.client_order_id] += 1
-        self.orders[order.client_order_id] = order
-        self.told[order.client_order_id] = []
-        if self.down:
-            raise Unavailable("the line broke after the order had left")
-        return []
-
-    def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
-        return []
-
-    def replace(self, original_id: str, order: Order, now_ns: int) -> list[VenueEvent]:
-        raise AssertionError("no replacement is asked for here")
-
-    def ask(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
-        if client_order_id not in self.orders:
-            return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns)]
-        return list(self.told[client_order_id])
-
-    def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
-        return []
-
-    def on_time(self, now_ns: int) -> list[VenueEvent]:
-        return []
-
-    # -- its own life --------------------------------------------------------------------------------------------------
-
-    def leaves(self, name: str) -> int:
-        told = self.told[name]
-        if any(e.kind in ENDS for e in told):
-            return 0
-        return self.orders[name].quantity_lots - sum(e.lots for e in told)
-
-    def happen(self, name: str, kind: VenueKind, lots: int = 0) -> VenueEvent:
-        exec_id = f"{name}/{len(self.told[name])}"
-        event = VenueEvent(kind, name, T0_NS + 2, exec_id, lots, 1002 if lots else 0)
-        self.told[name].append(event)
-        return event
-
-
-class Life(RuleBasedStateMachine):
+class Life(Mortal, RuleBasedStateMachine):
     ids = Bundle("ids")
 
     @initialize()
     def open(self) -> None:
         self.store = MemoryStore()
-        self.venue = DurableVenue()
+        self.venue = Exchange()
         self.final: dict[str, OrdStatus] = {}
         self.next = 0
         self.state = start(ExecutionSetup(UNIVERSE, LIMITS, self.store.load()))
@@ -95,23 +41,6 @@ class Life(RuleBasedStateMachine):
     def quoted(self) -> None:
         for symbol in ("AAA", "BBB"):
             step(self.state, Quotes(standing(symbol=symbol)))
-
-    def run(self, events: list[Event], crash: str = "") -> list[OrderAck]:
-        group = decide(self.state, self.store, events)
-        if crash == "before the commit":
-            self.restart()
-            return []
-        self.store.commit(group.records)
-        if crash == "after the commit":
-            self.restart()
-            return []
-        outcome = act(group, self.venue, self.state.now_ns)
-        if crash == "after the act":
-            self.restart()
-            return []
-        if outcome.venue:
-            self.run([VenueEvents(tuple(outcome.venue), 1)])
-        return [ack for acks in outcome.acks for ack in acks]
 
     def restart(self) -> None:
         self.state = start(ExecutionSetup(UNIVERSE, LIMITS, self.store.load()))
