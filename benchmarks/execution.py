@@ -19,9 +19,8 @@ import grpc
 import psutil
 import uvloop
 from hedgerow.execution.v1 import execution_pb2 as pb
-from hedgerow.execution.v1 import execution_pb2_grpc
 
-from benchmarks.execution_world import T0_NS, limits, order, quotes, universe
+from benchmarks.execution_world import T0_NS, limits, order, quotes, stub_of, universe
 from benchmarks.harness import ROOT
 from benchmarks.registry import Context, Row, bench
 from common.snapshot import MarketSnapshot
@@ -76,7 +75,7 @@ async def _fenced(stub: Any) -> None:
 async def load(address: str, first: int, count: int, batch: int = BATCH) -> float:
     """Send ``count`` orders as fast as they are answered; seconds from the first sent to the last answered."""
     async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = execution_pb2_grpc.ExecutionServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = stub_of(channel)
         await _fenced(stub)
         call = stub.StreamOrders()
         room = asyncio.Semaphore(UNANSWERED // batch)
@@ -108,7 +107,7 @@ async def load(address: str, first: int, count: int, batch: int = BATCH) -> floa
 async def reports(address: str, wanted: int, first: int = 1) -> float:
     """Seconds from now until ``wanted`` reports have been read."""
     async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = execution_pb2_grpc.ExecutionServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = stub_of(channel)
         started, read = time.perf_counter(), 0
         async for response in stub.StreamReports(pb.StreamReportsRequest(from_sequence=first)):
             read += len(response.reports)
@@ -120,7 +119,7 @@ async def reports(address: str, wanted: int, first: int = 1) -> float:
 async def paced(address: str) -> list[float]:
     """Milliseconds from writing an order to its answer, one order a message, ``PACED_PER_S`` a second."""
     async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = execution_pb2_grpc.ExecutionServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = stub_of(channel)
         await _fenced(stub)
         call = stub.StreamOrders()
         sent_s: dict[str, float] = {}
@@ -218,7 +217,7 @@ def million(context: Context) -> Iterable[Row]:
 
 async def _orders_stored(address: str) -> int:
     async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = execution_pb2_grpc.ExecutionServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = stub_of(channel)
         return int((await stub.GetStatus(pb.GetStatusRequest(), wait_for_ready=True, timeout=20.0)).orders)
 
 

@@ -13,10 +13,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import uvloop
+from hedgerow.execution.v1 import execution_pb2_grpc
 
 from common.bus.memory_bus import MemoryBus
 from common.messages import Header, Order, QuoteBatch, Side, TimeInForce
@@ -115,6 +116,12 @@ def universe_ids() -> Sequence[str]:
     if not _IDS:
         _IDS.extend(universe().instrument_id)
     return _IDS
+
+
+def stub_of(channel: Any) -> Any:
+    """Execution's calls on a channel; the generated stubs have no types."""
+    stub: Any = execution_pb2_grpc.ExecutionServiceStub
+    return stub(channel)
 
 
 class NullVenue:

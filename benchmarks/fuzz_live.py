@@ -19,10 +19,9 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 from hedgerow.execution.v1 import execution_pb2 as pb
-from hedgerow.execution.v1 import execution_pb2_grpc
 from hedgerow.venue.v1 import venue_pb2
 
-from benchmarks.execution_world import order
+from benchmarks.execution_world import order, stub_of
 from benchmarks.fuzz_execution import STREAM, controls, requests_of
 from benchmarks.fuzz_verdict import ANSWER_S, SHOWN, Memory, Verdict, tracebacks
 from benchmarks.harness import ROOT
@@ -87,7 +86,7 @@ async def calls(folder: Path, seed: int, first: int, count: int) -> Verdict:
     orders = Cases(seed, [*requests_of(NOBODYS_EPOCH), *_but("SetTradingState")], protobuf.remade)
     states = Cases(seed, [s for s in controls() if s.where == "SetTradingState"], protobuf.remade)
     async with pair(folder) as (venue, execution), grpc.aio.insecure_channel(execution.address) as channel:
-        stub: Any = execution_pb2_grpc.ExecutionServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = stub_of(channel)
         await stub.GetStatus(pb.GetStatusRequest(), timeout=_START_S, wait_for_ready=True)
         killed: Any = pb.TRADING_STATE_KILLED
         await stub.SetTradingState(
@@ -197,7 +196,7 @@ async def venue_line(folder: Path, seed: int, first: int, count: int) -> Verdict
     """Mutated frames, each on a connection of its own, beside execution's session: no order, and the session stands."""
     verdict, cases = Verdict("venue, live"), Cases(seed, venue_seeds(), protobuf.remade)
     async with pair(folder) as (venue, execution), grpc.aio.insecure_channel(execution.address) as channel:
-        stub: Any = execution_pb2_grpc.ExecutionServiceStub(channel)  # type: ignore[no-untyped-call]
+        stub = stub_of(channel)
         await stub.GetStatus(pb.GetStatusRequest(), timeout=_START_S, wait_for_ready=True)
         host, _, port = venue.address.rpartition(":")
         memory = Memory(venue.process.pid)

@@ -34,7 +34,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]", "::1")
 _DENIED: Final = grpc.StatusCode.PERMISSION_DENIED
 
 
-class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class Guard(grpc.aio.ServerInterceptor):
     """Stands before every call. ``secured``: the port asks for certificates, so a call without a role is refused."""
 
     def __init__(self, *, secured: bool, audit: AuditFile | None = None) -> None:

@@ -13,6 +13,7 @@ from benchmarks.chain_market import SwingMarket, book_of, write_recording
 from benchmarks.chain_roles import message, stamp_of
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket
+from common.messages import QuoteBatch
 from execution.config import ExecutionConfig, PaperConfig
 from execution.limits import load_execution_limits
 from lab.closed_loop import run
@@ -60,9 +61,9 @@ def test_nearly_every_jump_causes_an_order_and_no_other_tick_does_for_itself(tmp
     limits = load_limits(tmp_path / "limits.toml")
     jumps: set[int] = set()
 
-    def note(batch: object) -> None:
-        if market.jumps(batch):  # type: ignore[arg-type]
-            jumps.add(batch.header.event_time_ns)  # type: ignore[attr-defined]
+    def note(batch: QuoteBatch) -> None:
+        if market.jumps(batch):
+            jumps.add(batch.header.event_time_ns)
 
     found = run(
         market, book_of(market), AgentsConfig(), ManagerConfig(), limits, execution, run_id="chain", on_batch=note

@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 
+import pytest
+
 from common import subjects
 from common.control_messages import Acknowledgement, Command
 from common.wire import codec
@@ -57,7 +59,9 @@ async def test_a_process_seen_to_have_ended_is_covered_before_it_is_missed() -> 
 
 
 @on_loop
-async def test_agents_left_on_one_node_move_back_one_at_a_time_with_their_keys_covered() -> None:
+async def test_agents_left_on_one_node_move_back_one_at_a_time_with_their_keys_covered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with a_fleet(shards=TWO_OF_EACH) as (_, host, manager, _):
         await until(lambda: manager.owner, what="an assignment")
         before, keys = dict(manager.owner), set(manager.owner)
@@ -68,7 +72,7 @@ async def test_agents_left_on_one_node_move_back_one_at_a_time_with_their_keys_c
             moved.append(name)
             real(name, node)
 
-        host.move = move  # type: ignore[method-assign]
+        monkeypatch.setattr(host, "move", move)
         host.alive = ("here", "there")
         await until(lambda: len(moved) == 2 and manager.owner == before, 30.0, what="two moves")
         assert sorted(name.rpartition("-")[0] for name in moved) == ["gamma", "vega"], "no kind is left on one node"
@@ -76,7 +80,7 @@ async def test_agents_left_on_one_node_move_back_one_at_a_time_with_their_keys_c
 
 
 @on_loop
-async def test_restarts_every_agent_one_at_a_time_with_its_keys_covered() -> None:
+async def test_restarts_every_agent_one_at_a_time_with_its_keys_covered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_fleet(shards=TWO_OF_EACH) as (_, host, manager, _):
         await until(lambda: manager.owner, what="an assignment")
         before, keys = dict(manager.owner), set(manager.owner)
@@ -90,7 +94,7 @@ async def test_restarts_every_agent_one_at_a_time_with_its_keys_covered() -> Non
             real(name, pid)
             host.loop.call_soon_threadsafe(host.begin_anew, name)
 
-        host.replace = replace  # type: ignore[method-assign]
+        monkeypatch.setattr(host, "replace", replace)
         answer = await restart(host, "agents")
         assert answer.accepted, answer.text
         assert len(owners) == 5 and manager.owner == before

@@ -134,4 +134,5 @@ def test_only_imports_that_were_taken_are_told_again() -> None:
         asked("book.import", False),
         asked("pause", True),
     ]
-    assert imports_asked(entries) == ((9, entries[0].event.command),)  # type: ignore[union-attr]
+    ((at_ns, told),) = imports_asked(entries)
+    assert at_ns == 9 and CommandTaken(told, Acknowledgement("c", True, "")) == entries[0].event

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 
 from common.messages import OrdStatus, Side
 from lab.tca import QUARTER_CENTS_PER_USD, costs_of, worked_of
-from lab.tca_groups import grouped, total
+from lab.tca_groups import Key, grouped, total
 from tests.tca_world import Tape, shares
 
 
@@ -120,8 +121,8 @@ def test_two_agents_pay_for_their_lots_and_every_grouping_has_the_same_sums() ->
     assert usd(agents["vega-0"].spread) == 12.50 and usd(agents["gamma-0"].spread) == 12.50 + 2 * 25.0
     assert usd(agents["vega-0"].opportunity) == 4 * 12.50 and agents["gamma-0"].opportunity == 0
     assert sum(usd(g.fees) for g in agents.values()) == 5.01
-    for key in ("order", "agent", "underlying", "hour", "tactic"):
-        groups = grouped(worked, costs, universe, key)  # type: ignore[arg-type]
+    for key in get_args(Key):
+        groups = grouped(worked, costs, universe, key)
         assert sum(g.shortfall for g in groups) == total(worked, costs).shortfall
         assert sum(g.filled_lots for g in groups) == 4
     by = {key: [g.name for g in grouped(worked, costs, universe, key)] for key in ("underlying", "hour", "tactic")}

@@ -28,7 +28,7 @@ _USERNAME: Final = 553
 _PASSWORD: Final = 554
 
 
-class _Application(fix.Application):  # type: ignore[misc]
+class _Application(fix.Application):
     """Callbacks on the engine's threads. None calls back into the session or decides anything but what is never resent."""
 
     def __init__(self, tell: Tell, username: str, password: str) -> None:
