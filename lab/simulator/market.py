@@ -154,12 +154,13 @@ MANAGER = ManagerConfig(
 
 
 def owners(universe: Universe, book: Book, shard: int) -> dict[str, str]:
-    """An assignment of every key: the gamma of each underlying to one of two shards, vega to the only one."""
+    """An assignment of every key: the gamma of each underlying and desk to one of two shards, vega to the only one."""
     out = {}
     for key in all_keys(universe, book, START_NS):
-        kind, symbol = key.split("/")[:2]
+        kind, symbol = factors.without_desk(key).split("/")[:2]
         if kind == factors.GAMMA:
-            out[key] = f"gamma-{(universe.underlying_index(symbol) + shard) % 2}"
+            place = universe.underlying_index(symbol) + book.desk_names.index(factors.desk_of(key))
+            out[key] = f"gamma-{(place + shard) % 2}"
         elif kind == factors.VEGA:
             out[key] = "vega-0"
     return out

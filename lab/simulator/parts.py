@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -187,7 +188,8 @@ class Feed:
     ) -> None:
         self._nats, self._exchange, self._setting = nats, exchange, setting
         self._path = path
-        self._recorded: list[QuoteBatch] = []
+        #: Every batch by source, in the order of its sequence from 1.
+        self.recorded: dict[str, list[QuoteBatch]] = defaultdict(list)
         #: Source that says nothing until a wall time: it goes silent while others move on.
         self.silent: dict[str, int] = {}
         self.standing = MarketSnapshot(setting.universe)
@@ -213,11 +215,11 @@ class Feed:
         source = batch.header.source
         if process.world.now_ns < self.silent.get(source, 0):
             return
-        sequence = sum(1 for b in self._recorded if b.header.source == source) + 1
+        sequence = len(self.recorded[source]) + 1
         stamped = replace(batch, header=replace(batch.header, sequence=sequence, receive_time_ns=process.wall_ns()))
 
         def record() -> None:
-            self._recorded.append(stamped)
+            self.recorded[source].append(stamped)
             self._exchange.quote(stamped)
             self.standing.apply(stamped)
 

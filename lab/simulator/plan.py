@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 
 from common.units import NS_PER_MS, NS_PER_S
+from lab.simulator.desks import of_desks, stops, with_desks
 from lab.simulator.market import (
     AGENTS,
     MANAGER,
@@ -120,6 +121,7 @@ def plan_of(seed: int) -> Plan:
         AGENTS,
         MANAGER,
     )
+    setting = with_desks(seed, setting)
     quiet = rng.random() < 0.3
     share = 0.0 if quiet else rng.choice((0.01, 0.03))
     managers = ("manager-a", "manager-b", "manager-c") if rng.random() < 0.2 else ("manager-a", "manager-b")
@@ -128,7 +130,8 @@ def plan_of(seed: int) -> Plan:
     faults = [_fault(rng, symbols) for _ in range(count)]
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
     faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
-    wishes += steered
+    wishes = of_desks(seed, setting.book, wishes + steered)
+    wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
     faults.sort(key=lambda f: f.at_ns)

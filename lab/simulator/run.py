@@ -54,6 +54,7 @@ class Outcome:
     fills: int
     faults: int
     takeovers: int
+    crossings: int
     acts: int
     virtual_s: float
     digest: str
@@ -168,6 +169,7 @@ def simulate(seed: int, plan: Plan | None = None, meddle: Callable[[Simulation],
         fills=len(run.exchange.fills),
         faults=len(run.plan.faults),
         takeovers=sum(1 for k in run.nats.streams[subjects.STREAM_JOURNAL].kept if k.subject == subjects.JOURNAL_EPOCH),
+        crossings=len(run.watch.journal.crossings),
         acts=run.world.acts,
         virtual_s=(run.world.now_ns - START_NS) / NS_PER_S,
         digest=hashlib.sha256(text.encode()).hexdigest(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import subjects
 from common.errors import HedgerowError
+from common.limits import Limits
 from common.messages import ExecutionReport, Order, OrdStatus, PositionUpdate, QuoteBatch, Side, TradingState
 from common.subjects import feed_source
 from common.units import NO_PRICE
@@ -25,6 +26,7 @@ from manager.orders import command_of
 
 if TYPE_CHECKING:
     from lab.simulator.run import Simulation
+    from manager.service import ManagerService
 
 
 class _Heard:
@@ -64,6 +66,7 @@ class Watch:
         self._epoch = 0
         #: What execution has stored as stopped, by scope.
         self._stopped: dict[str, TradingState] = {}
+        self._compared: Limits | None = None
         self._commanded: set[str] = set()
         self._heard: dict[str, _Heard] = defaultdict(_Heard)
         self._fresh: dict[str, str] = {}
@@ -230,18 +233,36 @@ class Watch:
                     leader.state.check()
                 except HedgerowError as error:
                     self._fail(f"promise 5: {leader.holder}: {error}")
+                self._limits_in_force(leader)
         elif subject == subjects.POSITIONS:
             self._positions(codec.decode_position_update(data))
 
+    def _limits_in_force(self, leader: ManagerService) -> None:
+        """A leader whose state the journal holds to the last entry decides by the limits that people made (promise 4)."""
+        fold = leader.state.fold
+        if fold.sequence != self.journal.number or fold.limits is self._compared:
+            return
+        self._compared = fold.limits
+        if wrong := self.journal.limits.differs(fold.limits):
+            self._fail(f"promise 4: {leader.holder}: {wrong}")
+
     def _positions(self, update: PositionUpdate) -> None:
-        """A position version is the sum of that many fills and imported trades, in the journal's order (promise 5)."""
-        want: Counter[int] = Counter()
+        """A position version is the sum of that many fills, crossings and imports, in the journal's order, by desk (promise 5)."""
+        want: Counter[tuple[str, int]] = Counter()
         moves = self.journal.moves
-        for instrument, lots in moves[: update.version]:
-            want[instrument] += lots
-        said = {int(i): int(n) for i, n in zip(update.instrument, update.traded_lots, strict=True)}
-        if update.version > len(moves) or {i: n for i, n in said.items() if n} != {i: n for i, n in want.items() if n}:
+        for instrument, lots_of in moves[: update.version]:
+            for desk, lots in lots_of.items():
+                want[desk, instrument] += lots
+        lots_by_desk = dict(zip(update.desk, update.desk_lots, strict=True)) or {"": update.traded_lots}
+        rows = [(d, int(i), int(n)) for d, of in lots_by_desk.items() for i, n in zip(update.instrument, of, strict=True)]
+        said, want = {(d, i): n for d, i, n in rows if n}, Counter({key: n for key, n in want.items() if n})
+        if update.version > len(moves) or said != want:
             self._fail(f"promise 5: positions version {update.version} say {said}, the journal gives {dict(want)}")
+        total = Counter[int]()
+        for _, instrument, n in rows:
+            total[instrument] += n
+        if any(total[int(i)] != n for i, n in zip(update.instrument, update.traded_lots, strict=True)):
+            self._fail(f"promise 5: positions version {update.version}: the desks do not add up to the firm")
 
     def _on_published(self, subject: str, data: bytes, who: str) -> None:
         if subject != subjects.proposal(who):
