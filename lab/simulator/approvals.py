@@ -49,7 +49,7 @@ class LimitsCount:
 
     def _approved(self, name: str, who: str, wall_ns: int, *, held: bool) -> str | None:
         asked = self.waiting.get(name)
-        fits = asked is not None and asked.who != who and wall_ns <= asked.until_wall_ns
+        fits = asked is not None and _person(asked.who) != _person(who) and wall_ns <= asked.until_wall_ns
         if asked is None or not held:
             return f"{who} was refused the approval of {name}, which waits for a second person" if fits else _nothing(held)
         del self.waiting[name]
@@ -67,6 +67,10 @@ class LimitsCount:
 
 def _nothing(held: bool) -> str | None:
     return "an approval counts of what nobody asked for" if held else None
+
+
+def _person(who: str) -> str:
+    return who.partition("/")[0]
 
 
 def _amount(limits: Limits, path: str) -> float:

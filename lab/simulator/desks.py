@@ -1,4 +1,4 @@
-"""Several desks in two seeds of five: a book each, limits of their own, what people ask of one desk alone.
+"""Several desks in a third of the seeds: a book each, limits of their own, what people ask of one desk alone.
 
 The first desk is short options and the second long, so that part of what they need cancels and is crossed; a third may belong
 to another legal entity, with which nothing may cross. Drawn by generators of their own, so that the rest of a plan does not
@@ -20,7 +20,9 @@ from lab.simulator.market import Setting
 from lab.simulator.people import Wish
 
 NAMES = ("index", "flow", "exotic")
-_SHARE = 0.4
+_SHARE = 1 / 3
+#: Instruments of one decision: fewer than there are, which keeps the rounding of several desks quick.
+_MENU_MAX = 6
 _LARGEST_LOTS = (3, 12)
 
 
@@ -36,6 +38,7 @@ def with_desks(seed: int, setting: Setting) -> Setting:
         setting,
         book=_book(setting.universe, setting.book, desks, rng),
         limits=_limits(setting.limits, names, rng),
+        manager=setting.manager.model_copy(update={"menu_max": _MENU_MAX}),
     )
 
 

@@ -23,6 +23,7 @@ from lab.simulator.market import (
 )
 from lab.simulator.nats import Noise
 from lab.simulator.people import Wish
+from lab.simulator.second import widenings, with_approval
 from lab.simulator.steering import steering
 
 #: Faults happen between these times; then everything is mended and it must converge.
@@ -121,7 +122,7 @@ def plan_of(seed: int) -> Plan:
         AGENTS,
         MANAGER,
     )
-    setting = with_desks(seed, setting)
+    setting = with_approval(seed, with_desks(seed, setting))
     quiet = rng.random() < 0.3
     share = 0.0 if quiet else rng.choice((0.01, 0.03))
     managers = ("manager-a", "manager-b", "manager-c") if rng.random() < 0.2 else ("manager-a", "manager-b")
@@ -134,6 +135,7 @@ def plan_of(seed: int) -> Plan:
     wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
+    wishes += tuple(w for w in widenings(seed, setting.limits, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     faults.sort(key=lambda f: f.at_ns)
     return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes)
 

@@ -117,7 +117,11 @@ class Simulation:
         # Execution's narrower caps are told to the manager: until then it asks for what is refused, again and again.
         lots = min(self.plan.setting.execution_limits.option.max_order_lots, MAX_LOTS)
         for kind in ("future", "option"):
-            self.people.want(Wish(0, "limits.set", {"path": f"order.max_lots_{kind}", "value": lots}))
+            name = f"cap-{kind}"[:8]
+            approved = Wish(0, "limits.approve", {"id": name}, who="ben")
+            then = (approved,) if self.plan.setting.limits.approval.widening != "none" else ()
+            change = {"path": f"order.max_lots_{kind}", "value": lots}
+            self.people.want(Wish(0, "limits.set", change, name=name, then=then))
         left = ""
         while world.failure is None and world.now_ns < START_NS + END_NS:
             self._resume()
