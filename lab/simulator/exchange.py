@@ -14,13 +14,17 @@ from dataclasses import dataclass, field, replace
 
 from common.errors import Unavailable
 from common.messages import Order, QuoteBatch, Side
-from common.units import NO_PRICE, NS_PER_MS
+from common.units import NO_PRICE, NS_PER_MS, NS_PER_S
 from common.universe import Universe
 from execution.venues.port import VenueEvent, VenueKind
+from execution.venues.statement import VenueStatement
+from lab.simulator.statement import Statements
 from lab.simulator.world import Process, World
 
 #: Market time between two looks of the adapter for news while an order is open.
 _POLL_NS = 100 * NS_PER_MS
+#: A request or answer about a statement takes so long, shortest and longest.
+_STATEMENT_NS = (NS_PER_MS, 40 * NS_PER_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,10 @@ class Exchange:
         self.tickets: dict[str, Ticket] = {}
         self.fills: dict[str, VenueEvent] = {}
         self.down_until_ns = 0
+        self.statements = Statements(self)
         self.on_send: list[Callable[[Order], None]] = []
+        #: Hears of every statement as it is made; of None where the venue could not be asked.
+        self.on_statement: list[Callable[[VenueStatement | None], None]] = []
         self._market_ns = market_ns
         self._link: VenueLink | None = None
         self._quotes: dict[int, tuple[int, int, int, int]] = {}
@@ -249,6 +256,19 @@ class VenueLink:
         if ticket is None:
             return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns, text="the venue never had it")]
         return list(ticket.events)
+
+    async def statement(self, after: int, limit: int) -> VenueStatement:
+        """See ``StatingVenue``. Made at the venue at one moment, here a little later; nothing orders it among the events."""
+        exchange, world = self._exchange, self._process.world
+        self._process.act("ask")
+        await self._process.sleep(world.between(*_STATEMENT_NS) / NS_PER_S)
+        stated = None if exchange.down else exchange.statements.state(after, limit)
+        for told in exchange.on_statement:
+            told(stated)
+        if stated is None:
+            raise Unavailable("the line to the venue is down")
+        await self._process.sleep(world.between(*_STATEMENT_NS) / NS_PER_S)
+        return stated
 
     def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
         """The quotes only tell the time here; what has come from the venue."""

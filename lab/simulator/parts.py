@@ -47,6 +47,9 @@ from manager.service import ManagerService, Ports
 from manager.state import ManagerSetup
 
 RUN_ID = "simulated"
+#: Wall seconds; live a minute and five seconds. The tolerance is longer than a message takes and an unknown order stays so.
+RECONCILE_EVERY_S = 1.0
+RECONCILE_TOLERANCE_S = 1.2
 Heard = Callable[[QuoteBatch], None]
 
 
@@ -127,7 +130,13 @@ class Execution:
 
     async def _main(self, process: Process) -> str:
         setting = self._setting
-        config = ExecutionConfig(store=Path("store"), limits=setting.execution_limits, speed=SPEED)
+        config = ExecutionConfig(
+            store=Path("store"),
+            limits=setting.execution_limits,
+            speed=SPEED,
+            reconcile_every_s=RECONCILE_EVERY_S,
+            reconcile_tolerance_s=RECONCILE_TOLERANCE_S,
+        )
         state = start(ExecutionSetup(setting.universe, config.limits, self.store.load()))
         for told in self.on_life:
             told()
@@ -155,11 +164,18 @@ class Execution:
         )
         self.state = state
         await engine.recover()
-        working = asyncio.get_running_loop().create_task(engine.run())
+        running = asyncio.get_running_loop()
+        working, reconciling = running.create_task(engine.run()), running.create_task(reconciler.run())
         await feed.start()
         self._wire.serve(process, ExecutionServicer(engine, process, reconciler))
         process.say(f"serves; trading is {state.trading.state.name}, epoch {state.epoch}")
-        await working
+        await asyncio.wait({working, reconciling}, return_when=asyncio.FIRST_COMPLETED)
+        engine.stop()
+        reconciling.cancel()
+        failures = await asyncio.gather(working, reconciling, return_exceptions=True)
+        failure = next((f for f in failures if isinstance(f, Exception)), None)
+        if failure is not None:
+            raise failure
         return "stopped"
 
 

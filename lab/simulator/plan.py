@@ -24,6 +24,7 @@ from lab.simulator.market import (
 from lab.simulator.nats import Noise
 from lab.simulator.people import Wish
 from lab.simulator.second import widenings, with_approval
+from lab.simulator.statement import LIES
 from lab.simulator.steering import steering
 
 #: Faults happen between these times; then everything is mended and it must converge.
@@ -46,6 +47,7 @@ _WEIGHTS = {
     "venue slow": 2,
     "venue lies": 5,
     "venue thin": 1,
+    "statement lies": 3,
     "clock step": 2,
     "quotes lost": 4,
     "source silent": 2,
@@ -100,6 +102,8 @@ class Plan:
     managers: tuple[str, ...]
     faults: tuple[Fault, ...]
     wishes: tuple[Wish, ...]
+    #: Fills that the venue's statement goes back, None for all of them.
+    states_back: int | None = None
 
 
 def plan_of(seed: int) -> Plan:
@@ -137,7 +141,12 @@ def plan_of(seed: int) -> Plan:
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
     wishes += tuple(w for w in widenings(seed, setting.limits, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     faults.sort(key=lambda f: f.at_ns)
-    return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes)
+    return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes, _states_back(seed))
+
+
+def _states_back(seed: int) -> int | None:
+    rng = random.Random(f"statement {seed}")
+    return rng.randint(3, 15) if rng.random() < 0.4 else None
 
 
 def _dies_over(wish: Wish) -> Fault:
@@ -165,6 +174,8 @@ def _fault(rng: random.Random, symbols: tuple[str, ...]) -> Fault:
         return Fault(at_ns, what, rng.choice(("leader", "leader", "manager-b")), for_ns)
     if what == "venue lies":  # long enough that some order meets it
         return Fault(at_ns, what, "venue", max(for_ns, 3 * NS_PER_S), number=rng.randint(0, 7))
+    if what == "statement lies":  # long enough for the looks that must agree on it
+        return Fault(at_ns, what, "venue", 6 * NS_PER_S, rng.choice(LIES))
     if what.startswith("venue") or what in ("nats outage", "reassign"):
         return Fault(at_ns, what, "venue" if what.startswith("venue") else "all", for_ns, number=rng.randint(0, 7))
     if what == "clock step":

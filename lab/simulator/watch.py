@@ -22,6 +22,7 @@ from common.wire import codec
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from lab.simulator.record import JournalWatch
+from lab.simulator.watch_statement import StatementWatch
 from manager.orders import command_of
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ class Watch:
         self.sent: dict[str, Order] = {}
         self.stored: dict[str, OrderRecord] = {}
         self.reports: list[ExecutionReport] = []
-        self._fills: set[str] = set()
+        self.booked: set[str] = set()
         self._epoch = 0
+        self.statements = StatementWatch(run)
         #: What execution has stored as stopped, by scope.
-        self._stopped: dict[str, TradingState] = {}
+        self.stopped: dict[str, TradingState] = {}
         self._compared: Limits | None = None
         self._commanded: set[str] = set()
         self._heard: dict[str, _Heard] = defaultdict(_Heard)
@@ -97,8 +99,8 @@ class Watch:
             self._fail(f"promise 4: order {name} leaves though it was refused")
         if order.epoch != self._epoch:
             self._fail(f"promise 3: order {name} of epoch {order.epoch} leaves under epoch {self._epoch}")
-        if (held := self._held(order, self._stopped)) is not None:
-            self._fail(f"promise 7: order {name} leaves while execution holds {held} {self._stopped[held].name}")
+        if (held := self._held(order, self.stopped)) is not None:
+            self._fail(f"promise 7: order {name} leaves while execution holds {held} {self.stopped[held].name}")
         if self._held(order, self._run.people.stopped) is not None:
             self._fail(f"promise 7: order {name} leaves after a pause or kill was acknowledged")
         if command := command_of(order):
@@ -148,9 +150,9 @@ class Watch:
                     self._epoch = epoch
                 case TradingSet(state, who, why, scope):
                     self._world.say("execution", f"is {state.name} {scope} by {who}: {why}".replace("  ", " "))
-                    self._stopped.pop(scope, None)
+                    self.stopped.pop(scope, None)
                     if state is not TradingState.ACTIVE:
-                        self._stopped[scope] = state
+                        self.stopped[scope] = state
 
     def _new_order(self, record: OrderRecord) -> None:
         order, name = record.order, record.order.client_order_id
@@ -163,8 +165,8 @@ class Watch:
                 self._fail(f"promise 6: order {name} is accepted on old news: {stale}")
             if order.epoch != self._epoch:
                 self._fail(f"promise 3: order {name} of epoch {order.epoch} is taken under epoch {self._epoch}")
-            if (held := self._held(order, self._stopped)) is not None:
-                self._fail(f"promise 7: order {name} is taken while execution holds {held} {self._stopped[held].name}")
+            if (held := self._held(order, self.stopped)) is not None:
+                self._fail(f"promise 7: order {name} is taken while execution holds {held} {self.stopped[held].name}")
         self.stored[name] = record
 
     def _within_limits(self, order: Order) -> None:
@@ -198,9 +200,9 @@ class Watch:
         venue = self._run.exchange.fills.get(report.exec_id)
         if venue is None or (venue.lots, venue.ticks) != (report.last_lots, report.last_ticks):
             self._fail(f"promise 2: execution books fill {report.exec_id}, which the venue does not have so")
-        elif venue.client_order_id != report.client_order_id or report.exec_id in self._fills:
+        elif venue.client_order_id != report.client_order_id or report.exec_id in self.booked:
             self._fail(f"promise 2: execution books fill {report.exec_id} twice or for another order")
-        self._fills.add(report.exec_id)
+        self.booked.add(report.exec_id)
 
     def _held(self, order: Order, stopped: Container[str]) -> str | None:
         """Scope by which an order is stopped: everything ("") or its underlying. None: by nothing."""
