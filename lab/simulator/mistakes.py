@@ -321,7 +321,7 @@ _ALL = (
     Mistake("crossing at the ask", "a crossing is priced off one side of the quote", 6, desks.priced_at_the_ask),
     Mistake("desk goes on", "desks are decided with one that is stopped", 7, desks.desk_goes_on),
     Mistake("halt left out", "a break with the venue halts nothing", 5, statement.halt_left_out),
-    Mistake("one look is enough", "what is on its way counts as a break", 5, statement.one_look_is_enough),
+    Mistake("looks at once", "what is on its way counts as a break", 5, statement.looks_at_once),
     Mistake("cut forgotten", "fills before the statement's begin are missed in it", 5, statement.cut_forgotten),
     Mistake("positions not compared", "the venue's positions are not looked at", 5, statement.positions_not_compared),
     Mistake("fills not compared", "a fill stated at another price is taken", 5, statement.fills_not_compared),

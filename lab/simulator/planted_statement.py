@@ -24,14 +24,14 @@ def halt_left_out() -> list[Any]:
     return [mock.patch.object(Reconciler, "_halt", nothing)]
 
 
-def one_look_is_enough() -> list[Any]:
-    """What differs in the last look alone is a break, though it may be a message on its way."""
-    real = Reconciler._sorted
+def looks_at_once() -> list[Any]:
+    """The second look follows the first at once, though what differs may be a message on its way."""
+    real = Reconciler.__init__
 
-    def at_once(self: Any, course: Any, _first: Any, fills: int) -> Any:
-        return real(self, course, {d.key for d in course.found}, fills)
+    def begin(self: Any, engine: Any, config: Any, clock: Any) -> None:
+        real(self, engine, config.model_copy(update={"reconcile_tolerance_s": 1e-6}), clock)
 
-    return [mock.patch.object(Reconciler, "_sorted", at_once)]
+    return [mock.patch.object(Reconciler, "__init__", begin)]
 
 
 def cut_forgotten() -> list[Any]:
