@@ -1,4 +1,4 @@
-"""Several desks in a third of the seeds: a book each, limits of their own, what people ask of one desk alone.
+"""Several desks in a third of the seeds, those of one underlying: a book each, limits of their own, what people ask of one desk alone.
 
 The first desk is short options and the second long, so that part of what they need cancels and is crossed; a third may belong
 to another legal entity, with which nothing may cross. Drawn by generators of their own, so that the rest of a plan does not
@@ -20,17 +20,20 @@ from lab.simulator.market import Setting
 from lab.simulator.people import Wish
 
 NAMES = ("index", "flow", "exotic")
-_SHARE = 1 / 3
+_SHARE = 0.4
 #: Instruments of one decision: fewer than there are, which keeps the rounding of several desks quick.
 _MENU_MAX = 6
 _LARGEST_LOTS = (3, 12)
 
 
+def has_desks(seed: int) -> bool:
+    """Whether a seed has several desks, if it has one underlying."""
+    return random.Random(f"several {seed}").random() < _SHARE
+
+
 def with_desks(seed: int, setting: Setting) -> Setting:
-    """The setting with several desks, or as it is."""
+    """The setting with several desks."""
     rng = random.Random(f"desks {seed}")
-    if rng.random() >= _SHARE:
-        return setting
     names = NAMES if rng.random() < 0.35 else NAMES[:2]
     other = len(names) == 3 and rng.random() < 0.5
     desks = tuple(Desk(n, "Ltd" if other and n == NAMES[2] else "LLC", (_account(n),)) for n in names)

@@ -9,6 +9,7 @@ over is gone unless execution asks.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -99,6 +100,15 @@ class Exchange:
         self._link = link
         for event in self._lies:
             self._deliver(event)
+
+    def mend(self) -> None:
+        """Quick and honest from now on; what a line that was down held back arrives."""
+        self.mood = Mood(thin=0.0, doubled=0.0)
+        self.down_until_ns, self.statements.lie = 0, None
+        while self._link is not None and self._link.under_way:
+            self._link.arrive()
+        if self._link is not None:
+            self._link.last_ns = self.world.now_ns
 
     def submit(self, order: Order) -> None:
         """Take an order."""
@@ -201,7 +211,8 @@ class Exchange:
             at_ns = max(world.now_ns, self.down_until_ns) + world.between(NS_PER_MS // 5, NS_PER_MS)
             at_ns = max(at_ns + int(world.rng.random() * self.mood.late_ns), link.last_ns)
             link.last_ns = at_ns
-            world.at(at_ns, lambda: link.inbox.append(event))
+            link.under_way.append(event)
+            world.at(at_ns, link.arrive)
 
 
 class VenueLink:
@@ -215,6 +226,7 @@ class VenueLink:
         self._now_ns = 0
         self.inbox: list[VenueEvent] = []
         self.last_ns = 0
+        self.under_way: deque[VenueEvent] = deque()
         exchange.login(self)
 
     @property
@@ -256,6 +268,11 @@ class VenueLink:
         if ticket is None:
             return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns, text="the venue never had it")]
         return list(ticket.events)
+
+    def arrive(self) -> None:
+        """The next event on its way is here; nothing where it came earlier, when the line was mended."""
+        if self.under_way:
+            self.inbox.append(self.under_way.popleft())
 
     async def statement(self, after: int, limit: int) -> VenueStatement:
         """See ``StatingVenue``. Made at the venue at one moment, here a little later; nothing orders it among the events."""

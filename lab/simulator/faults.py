@@ -46,9 +46,7 @@ class Faults:
             process.disarm()
             process.restart_ns = 300 * NS_PER_MS
             process.thaw()
-        run.exchange.mood = Mood(thin=0.0, doubled=0.0)
-        run.exchange.down_until_ns = 0
-        run.exchange.statements.lie = None
+        run.exchange.mend()
         run.feed.silent.clear()
         run.deaf.clear()
 

@@ -38,14 +38,14 @@ MAX_LOTS = 40
 
 
 @cache
-def universe_of(symbols: tuple[str, ...]) -> Universe:
-    """Per underlying a future and twelve options."""
+def universe_of(symbols: tuple[str, ...], expiries: int = len(_DAYS)) -> Universe:
+    """Per underlying a future and six options of each expiry."""
     rows: list[tuple[str, int, int, int, float, int]] = []
     underlyings = []
     for k, symbol in enumerate(symbols):
         underlyings.append(Underlying(symbol, len(rows), 0.01, 0.02))
         rows.append((f"{symbol}-FUT", FUTURE, k, START_NS + 80 * NS_PER_DAY, 0.0, 0))
-        for days in _DAYS:
+        for days in _DAYS[:expiries]:
             width = _VOL * np.sqrt(days / 365.0)
             for z in _STRIKES:
                 strike = round(_PRICE[k] * np.exp(z * width) / 5.0) * 5.0

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from common.units import NS_PER_MS, NS_PER_S
-from lab.simulator.desks import of_desks, stops, with_desks
+from lab.simulator.desks import has_desks, of_desks, stops, with_desks
 from lab.simulator.market import (
     AGENTS,
     MANAGER,
@@ -110,7 +110,9 @@ def plan_of(seed: int) -> Plan:
     """The plan of a seed, by a generator of its own, so that what happens in the run does not change it."""
     rng = random.Random(f"plan {seed}")
     symbols = ("AAA", "BBB") if rng.random() < 0.2 else ("AAA",)
-    universe = universe_of(symbols)
+    several = has_desks(seed) and len(symbols) == 1
+    # Several desks are decided lot by lot, which takes long where there are many instruments.
+    universe = universe_of(symbols, 1) if several else universe_of(symbols)
     tight = rng.random()
     orders = rng.randint(3, 12) if tight < 0.2 else 100_000
     notional = rng.uniform(2e6, 2e7) if 0.2 < tight < 0.35 else 1e12
@@ -126,7 +128,7 @@ def plan_of(seed: int) -> Plan:
         AGENTS,
         MANAGER,
     )
-    setting = with_approval(seed, with_desks(seed, setting))
+    setting = with_approval(seed, with_desks(seed, setting) if several else setting)
     quiet = rng.random() < 0.3
     share = 0.0 if quiet else rng.choice((0.01, 0.03))
     managers = ("manager-a", "manager-b", "manager-c") if rng.random() < 0.2 else ("manager-a", "manager-b")
