@@ -51,7 +51,9 @@ class LimitsCount:
         asked = self.waiting.get(name)
         fits = asked is not None and _person(asked.who) != _person(who) and wall_ns <= asked.until_wall_ns
         if asked is None or not held:
-            return f"{who} was refused the approval of {name}, which waits for a second person" if fits else _nothing(held)
+            return (
+                f"{who} was refused the approval of {name}, which waits for a second person" if fits else _nothing(held)
+            )
         del self.waiting[name]
         if not fits:
             return f"the approval of {name} by {who} counts; {asked.who} asked for it, until {asked.until_wall_ns}"

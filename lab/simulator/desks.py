@@ -1,4 +1,4 @@
-"""Several desks in a third of the seeds, those of one underlying: a book each, limits of their own, what people ask of one desk alone.
+"""Several desks in a third of the seeds, all of one underlying: a book each, own limits, what people ask of one desk alone.
 
 The first desk is short options and the second long, so that part of what they need cancels and is crossed; a third may belong
 to another legal entity, with which nothing may cross. Drawn by generators of their own, so that the rest of a plan does not
@@ -110,7 +110,12 @@ def stops(seed: int, book: Book, first_ns: int, last_ns: int) -> Iterator[Wish]:
         at_ns, stopped = rng.randint(first_ns, last_ns), rng.choice(book.desk_names)
         scope = {"scope": f"desk:{stopped}"}
         yield Wish(at_ns, rng.choice(("pause", "kill")), scope)
-        future = {"side": rng.choice(("BUY", "SELL")), "lots": rng.randint(1, 15), "instrument": "AAA-FUT", "limit": None}
+        future = {
+            "side": rng.choice(("BUY", "SELL")),
+            "lots": rng.randint(1, 15),
+            "instrument": "AAA-FUT",
+            "limit": None,
+        }
         yield Wish(at_ns + NS_PER_S // 2, "hedge", {**future, "desk": rng.choice(book.desk_names)})
         if rng.random() < 0.6:
             yield Wish(at_ns + rng.randint(NS_PER_S, 4 * NS_PER_S), "resume", scope)

@@ -11,7 +11,8 @@ from typing import Any
 from unittest import mock
 
 from common import limits_changes
-from manager import decide_books
+from common.units import NS_PER_S
+from manager import books_orders, decide_books
 from manager.flows import Flows
 from manager.ledger import Ledger
 from manager.orders import OrderLife
@@ -27,7 +28,7 @@ def one_sided() -> list[Any]:
 
 def priced_at_the_ask() -> list[Any]:
     """What is crossed is priced off the ask, so that the selling desk is given half a spread."""
-    real = decide_books.crossings_of
+    real = books_orders.crossings_of
 
     def crossings(*args: Any) -> Any:
         return tuple(replace(c, bid_ticks=c.ask_ticks, ask_ticks=c.ask_ticks + 1) for c in real(*args))
@@ -43,7 +44,11 @@ def entities_forgotten() -> list[Any]:
 def another_desks_limit() -> list[Any]:
     """A desk's orders are held to the budget of another desk."""
     real = Flows.limit
-    return [mock.patch.object(Flows, "limit", lambda self, scope, day=None: real(self, _NEXT.get(scope, scope), day))]
+
+    def limit(self: Flows, scope: str, day: int | None = None) -> tuple[int, int, int]:
+        return real(self, _NEXT.get(scope, scope), day)
+
+    return [mock.patch.object(Flows, "limit", limit)]
 
 
 def desk_goes_on() -> list[Any]:
@@ -74,4 +79,4 @@ def wide_at_once() -> list[Any]:
 
 def approval_without_end() -> list[Any]:
     """A wish for a wider limit waits a thousand times as long as the limits say."""
-    return [mock.patch.object(limits_changes, "NS_PER_S", 1_000 * limits_changes.NS_PER_S)]
+    return [mock.patch.object(limits_changes, "NS_PER_S", 1_000 * NS_PER_S)]

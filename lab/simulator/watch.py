@@ -249,14 +249,16 @@ class Watch:
             self._fail(f"promise 4: {leader.holder}: {wrong}")
 
     def _positions(self, update: PositionUpdate) -> None:
-        """A position version is the sum of that many fills, crossings and imports, in the journal's order, by desk (promise 5)."""
+        """A position version is the sum of that many fills, crossings, imports in the journal's order, by desk (promise 5)."""
         want: Counter[tuple[str, int]] = Counter()
         moves = self.journal.moves
         for instrument, lots_of in moves[: update.version]:
             for desk, lots in lots_of.items():
                 want[desk, instrument] += lots
         lots_by_desk = dict(zip(update.desk, update.desk_lots, strict=True)) or {"": update.traded_lots}
-        rows = [(d, int(i), int(n)) for d, of in lots_by_desk.items() for i, n in zip(update.instrument, of, strict=True)]
+        rows = [
+            (d, int(i), int(n)) for d, of in lots_by_desk.items() for i, n in zip(update.instrument, of, strict=True)
+        ]
         said, want = {(d, i): n for d, i, n in rows if n}, Counter({key: n for key, n in want.items() if n})
         if update.version > len(moves) or said != want:
             self._fail(f"promise 5: positions version {update.version} say {said}, the journal gives {dict(want)}")
