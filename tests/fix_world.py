@@ -21,7 +21,7 @@ from common.subjects import quotes as subject
 from common.wire.codec import encode_quote_batch
 from execution.service import serve
 from execution.sqlite_store import SqliteStore
-from execution.venues.fix.config import FixConfig
+from execution.venues.fix.config import FixConfig, credentials
 from execution.venues.fix.venue import FixVenue
 from tests.execution_world import ROOT, SYMBOLS, make_config, make_limits, standing
 from tests.fix_market import Book, fix_universe
@@ -42,7 +42,7 @@ def fix_venue(port: int, folder: Path, **changes: object) -> FixVenue:
     from execution.venues.fix.initiator import Initiator
 
     config = fix_config(port, **changes)
-    return FixVenue(config, fix_universe(), Initiator(config, folder / "fix"))
+    return FixVenue(config, fix_universe(), Initiator(config, folder / "fix", *credentials(os.environ)))
 
 
 async def quoted(bus: MemoryBus) -> None:

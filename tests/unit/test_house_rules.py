@@ -82,6 +82,7 @@ SHELLS = (
     "execution/venues/venue_file.py",
     # Threads of the engine, its files, and the wall clock that FIX messages carry.
     "execution/venues/fix/initiator.py",
+    "execution/venues/fix/message_log.py",
     "execution/venues/fix/venue.py",
     "common/bus/*.py",
     "common/clock.py",

@@ -112,8 +112,8 @@ class MsgType:
     MULTILEG: Final = "AB"
 
 
-#: Sent again after a break, these would trade at a price of long ago: the engine fills the gap instead.
-NEVER_RESENT: Final = (MsgType.NEW_ORDER, MsgType.REPLACE, MsgType.MULTILEG)
+#: Messages that bring an order to the venue.
+SENDS_ORDERS: Final = (MsgType.NEW_ORDER, MsgType.REPLACE, MsgType.MULTILEG)
 
 
 @dataclass(frozen=True)
