@@ -60,7 +60,7 @@ async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, 
         quoting.add_done_callback(lambda _: ready(bound) if ready is not None else None)
 
     limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
-    config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2)
+    config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2, reconcile_tolerance_s=0.2)
     await serve(
         config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **({"combos": True} | changes)), ready=told
     )

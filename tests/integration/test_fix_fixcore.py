@@ -29,6 +29,8 @@ async def working_day(folder: Path) -> Run:
         assert run.status("kept") is OrdStatus.NEW
         await run.client.set_trading_state(TradingState.KILLED, "test", "the end")
         await run.ended(4)
+        found = await run.client.reconcile(full=True)
+        assert (found["why_not"], found["breaks"], found["orders"], found["positions"]) == ("", [], 4, 2)
     return run
 
 

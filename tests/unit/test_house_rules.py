@@ -74,6 +74,7 @@ SHELLS = (
     "execution/service.py",
     "execution/engine.py",
     "execution/guard.py",
+    "execution/reconcile_counts.py",
     "execution/reconciler.py",
     "execution/reference.py",
     "execution/sqlite_*.py",

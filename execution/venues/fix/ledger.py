@@ -47,6 +47,11 @@ class Ledger:
         view = self._view(name)
         return None if view is None else view.order
 
+    def ended(self, name: str) -> bool:
+        """True of an order of ours that has ended here; of a combo once all its legs have."""
+        records = [self._records.record(leg) for leg in self.told_of(name)]
+        return all(record is not None and not record.open for record in records)
+
     def at_venue(self, name: str) -> str:
         """The id under which the venue knows an order: of a leg its combo's."""
         order = self.order(name)

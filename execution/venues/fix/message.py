@@ -78,6 +78,7 @@ class Tag(IntEnum):
     MultiLegRptTypeReq = 563
     MassStatusReqID = 584
     MassStatusReqType = 585
+    LastRptRequested = 912
     LegSymbol = 600
     LegSecurityType = 609
     LegMaturityMonthYear = 610
