@@ -2,8 +2,8 @@
 
 The session is one ordered line, so a report heard after an answer was said after it: the newest word on an order counts, and the
 statement at the end is of one moment for each order, whatever fills while others are asked about. An answer about an order that
-has ended here is kept from the ledger: what it tells is a break for people, not a fill to book. One about an order that works goes
-on to the ledger as after a logon.
+has ended here is kept from the ledger: what it tells is a break for people, not a fill to book. One about an order that works
+goes on to the ledger as after a logon.
 *Tested by* tests/unit/test_fix_inquiry.py, tests/integration/test_fix_reconcile.py.
 """
 
