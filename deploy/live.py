@@ -197,7 +197,6 @@ class Launcher:
             **own,
             "HEDGEROW_NATS_URL": url,
             "HEDGEROW_RUN_DIR": str(self.folder.path),
-            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(self.folder.path.parent / ".numba")),
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             **({"HEDGEROW_RAY_ADDRESS": ray} if ray else {}),
