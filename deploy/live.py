@@ -188,7 +188,10 @@ class Launcher:
             await bus.close()
 
     def _env(self, url: str, role: str) -> dict[str, str]:
-        """What a part of that role, and every agent below it, finds its world by."""
+        """What a part of that role, and every agent below it, finds its world by.
+
+        ``NUMBA_CACHE_DIR`` is left as it is: the parts load the kernels that ``_compile`` has made, from where it made them.
+        """
         ray = self.prepared.settings.live.ray_address
         own = {KEYS_VARIABLE: str(self.keys / role)} if self.keys is not None else {}
         if role == access.FLEET and self.keys is not None:
