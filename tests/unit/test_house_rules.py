@@ -74,6 +74,7 @@ SHELLS = (
     "execution/service.py",
     "execution/engine.py",
     "execution/guard.py",
+    "execution/reconcile_counts.py",
     "execution/reconciler.py",
     "execution/reference.py",
     "execution/sqlite_*.py",
@@ -82,6 +83,7 @@ SHELLS = (
     "execution/venues/venue_file.py",
     # Threads of the engine, its files, and the wall clock that FIX messages carry.
     "execution/venues/fix/initiator.py",
+    "execution/venues/fix/message_log.py",
     "execution/venues/fix/venue.py",
     "common/bus/*.py",
     "common/clock.py",
