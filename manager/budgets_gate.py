@@ -82,9 +82,7 @@ class RiskGate:
 Gate = LinearGate | RiskGate
 
 
-def admitted(
-    state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: View | None = None
-) -> tuple[Draft, ...]:
+def admitted(state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: View | None = None) -> tuple[Draft, ...]:
     """The orders, or parts of orders, that no limit of any scope stands against, in their order.
 
     ``view``: everything live at ``now_ns``, where the caller has it already.

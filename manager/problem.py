@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.kernels import netting as kernels
 from common.messages import F64
 from common.units import CENTS_PER_USD
 from manager.budgets_flows import emergency_room
@@ -16,7 +17,7 @@ from manager.budgets_rows import scope_rows
 from manager.exposures import Bools, Rows
 from manager.flows import COST, NOTIONAL, day_of
 from manager.menu import Menu
-from manager.netting import Problem, outside, standing_price
+from manager.netting import Problem, columns, room_of
 from manager.risk_price import kinks
 from manager.state import ManagerState
 from manager.view import View
@@ -137,10 +138,6 @@ def whole_lot_may_pay(p: Problem) -> bool:
     no more than c_j for every j and side, it is no more for any sum of whole lots. (W couples factors: a hedge that moves
     nothing inward but lowers the variance through correlation is not looked for.)
     """
-    r, price = outside(p.exposure, p.lower, p.upper), np.abs(standing_price(p))
-    inward = -np.sign(r)[:, None] * p.sensitivity
-    far = np.abs(r)[:, None]
-    buy = price @ np.minimum(np.maximum(inward, 0.0), far)
-    sell = price @ np.minimum(np.maximum(-inward, 0.0), far)
-    pays = ((buy > p.cost) & (p.buy_cap >= 1.0)) | ((sell > p.cost) & (p.sell_cap >= 1.0))
-    return bool(pays.any())
+    c = columns(p)
+    r, price = kernels.standing(*c[:5])
+    return kernels.any_lot_pays(r, price, *c[5:7], *room_of(p)[:2])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common import factors
+from common.kernels import netting as kernels
 from common.messages import F64
 from common.universe import Universe
 from manager.config import ManagerConfig
@@ -147,12 +148,7 @@ def kinks(
     ``admissible_multiple`` × the cheapest for that factor; an instrument that does not move a factor is no way to pay
     for it. ``dearest`` is over all that move it.
     """
-    effect = np.abs(sensitivity)
-    ratio = np.divide(cost[None, :], effect, out=np.full_like(effect, np.inf), where=effect > 1e-9)
-    if ratio.shape[1] == 0:
-        return np.zeros(len(weighs)), np.zeros(len(weighs))
-    cheapest = ratio.min(axis=1)
-    admissible = np.isfinite(ratio) & (ratio <= admissible_multiple * cheapest[:, None])
-    w = kink_multiple * np.where(admissible, ratio, 0.0).max(axis=1)
-    dearest = np.where(np.isfinite(ratio), ratio, 0.0).max(axis=1)
+    w, dearest = kernels.dearest(
+        np.ascontiguousarray(sensitivity), np.ascontiguousarray(cost), kink_multiple, admissible_multiple
+    )
     return np.where(weighs, w, 0.0), dearest
