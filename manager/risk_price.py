@@ -61,6 +61,8 @@ class RiskPrice:
         self._same = (1.0 - config.correlation_shrink) * (self._u[:, None] == self._u[None, :])
         np.fill_diagonal(self._same, 1.0)
         self._common_rows, self._delta_rows = (np.flatnonzero(self._head == h) for h in ("factor", "delta"))
+        self._betas_at = np.ix_(self._common_rows, self._futures)
+        self._off = ~np.eye(len(self._futures), dtype=np.bool_)
         self._stills: dict[bytes, _Still] = {}
 
     def _correlation(self, log_days: F64) -> F64:
@@ -120,7 +122,7 @@ class RiskPrice:
 
     def _betas(self, sensitivity: F64) -> F64:
         """Change of the common factor per USD of each underlying's delta, of the first desk that knows; 1 where none does."""
-        common = sensitivity[np.ix_(self._common_rows, self._futures)]
+        common = sensitivity[self._betas_at]
         delta_rows = self._delta_rows.reshape(len(common), -1)
         with np.errstate(divide="ignore", invalid="ignore"):
             beta = common / sensitivity[delta_rows, self._futures]
@@ -129,10 +131,8 @@ class RiskPrice:
 
     def _split(self, sigma_daily: F64, beta: F64) -> tuple[float, F64]:
         """Σ ≈ σ_c² ββ' + diag: σ_c² by least squares on the covariances, leaving each a part of its own variance."""
-        cov = self._returns * np.outer(sigma_daily, sigma_daily)
-        bb = np.outer(beta, beta)
-        off = ~np.eye(len(beta), dtype=np.bool_)
-        own = np.diag(cov)
+        cov = self._returns * (sigma_daily[:, None] * sigma_daily)
+        bb, off, own = beta[:, None] * beta, self._off, cov.diagonal()
         most = (1.0 - self._config.correlation_shrink) * float(np.min(own / np.maximum(beta**2, 1e-12)))
         fitted = float((cov * bb)[off].sum() / (bb * bb)[off].sum()) if off.any() and (bb[off] != 0).any() else most
         variance = min(max(fitted, self._config.correlation_shrink * most), most)
