@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.factors import desk_of
+from common.kernels import netting as kernels
 from common.messages import F64
 from manager.allocation import split
 from manager.budgets_scopes import covariance_of, deviation, held_lots, in_scope, in_sum, watched, why_reduce_only
@@ -70,13 +71,7 @@ class RiskGate:
         return np.vstack([self._items, lots * self.per_lot[order]])
 
     def _growth(self, items: F64) -> float:
-        if not len(items):
-            return 0.0
-        between = items @ self._c @ items.T
-        apart = np.maximum(between, 0.0)
-        np.fill_diagonal(apart, 0.0)
-        grows = 2.0 * items @ self._pull + np.diag(between) + apart.sum(axis=1)
-        return float(np.maximum(grows, 0.0).sum())
+        return kernels.risk_growth(np.ascontiguousarray(items), self._c, self._pull)
 
 
 Gate = LinearGate | RiskGate

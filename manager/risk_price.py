@@ -61,8 +61,6 @@ class RiskPrice:
         self._same = (1.0 - config.correlation_shrink) * (self._u[:, None] == self._u[None, :])
         np.fill_diagonal(self._same, 1.0)
         self._common_rows, self._delta_rows = (np.flatnonzero(self._head == h) for h in ("factor", "delta"))
-        self._betas_at = np.ix_(self._common_rows, self._futures)
-        self._off = ~np.eye(len(self._futures), dtype=np.bool_)
         self._stills: dict[bytes, _Still] = {}
 
     def _correlation(self, log_days: F64) -> F64:
@@ -88,15 +86,18 @@ class RiskPrice:
     def matrix(self, rows: Rows, risk_aversion_per_usd: float, sigma_daily: F64, sensitivity: F64) -> F64:
         """W over ``rows``, USD per unit², (f, f); the eigenvalues of its correlation are at least the shrinkage.
 
-        ``sensitivity`` is the whole table (all factors, instruments): the betas of the common factor are read off the
-        futures.
+        ``sensitivity`` is the whole table (all factors, instruments): the betas of the common factor (its change per USD of
+        each underlying's delta, of the first desk that knows; 1 where none does) are read off the futures. σ_c² is fitted
+        by least squares on the covariances, leaving each underlying a part of its own variance.
         """
         c, still = self._config, self._still(rows)
         u, delta, common, gamma, vega, corr = still.u, still.delta, still.common, still.gamma, still.vega, still.corr
         sigma = sigma_daily[u]
         scale = sigma.copy()
         if len(common):
-            variance, idiosyncratic = self._split(sigma_daily, self._betas(sensitivity))
+            rows_of = (self._common_rows, self._delta_rows, self._futures)
+            shrink = self._config.correlation_shrink
+            variance, idiosyncratic = kernels.common_variance(sensitivity, *rows_of, self._returns, sigma_daily, shrink)
             scale[delta] = np.sqrt(idiosyncratic[u[delta]])
             scale[common] = math.sqrt(variance)
         scale[gamma] = _ONE_PER_CENT * math.sqrt(0.5 * c.hedge_days) * sigma[gamma] ** 2
@@ -119,24 +120,6 @@ class RiskPrice:
                 self._stills.clear()
             self._stills[key] = found
         return found
-
-    def _betas(self, sensitivity: F64) -> F64:
-        """Change of the common factor per USD of each underlying's delta, of the first desk that knows; 1 where none does."""
-        common = sensitivity[self._betas_at]
-        delta_rows = self._delta_rows.reshape(len(common), -1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            beta = common / sensitivity[delta_rows, self._futures]
-        first = beta[np.isfinite(beta).argmax(axis=0), np.arange(beta.shape[1])]
-        return np.where(np.isfinite(first), first, 1.0)
-
-    def _split(self, sigma_daily: F64, beta: F64) -> tuple[float, F64]:
-        """Σ ≈ σ_c² ββ' + diag: σ_c² by least squares on the covariances, leaving each a part of its own variance."""
-        cov = self._returns * (sigma_daily[:, None] * sigma_daily)
-        bb, off, own = beta[:, None] * beta, self._off, cov.diagonal()
-        most = (1.0 - self._config.correlation_shrink) * float(np.min(own / np.maximum(beta**2, 1e-12)))
-        fitted = float((cov * bb)[off].sum() / (bb * bb)[off].sum()) if off.any() and (bb[off] != 0).any() else most
-        variance = min(max(fitted, self._config.correlation_shrink * most), most)
-        return variance, own - variance * beta**2
 
 
 def kinks(

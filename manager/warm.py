@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from common.kernels import netting as kernels
 from common.limits_scopes import MarginGrid
 from common.messages import Header, QuoteBatch
 from common.snapshot import MarketSnapshot
@@ -52,6 +53,9 @@ def _decide_once() -> None:
     if whole_lot_may_pay(p) and not again.failure:
         objective(p, round_lots(p, again.lots, 0.0).astype(np.float64))
         standing_price(p)
+    alone = np.zeros(1, np.intp)
+    kernels.common_variance(p.risk, alone, alone, alone, p.risk, one, 0.1)
+    kernels.risk_growth(p.risk, p.risk, one)
 
 
 def _quotes(universe: Universe, rows: Rows, symbol: str) -> QuoteBatch:

@@ -425,3 +425,58 @@ def dearest(sensitivity: F64, cost: F64, kink_multiple: float, admissible_multip
                     admitted = max(admitted, ratio)
         w[i] = kink_multiple * admitted
     return w, most
+
+
+@exact_kernel
+def risk_growth(items: F64, covariance: F64, pull: F64) -> float:
+    """Most by which any subset of ``items`` (k, f) raises x'Cx, given C x = ``pull``: see ``manager.budgets_gate``."""
+    k, f = items.shape
+    total = 0.0
+    moved = np.empty(f)
+    for a in range(k):
+        grows = 0.0
+        for i in range(f):
+            moved[i] = 0.0
+            for j in range(f):
+                moved[i] += items[a, j] * covariance[j, i]
+            grows += 2.0 * items[a, i] * pull[i]
+        for b in range(k):
+            between = 0.0
+            for i in range(f):
+                between += moved[i] * items[b, i]
+            grows += between if a == b else max(between, 0.0)
+        total += max(grows, 0.0)
+    return total
+
+
+@exact_kernel
+def common_variance(
+    sensitivity: F64, common_rows: I64, delta_rows: I64, futures: I64, returns: F64, sigma: F64, shrink: float
+) -> tuple[float, F64]:
+    """(variance of the common factor, what each underlying (u,) keeps of its own): see ``manager.risk_price``.
+
+    ``sensitivity`` (all factors, n); of each desk its row of the common factor and, per underlying, of the delta.
+    """
+    u = len(futures)
+    beta, left = np.ones(u), np.empty(u)
+    for k in range(u):
+        for d in range(len(common_rows)):
+            ratio = sensitivity[common_rows[d], futures[k]] / sensitivity[delta_rows[d * u + k], futures[k]]
+            if np.isfinite(ratio):
+                beta[k] = ratio
+                break
+    least, above, below = np.inf, 0.0, 0.0
+    for i in range(u):
+        own = returns[i, i] * (sigma[i] * sigma[i])
+        least = min(least, own / max(beta[i] * beta[i], 1e-12))
+        for j in range(u):
+            if i != j:
+                both = beta[i] * beta[j]
+                above += returns[i, j] * (sigma[i] * sigma[j]) * both
+                below += both * both
+    most = (1.0 - shrink) * least
+    fitted = above / below if below > 0.0 else most
+    variance = min(max(fitted, shrink * most), most)
+    for i in range(u):
+        left[i] = returns[i, i] * (sigma[i] * sigma[i]) - variance * (beta[i] * beta[i])
+    return variance, left
