@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.kernels import netting as kernels
+from common.kernels import programme
 from common.messages import F64
 from manager import impact
 from manager.qp import FREE, RIDGE, Bools, solve_columns
@@ -124,7 +125,7 @@ def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None)
     q = _Interval.of(p)
     r, standing = kernels.standing(*columns(p)[:5])
     lots, price = (np.zeros(m), standing) if warm is None else warm
-    first = kernels.first_columns(r, standing, price, *columns(p)[5:7], _NEARLY)
+    first = programme.first_columns(r, standing, price, *columns(p)[5:7], _NEARLY)
     found = solve_columns(q, first, q.dual_start(p, lots, price), iteration_limit)
     if found.failure:
         nothing = outside(p.exposure, p.lower, p.upper)
@@ -160,22 +161,22 @@ class _Interval:
     def of(p: Problem) -> _Interval:
         """Scale a problem."""
         f, m = p.sensitivity.shape
-        scaled = kernels.scaled(*columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE)
+        scaled = programme.scaled(*columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE)
         return _Interval(*scaled, free=np.concatenate([scaled[9][: 2 * m] > 0.0, np.ones(2 * f, np.bool_)]))
 
     def part(self, used: NDArray[np.intp]) -> tuple[F64, F64, F64]:
         """See ``qp.Programme``."""
-        return kernels.part(*self._matrices(), RIDGE, used)
+        return programme.part(*self._matrices(), RIDGE, used)
 
     def reduced(self, x: F64, multipliers: F64) -> F64:
         """See ``qp.Programme``."""
-        return kernels.reduced(*self._matrices(), x, multipliers)
+        return programme.reduced(*self._matrices(), x, multipliers)
 
     def dual_start(self, p: Problem, lots: F64, price: F64) -> tuple[F64, F64]:
         """Multipliers at a neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
         c = columns(p)
         own = (self.unit, self.money, self.s, self.risk, self.kink, self.cap, len(self.upper))
-        return kernels.dual_start(*c[:3], *c[5:8], *own, np.ascontiguousarray(lots), np.ascontiguousarray(price))
+        return programme.dual_start(*c[:3], *c[5:8], *own, np.ascontiguousarray(lots), np.ascontiguousarray(price))
 
     def _matrices(self) -> tuple[F64, ...]:
         return self.s, self.extra, self.linear, self.curved, self.risk, self.apart, self.kink
