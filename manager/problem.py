@@ -14,7 +14,7 @@ from common.units import CENTS_PER_USD
 from manager.budgets_flows import emergency_room
 from manager.budgets_rows import scope_rows
 from manager.exposures import Bools, Rows
-from manager.flows import COST, NOTIONAL, day_of
+from manager.flows import COST, NOTIONAL
 from manager.menu import Menu
 from manager.netting import Problem, outside, standing_price
 from manager.risk_price import kinks
@@ -114,7 +114,7 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
         np.maximum(view.hard[limited] - view.highest[limited], 0.0),
         np.maximum(view.hard[limited] + view.lowest[limited], 0.0),
     ]
-    universe, flows, day = state.setup.universe, state.fold.flows, day_of(now_ns)
+    universe, flows, day = state.setup.universe, state.fold.flows, state.days.of(now_ns)
     spend = np.vstack([menu.cost_cents, menu.notional_cents]) / CENTS_PER_USD
     urgent = emergency_room(state, view, day)
     owner = universe.underlying[menu.index]

@@ -33,6 +33,7 @@ from manager.proposals import refusal_of
 from manager.recording import record
 from manager.state import NEVER_NS, ManagerSetup, ManagerState, start
 from manager.steering import resumed_leader
+from manager.strike import strikes, watch_close
 
 __all__ = ["ManagerSetup", "ManagerState", "start", "step"]
 
@@ -66,6 +67,7 @@ def step(state: ManagerState, event: Event) -> tuple[ManagerState, list[Instruct
 
 def _market(state: ManagerState, batch: QuoteBatch) -> None:
     state.seen["batches"] += 1
+    watch_close(state, batch)
     if not state.market.apply(batch):
         return
     for u, symbol in enumerate(state.setup.universe.symbols):
@@ -151,6 +153,7 @@ def _decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]
         state.retry_ns, state.dirty = NEVER_NS, True
         later = [t for t in state.fold.rest_until_ns.values() if t > now_ns]
         state.retry_ns = min(later, default=NEVER_NS)
+    out += strikes(state, wall_ns)
     out += rounds(state, wall_ns)
     if not state.dirty or not may_trade(state):
         return out

@@ -15,7 +15,6 @@ from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
 from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
-from manager.flows import day_of
 from manager.menu import Menu
 from manager.orders import client_order_id
 from manager.scopes import served
@@ -90,7 +89,7 @@ def build_orders(
     state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int
 ) -> tuple[tuple[Order, ...], tuple[Draft, ...]]:
     """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted."""
-    kept = within_flows(state, admitted(state, tuple(drafts), now_ns), day_of(now_ns))
+    kept = within_flows(state, admitted(state, tuple(drafts), now_ns), state.days.of(now_ns))
     cause_id, receive_time_ns = _cause(state)
     universe, market, rule = state.setup.universe, state.market, state.setup.config.tactic
     if rule.combo_max_ratio:
