@@ -46,7 +46,7 @@ def reasons(state: ManagerState) -> tuple[str, ...]:
 
 def futures(state: ManagerState) -> F64:
     """Mid (u,) of each underlying's future, points; NaN without one."""
-    at = np.array([u.future_instrument for u in state.setup.universe.underlyings], np.intp)
+    at = state.setup.universe.fronts(state.now_ns)
     return np.where(at >= 0, state.market.mid()[at], np.nan)
 
 

@@ -50,6 +50,8 @@ TRADING_ACTIONS = {"pause": TradingState.PAUSED, "resume": TradingState.ACTIVE, 
 HOUR_NS = 3_600 * NS_PER_S
 #: Method of a cycle that a person decided.
 MANUAL = "manual"
+#: Method of a cycle that rolls a future, and the account its lots are held under until both legs have filled.
+ROLL = "roll"
 
 
 def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
@@ -109,7 +111,7 @@ def _cycle(state: ManagerState, cycle: Cycle) -> None:
     for crossing in cycle.crossings:
         _cross(fold, crossing)
     fold.consumed.update({name.rpartition(":")[0]: name for name in cycle.proposal_id})
-    if cycle.method != MANUAL:
+    if cycle.method not in (MANUAL, ROLL):
         fold.fresh = None
     fold.last_cycle = cycle
     if cycle.method == "joint":

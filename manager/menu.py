@@ -86,6 +86,8 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     ok &= (market.bid_size_lots[at] > 0) & (market.ask_size_lots[at] > 0)
     ok &= known.all(axis=0)
     ok &= _delta_watched(state, live)[universe.underlying[at]] | (universe.kind[at] != OPTION)
+    if universe.rolls:  # hedges are made in the front alone; the others are left by the roll
+        ok &= (universe.kind[at] == OPTION) | (universe.fronts(now_ns)[universe.underlying[at]] == at)
     resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
     if resting:
         rests = np.zeros(len(universe), np.bool_)

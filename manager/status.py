@@ -16,6 +16,7 @@ from manager.budgets_view import budgets_view, limits_view
 from manager.desk_status import crossings, desk_rows
 from manager.flows import COST, NO_LIMIT, NOTIONAL, ORDERS
 from manager.menu import fresh_underlyings
+from manager.rolls import rolls_view
 from manager.state import ManagerState
 from manager.steering_view import imports_of, parameters_of, trading_of
 from manager.strike import pnl_view
@@ -56,6 +57,7 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         "imports": imports_of(state),
         "parameters": parameters_of(state),
         "pnl": pnl_view(state),
+        "rolls": rolls_view(state),
         "desks": desk_rows(state, _mid_cents(state)),
         "crossings": crossings(state),
         "agents": _agents(state, wall_ns),

@@ -1,6 +1,6 @@
 """A struck day to protobuf and back. Schema: ``DayStruck`` in proto/hedgerow/control/v1/control.proto.
 
-*Tested by* tests/properties/test_wire_strikes.py.
+*Tested by* tests/properties/test_wire_round_trip.py, tests/unit/test_wire_strikes.py.
 """
 
 from __future__ import annotations
