@@ -22,7 +22,7 @@ import numpy as np
 from common.control_messages import Crossing, Cycle
 from common.factors import at_desk
 from common.messages import I64, CostShare, Order
-from common.tactics import Follow, Tactic, TacticKind
+from common.tactics import Follow
 from common.units import CENTS_PER_USD, NO_PRICE
 from common.universe import Underlying
 from manager.attribution import WHOLE, deal
@@ -37,6 +37,7 @@ from manager.menu import Menu, fresh_underlyings
 from manager.recording import record
 from manager.scopes import DESK, UNDERLYING, stopped_names
 from manager.state import ManagerState
+from manager.tactics import paired
 from manager.ticket import Draft, build_orders, inputs_hash
 from manager.view import View, view_of
 
@@ -278,15 +279,12 @@ def _paired(state: ManagerState, leg: _Leg, orders: tuple[Order, ...]) -> tuple[
     named = [replace(o, cause_id=f"{ROLL}:{before}>{ids[leg.enters]}", receive_time_ns=0) for o in orders]
     if len(named) < 2:
         return tuple(named)
-    rule = state.setup.config.tactic
-    terms = Tactic(TacticKind.COMBO, budget_ms=rule.budget_ms, interval_ms=rule.interval_ms)
     lead = next(o for o in named if o.instrument == leg.leaves)
     follower = next(o for o in named if o.instrument == leg.enters)
     first = min(o.order_sequence for o in named)
-    return (
-        replace(lead, tactic=replace(terms, legs=2), order_sequence=first),
-        replace(follower, tactic=terms, follows=Follow(lead.client_order_id, 1, 1), order_sequence=first + 1),
-    )
+    follows = Follow(lead.client_order_id, 1, 1)
+    lead, follower = paired(state.setup.config.tactic, lead, follower, follows)
+    return replace(lead, order_sequence=first), replace(follower, order_sequence=first + 1)
 
 
 def _cycle(

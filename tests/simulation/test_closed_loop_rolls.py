@@ -22,17 +22,24 @@ from manager import fold, hash
 from manager import state as manager_state
 from manager.config import ManagerConfig
 from manager.status import status
+from manager.tactics import TacticRule
 from tests.roll_world import CARRY, RollingMarket
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = load_limits(ROOT / "examples/limits.toml")
 MARKET = RollingMarket()
+PLAIN = ManagerConfig()
+#: Combos that rest for most of two minutes and show a tenth of what is shown; those that take what is there; legs.
+WORKED = ManagerConfig(
+    tactic=TacticRule(combo_improve_ticks=1, combo_participation_percent=10, budget_ms=120_000, urgency_percent=20)
+)
+CASES = [(True, PLAIN), (False, PLAIN), (True, WORKED), (False, WORKED)]
 
 
-def looped(book: Book, tmp: Path, *, combos: bool) -> ClosedLoop:
+def looped(book: Book, tmp: Path, *, combos: bool, config: ManagerConfig = PLAIN) -> ClosedLoop:
     limits = load_execution_limits(ROOT / "examples/execution_limits.toml")
-    config = ExecutionConfig(store=tmp, limits=limits, paper=PaperConfig(combos=combos))
-    loop = ClosedLoop(MARKET, book, AgentsConfig(), ManagerConfig(), LIMITS, config, "roll")
+    execution = ExecutionConfig(store=tmp, limits=limits, paper=PaperConfig(combos=combos))
+    loop = ClosedLoop(MARKET, book, AgentsConfig(), config, LIMITS, execution, "roll")
     for now_ns, together in instants(MARKET.batches()):
         while (due := loop.execution.next_due_ns) is not None and due < now_ns:
             loop.feed(due, [])
@@ -45,11 +52,11 @@ def rolls_of(result: RunResult) -> list[Cycle]:
     return [e.event for e in result.entries if isinstance(e.event, Cycle) and e.event.method == "roll"]
 
 
-@pytest.mark.parametrize("combos", [True, False])
-def test_positions_move_to_the_new_front_and_hedges_follow(combos: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("combos", "config"), CASES)
+def test_positions_move_to_the_new_front_and_hedges_follow(combos: bool, config: ManagerConfig, tmp_path: Path) -> None:
     book = short_book(MARKET, 60)
     universe, n = MARKET.universe, len(MARKET.universe)
-    loop = looped(book, tmp_path, combos=combos)
+    loop = looped(book, tmp_path, combos=combos, config=config)
     result = loop.result()
     old = np.array([u.future_instrument for u in universe.underlyings])
     new = universe.fronts(MARKET.rolls_ns)
