@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from common.cost_model import CostModel
 from manager.budgets_config import BudgetsConfig
 from manager.tactics import TacticRule
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often displayed size comes back while a hedge waits, and that time as a share of the horizon W prices."""
+
+    displays: float
+    horizon_share: float
 
 
 class VolOfVol(BaseModel):
@@ -67,6 +76,9 @@ class ManagerConfig(BaseModel):
     cost_model: CostModel = Field(default=CostModel(), description="In a settings file or flag: the name of its file.")
     #: Part of the displayed size an order may take.
     quote_share: float = Field(default=1.0, gt=0.0, le=1.0)
+    #: How long a hedge may wait for displayed size to come back rather than take dearer lots, and how often it comes back.
+    patience_s: float = Field(default=600.0, ge=0.0)
+    refresh_s: float = Field(default=60.0, gt=0.0)
     #: An order must improve the objective by at least this.
     min_gain_usd: float = Field(default=0.01, ge=0.0)
     max_source_age_s: float = Field(default=120.0, gt=0.0)
@@ -87,6 +99,13 @@ class ManagerConfig(BaseModel):
     orders_kept: int = Field(default=20_000, ge=1)
     exec_ids_kept: int = Field(default=65_536, ge=1)
     commands_kept: int = Field(default=4_096, ge=1)
+
+    @property
+    def patience(self) -> Patience:
+        """In the terms of the solve; the horizon in market time of a session a day."""
+        return Patience(
+            self.patience_s / self.refresh_s, self.patience_s / (self.volatility.session_s * self.horizon_days)
+        )
 
     @model_validator(mode="after")
     def _ages_agree(self) -> ManagerConfig:

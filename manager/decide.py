@@ -13,9 +13,9 @@ from common.control_messages import Cycle
 from common.factors import without_desk
 from common.messages import F64, I64, Proposal
 from manager.events import Instruction, Submit
-from manager.lots import round_lots
 from manager.menu import Menu, choose, menu_of
-from manager.netting import Problem, Solution, objective, solve, standing_price
+from manager.netting import Problem, Solution, objective, standing_price
+from manager.patience import decide_lots, later_of
 from manager.problem import Stated, problem_of, whole_lot_may_pay
 from manager.recording import record
 from manager.scopes import AGENT, stopped_names
@@ -74,11 +74,14 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
         futures = state.setup.universe.kind[menu.index] == 0
         chosen = choose(menu, pull, futures, config.menu_max)
         menu, stated = menu.take(chosen), stated.take(chosen)
-    solution = solve(stated.problem, config.iteration_limit, _warm(state, view, stated, menu))
+    later = later_of(stated.problem, menu.shown_buy, menu.shown_sell, config.patience)
+    warm = _warm(state, view, stated, menu)
+    solution, lots = decide_lots(
+        stated.problem, later, stated.forced, config.iteration_limit, config.min_gain_usd, warm
+    )
     if solution.failure:
         method = f"fallback: {solution.failure}"
         return _wished(state, view, method, live_proposals(state, view), now_ns, solution)
-    lots = round_lots(stated.problem, solution.lots, config.min_gain_usd)
     price = _on_rows(view, stated, solution.price)
     forced = _on_rows(view, stated, np.where(stated.forced, solution.price, 0.0))
     drafts = tuple(priced_draft(state, view, menu, int(j), int(lots[j]), price, forced) for j in np.flatnonzero(lots))

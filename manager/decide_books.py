@@ -16,7 +16,6 @@ from common.control_messages import Crossing, Cycle
 from common.factors import without_desk
 from common.messages import F64, I64, Proposal
 from common.universe import Book
-from manager.books_lots import round_books
 from manager.books_orders import (
     PartOf,
     crossed,
@@ -28,9 +27,9 @@ from manager.books_orders import (
     part_by_wish,
     sides_of,
 )
+from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_problem import StatedBooks, books_problem_of, fit_books, lots_may_pay
 from manager.books_qp import objective_books
-from manager.books_solve import solve_few_rows
 from manager.budgets_gate import admitted
 from manager.decide import live_proposals, unused
 from manager.events import Instruction, Publish, Submit
@@ -146,10 +145,11 @@ def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Dec
     if len(menu.index) > config.menu_max:
         menu = menu.take(_choose(state, it, menu, stated))
         stated = books_problem_of(state, view, it.whole, menu, it.desks, it.now_ns, closed)
-    found = solve_few_rows(stated.problem, config.iteration_limit)
+    p, limit = stated.problem, config.iteration_limit
+    later = later_of_books(p, menu.shown_buy, menu.shown_sell, config.patience)
+    found, lots = decide_books_lots(p, later, stated.forced, limit, config.min_gain_usd)
     if found.failure:
         return _plain(state, it, f"fallback: {found.failure}", found.iterations)
-    lots = round_books(stated.problem, found.lots, config.min_gain_usd)
     price, forced = stated.price(found.price)
     part_of = part_by_price(state, view, menu, it.book, price, forced)
     decided = _decided(state, it, "joint", menu, found.lots.sum(axis=0), lots, price, found.iterations, part_of)

@@ -216,6 +216,7 @@ def _fill(fold: Fold, life: OrderLife | None, report: ExecutionReport) -> None:
         fold.counts["fills beyond the reservation"] += 1
         fold.flows.late(scopes, life.day, life.notional_per_lot_cents, cost)
     fold.table.fill(report.instrument, fold.ledger.by_desk(split))
+    fold.unfilled_since_ns.pop(report.instrument, None)
 
 
 def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -> None:
@@ -238,7 +239,12 @@ def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -
             fold.holds[f"underlying:{life.symbol}"] = Hold(wanted, "execution", report.text)
     rest_s = config.refused_rest_s if life.status is OrdStatus.REJECTED else config.unfilled_rest_s
     if life.cum_lots == 0:
-        fold.rest_until_ns[life.order.instrument] = report.event_time_ns + int(rest_s * NS_PER_S)
+        at = life.order.instrument
+        fold.rest_until_ns[at] = report.event_time_ns + int(rest_s * NS_PER_S)
+        if life.status is OrdStatus.REJECTED:
+            fold.unfilled_since_ns.pop(at, None)
+        else:
+            fold.unfilled_since_ns.setdefault(at, report.event_time_ns)
 
 
 def _command(state: ManagerState, command: Command, acknowledgement: Acknowledgement, entry: JournalEntry) -> None:

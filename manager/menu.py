@@ -32,7 +32,8 @@ _UNIQUE = 1e-4
 class Menu:
     """m instruments: index (m,), sensitivity of the live factors (f, m), and per lot in USD what it costs and reserves.
 
-    cost_cents, notional_cents: what one lot reserves. buy_cap, sell_cap: lots that may be ordered.
+    cost_cents, notional_cents: what one lot reserves. buy_cap, sell_cap: lots that may be ordered; shown_buy, shown_sell: that
+    could be, did no order of ours work.
     """
 
     index: Rows
@@ -44,6 +45,8 @@ class Menu:
     notional_cents: I64
     buy_cap: F64
     sell_cap: F64
+    shown_buy: F64
+    shown_sell: F64
 
     def take(self, at: NDArray[np.intp]) -> Menu:
         """The same columns for a part of the instruments."""
@@ -57,6 +60,8 @@ class Menu:
             self.notional_cents[at],
             self.buy_cap[at],
             self.sell_cap[at],
+            self.shown_buy[at],
+            self.shown_sell[at],
         )
 
 
@@ -71,7 +76,8 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     """Everything usable from the menus of the live agents, instruments ascending.
 
     ``need_all``: every live owner must state the sensitivity (joint netting); without, what is unknown is excluded only
-    where the table has never seen it.
+    where the table has never seen it. With it, what rests since its orders ended unfilled stays for the patience as
+    something that may be had later (``patience.py``), with no lots now.
     """
     fold, universe, market = state.fold, state.setup.universe, state.market
     agents = {str(a) for a in fold.table.owner[live]}
@@ -89,11 +95,15 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     if universe.rolls:  # hedges are made in the front alone; the others are left by the roll
         ok &= (universe.kind[at] == OPTION) | (universe.fronts(now_ns)[universe.underlying[at]] == at)
     resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
+    rests = np.zeros(len(universe), np.bool_)
     if resting:
-        rests = np.zeros(len(universe), np.bool_)
+        patience_ns = int(state.setup.config.patience_s * NS_PER_S)
+        waits = {j for j, since in fold.unfilled_since_ns.items() if need_all and now_ns - since < patience_ns}
+        out = np.zeros(len(universe), np.bool_)
+        out[[j for j in resting if j not in waits]] = True
         rests[resting] = True
-        ok &= ~rests[at]  # a tenth of the time of np.isin
-    return _columns(state, live, at[ok], working)
+        ok &= ~out[at]  # a tenth of the time of np.isin
+    return columns_of(state, live, at[ok], working, rests[at[ok]])
 
 
 def _delta_watched(state: ManagerState, live: Rows) -> Bools:
@@ -104,7 +114,8 @@ def _delta_watched(state: ManagerState, live: Rows) -> Bools:
     return watched
 
 
-def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int]) -> Menu:
+def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:
+    """These instruments (m,) as a menu; what ``rests`` (m,) is stated and has no lots now."""
     universe, market, config = state.setup.universe, state.market, state.setup.config
     bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
     tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]
@@ -117,8 +128,8 @@ def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, in
     cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
     cap = scope_caps(state, live, at, notional_cents, cap)
     own = np.array([working.get(int(j), 0) for j in at], np.int64)
-    buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap) - np.maximum(own, 0)
-    sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap) - np.maximum(-own, 0)
+    shown_buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap)
+    shown_sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap)
     return Menu(
         at,
         state.fold.table.sensitivity[np.ix_(live, at)],
@@ -128,8 +139,10 @@ def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, in
         np.ceil(half_spread_cents).astype(np.int64) + fee_cents,
         notional_cents,
         # An order against one of our own that still works could trade with it.
-        np.where(own < 0, 0.0, np.maximum(buy, 0.0)),
-        np.where(own > 0, 0.0, np.maximum(sell, 0.0)),
+        np.where(rests | (own < 0), 0.0, np.maximum(shown_buy - np.maximum(own, 0), 0.0)),
+        np.where(rests | (own > 0), 0.0, np.maximum(shown_sell - np.maximum(-own, 0), 0.0)),
+        shown_buy,
+        shown_sell,
     )
 
 

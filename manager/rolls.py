@@ -23,17 +23,16 @@ from common.control_messages import Crossing, Cycle
 from common.factors import at_desk
 from common.messages import I64, CostShare, Order
 from common.tactics import Follow
-from common.units import CENTS_PER_USD, NO_PRICE
+from common.units import NO_PRICE
 from common.universe import Underlying
 from manager.attribution import WHOLE, deal
 from manager.books_orders import Part, PartOf, crossed, crossed_lots, crossings_of, drafts_of, sides_of
 from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
-from manager.budgets_rows import scope_caps
 from manager.events import Instruction, Publish, Submit
 from manager.exposures import Moved
 from manager.fold import ROLL
-from manager.menu import Menu, fresh_underlyings
+from manager.menu import Menu, columns_of, fresh_underlyings
 from manager.recording import record
 from manager.scopes import DESK, UNDERLYING, stopped_names
 from manager.state import ManagerState
@@ -130,7 +129,8 @@ def _leg(
     at = np.array(rows, np.intp)[order]
     lots = np.stack(columns, axis=1)[:, order]
     view = view_of(state, now_ns)
-    return _Leg(desks, names, _menu(state, view, at), lots, leaves if len(rows) == 2 else -1, enters, view)
+    menu = columns_of(state, view.rows, at, {}, np.zeros(len(at), np.bool_))
+    return _Leg(desks, names, menu, lots, leaves if len(rows) == 2 else -1, enters, view)
 
 
 def _held(state: ManagerState, at: int) -> I64:
@@ -154,29 +154,6 @@ def _usable(state: ManagerState, at: int, now_ns: int) -> bool:
     works = any(life.order.instrument == at for life in state.fold.orders.open.values())
     alive = bool(universe.listed[at]) and universe.expiry_ns[at] > now_ns
     return alive and NO_PRICE < bid < ask and bool(sized) and not resting and not works
-
-
-def _menu(state: ManagerState, view: View, at: np.ndarray) -> Menu:
-    """The futures as a menu: what a lot costs, reserves and moves; caps by size shown, order caps and scopes."""
-    universe, market, caps = state.setup.universe, state.market, state.fold.limits.order
-    bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
-    tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]
-    half_cents = 0.5 * (ask - bid) * tick_cents
-    notional = np.ceil(ask * tick_cents).astype(np.int64)
-    most = np.minimum(caps.max_lots_future, np.floor(caps.max_notional_usd * CENTS_PER_USD / np.maximum(notional, 1)))
-    most = scope_caps(state, view.rows, at, notional, np.asarray(most, np.float64))
-    share = state.setup.config.quote_share
-    return Menu(
-        at,
-        state.fold.table.sensitivity[np.ix_(view.rows, at)],
-        (half_cents + fee_cents) / CENTS_PER_USD,
-        np.zeros(len(at)),
-        np.zeros(len(at)),
-        np.ceil(half_cents).astype(np.int64) + fee_cents,
-        notional,
-        np.minimum(np.floor(market.ask_size_lots[at] * share), most),
-        np.minimum(np.floor(market.bid_size_lots[at] * share), most),
-    )
 
 
 def _part(leg: _Leg) -> PartOf:

@@ -100,6 +100,8 @@ class Fold:
     report_sequence: int = 0
     #: Instruments resting after an order ended unfilled or was refused, and until when (market time).
     rest_until_ns: dict[int, int] = field(default_factory=dict)
+    #: Instruments whose orders end unfilled: since when (market time) none of them filled. A refusal ends it too.
+    unfilled_since_ns: dict[int, int] = field(default_factory=dict)
     commands: dict[str, Acknowledgement] = field(default_factory=dict)
     refused_proposals: Counter[str] = field(default_factory=Counter)
     refused_orders: Counter[str] = field(default_factory=Counter)

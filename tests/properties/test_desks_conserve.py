@@ -35,7 +35,7 @@ TRADES = st.lists(st.lists(st.integers(-60, 60), min_size=3, max_size=3), min_si
 def menu(columns: int) -> Menu:
     one = np.ones(columns)
     cents = np.ones(columns, np.int64)
-    return Menu(np.arange(columns), np.zeros((1, columns)), one, one, 0.0 * one, cents, cents, one, one)
+    return Menu(np.arange(columns), np.zeros((1, columns)), one, one, 0.0 * one, cents, cents, one, one, one, one)
 
 
 def part_of(desk: int, column: int, side: int) -> Part:

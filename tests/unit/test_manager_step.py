@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from common import factors
-from common.messages import OrderState, OrdStatus, Refusal, Side, TimeInForce
+from common.messages import Order, OrderState, OrdStatus, Refusal, Side, TimeInForce
+from common.universe import OPTION
 from manager import events as ev
 from manager.config import ManagerConfig
 from manager.step import start, step
@@ -102,6 +103,65 @@ def test_unfilled_instrument_rests_then_is_tried_again_because_of_the_tick_that_
     (again,) = desk.decide()
     assert again.client_order_id != order.client_order_id and again.cycle_id == "1-2"
     assert again.cause_id == "feed.NDX:2" and again.receive_time_ns == 1_002
+
+
+def short_vega(desk: Desk) -> None:
+    """Short 40,000 USD a point of one bucket, the rest wide: some 150 lots of the cheapest option, of which 30 are shown."""
+    desk.propose(
+        "gamma-0",
+        {factors.delta("SPX"): 0.0, factors.gamma("SPX"): 0.0},
+        {factors.delta("SPX"): 5e6, factors.gamma("SPX"): 5e6},
+    )
+    desk.propose("vega-0", {factors.vega("SPX", "31-60d"): -40_000.0}, 3_000.0)
+
+
+def options_of(desk: Desk, orders: list[Order]) -> set[int]:
+    return {o.instrument for o in orders if desk.world.kind[o.instrument] == OPTION}
+
+
+def test_a_hedge_waits_for_the_cheap_option_to_be_shown_again_and_not_for_ever() -> None:
+    hurried, patient = Desk(config=ManagerConfig(patience_s=0.0)), Desk(config=ManagerConfig(patience_s=600.0))
+    for desk in (hurried, patient):
+        short_vega(desk)
+    assert len(options_of(hurried, hurried.decide())) > 1
+    first = patient.decide()
+    (cheap,) = options_of(patient, first)
+    for order in first:
+        patient.fill(order, 0)
+    assert options_of(patient, patient.decide()) == set(), "it rests, which is no reason to take the dear"
+    patient.feed(400.0)
+    short_vega(patient)
+    again = patient.decide()
+    assert options_of(patient, again) == {cheap}
+    for order in again:
+        patient.fill(order, 0)
+    patient.feed(400.0)
+    short_vega(patient)
+    last = patient.decide()
+    for order in last:
+        patient.fill(order, 0)
+    others = options_of(patient, patient.decide())
+    assert others and cheap not in others, "a quote that nobody honours holds the hedge up no longer than the patience"
+
+
+def test_a_fill_starts_the_patience_anew_and_a_refusal_ends_it() -> None:
+    desk = Desk()
+    short_vega(desk)
+    (cheap,) = [o for o in desk.decide() if desk.world.kind[o.instrument] == OPTION]
+    desk.fill(cheap, 0)
+    assert desk.state.fold.unfilled_since_ns == {cheap.instrument: desk.now_ns}
+    desk.feed(2.0)
+    (again,) = [o for o in desk.decide() if o.instrument == cheap.instrument]
+    desk.fill(again, 1)
+    assert desk.state.fold.unfilled_since_ns == {}
+    desk.feed(2.0)
+    (third,) = [o for o in desk.decide() if o.instrument == cheap.instrument]
+    desk.fill(third, 0)
+    desk.feed(2.0)
+    (fourth,) = [o for o in desk.decide() if o.instrument == cheap.instrument]
+    desk.send(ev.ReportArrived(0, desk.report(fourth, OrdStatus.REJECTED, refusal=Refusal.COLLAR)))
+    assert desk.state.fold.unfilled_since_ns == {}
+    assert options_of(desk, desk.decide()) - {cheap.instrument}, "what the venue refuses is not waited for"
 
 
 def test_refused_order_releases_and_rests_long() -> None:
