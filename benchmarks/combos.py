@@ -156,9 +156,9 @@ def _quoted(execution: InProcessExecution, tape: Tape, k: int, at: list[int], se
     """Both quarters of a minute, each from its own source."""
     out: list[ExecutionReport] = []
     for row, symbol in enumerate(SYMBOLS):
-        columns = (np.array([v], np.int32) for v in tape.quotes[k, row].tolist())
+        bid, ask, bid_lots, ask_lots = (np.array([v], np.int32) for v in tape.quotes[k, row].tolist())
         head = Header(f"feed.{symbol}", sequence, int(tape.time_ns[k]))
-        out += execution.on_quotes(QuoteBatch(head, np.array([at[row]], np.uint32), *columns))
+        out += execution.on_quotes(QuoteBatch(head, np.array([at[row]], np.uint32), bid, ask, bid_lots, ask_lots))
     return out
 
 
