@@ -154,7 +154,8 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     limits = Limits.model_validate(reference.config["limits"])
     settings, tuned = reference.settings, values_of(reference.config["agents"])
     run_id = reference.config["run_id"]
-    setup = ManagerSetup(reference.universe, reference.book, settings.manager, limits, run_id, tuned)
+    sessions = tuple((opens, closes) for opens, closes in reference.config["sessions"])
+    setup = ManagerSetup(reference.universe, reference.book, settings.manager, limits, run_id, tuned, sessions)
     acks: list[Callable[[OrderAck], None]] = []
     tls = place.keys.tls() if place.keys is not None else None
     async with ExecutionClient(place.execution_address, lambda ack: acks[0](ack), tls=tls) as client:

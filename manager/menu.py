@@ -95,6 +95,8 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     ok &= (market.bid_size_lots[at] > 0) & (market.ask_size_lots[at] > 0)
     ok &= known.all(axis=0)
     ok &= _delta_watched(state, live)[universe.underlying[at]] | (universe.kind[at] != OPTION)
+    if universe.rolls:  # hedges are made in the front alone; the others are left by the roll
+        ok &= (universe.kind[at] == OPTION) | (universe.fronts(now_ns)[universe.underlying[at]] == at)
     resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
     rests = np.zeros(len(universe), np.bool_)
     if resting:
@@ -104,7 +106,7 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
         out[[j for j in resting if j not in waits]] = True
         rests[resting] = True
         ok &= ~out[at]  # a tenth of the time of np.isin
-    return _columns(state, live, at[ok], working, rests[at[ok]])
+    return columns_of(state, live, at[ok], working, rests[at[ok]])
 
 
 def _delta_watched(state: ManagerState, live: Rows) -> Bools:
@@ -119,7 +121,8 @@ def _deltas(names: tuple[str, ...]) -> Bools:
     return np.array([name.startswith(("delta:", "proxy:")) for name in names], np.bool_)
 
 
-def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:
+def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:
+    """These instruments (m,) as a menu; what ``rests`` (m,) is stated and has no lots now."""
     universe, market, config = state.setup.universe, state.market, state.setup.config
     bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
     tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]

@@ -75,7 +75,7 @@ def outside(exposure: F64, lower: F64, upper: F64) -> F64:
     return np.maximum(exposure - upper, 0.0) - np.maximum(lower - exposure, 0.0)
 
 
-def columns(p: Problem) -> tuple[F64, ...]:
+def columns(p: Problem) -> tuple[F64, F64, F64, F64, F64, F64, F64, F64, F64]:
     """What the kernels take of a problem, as they take it: exposure to impact as in ``Problem``, then root (m,)."""
     cost = np.ascontiguousarray(p.cost, np.float64)
     root = np.array(p.root, np.float64) if len(p.root) == len(cost) else np.full(len(cost), p.root[0])
@@ -174,9 +174,12 @@ class _Interval:
 
     def dual_start(self, p: Problem, lots: F64, price: F64) -> tuple[F64, F64]:
         """Multipliers at a neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
-        c = columns(p)
-        own = (self.unit, self.money, self.s, self.risk, self.kink, self.cap, len(self.upper))
-        return programme.dual_start(*c[:3], *c[5:8], *own, np.ascontiguousarray(lots), np.ascontiguousarray(price))
+        exposure, lower, upper, _, _, sensitivity, cost, impact_of, _ = columns(p)
+        return programme.dual_start(
+            exposure, lower, upper, sensitivity, cost, impact_of,
+            self.unit, self.money, self.s, self.risk, self.kink, self.cap, len(self.upper),
+            np.ascontiguousarray(lots), np.ascontiguousarray(price),
+        )  # fmt: skip
 
-    def _matrices(self) -> tuple[F64, ...]:
+    def _matrices(self) -> tuple[F64, F64, F64, F64, F64, F64, F64]:
         return self.s, self.extra, self.linear, self.curved, self.risk, self.apart, self.kink

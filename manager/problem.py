@@ -15,7 +15,7 @@ from common.units import CENTS_PER_USD
 from manager.budgets_flows import emergency_room
 from manager.budgets_rows import scope_rows
 from manager.exposures import Bools, Rows
-from manager.flows import COST, NOTIONAL, day_of
+from manager.flows import COST, NOTIONAL
 from manager.menu import Menu
 from manager.netting import Problem, columns, room_of
 from manager.risk_price import kinks
@@ -108,7 +108,7 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
 
     A limit that is already broken leaves no room: no single order may make it worse.
     """
-    universe, flows, day = state.setup.universe, state.fold.flows, day_of(now_ns)
+    universe, flows, day = state.setup.universe, state.fold.flows, state.days.of(now_ns)
     more, left_there = scope_rows(state, view, menu)
     limited, m = np.flatnonzero(np.isfinite(view.hard)), len(menu.index)
     n, scopes = len(limited), ("firm", *(f"underlying:{s}" for s in universe.symbols))

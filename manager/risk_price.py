@@ -105,6 +105,10 @@ class RiskPrice:
         scale *= math.sqrt(risk_aversion_per_usd * c.horizon_days)
         return np.asarray(scale[:, None] * corr * scale[None, :])
 
+    def turn(self, fronts: Rows) -> None:
+        """From now on betas are read off these futures (u,): the fronts after a roll."""
+        self._futures = fronts
+
     def _still(self, rows: Rows) -> _Still:
         """What of W over these rows never changes; kept, since the same rows are live decision after decision."""
         key = rows.tobytes()

@@ -17,7 +17,6 @@ from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
 from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
-from manager.flows import day_of
 from manager.menu import Menu
 from manager.orders import client_order_id
 from manager.scopes import served
@@ -101,7 +100,7 @@ def build_orders(
 
     ``view``: as of ``budgets_gate.admitted``.
     """
-    kept = within_flows(state, admitted(state, tuple(drafts), now_ns, view), day_of(now_ns))
+    kept = within_flows(state, admitted(state, tuple(drafts), now_ns, view), state.days.of(now_ns))
     cause_id, receive_time_ns = _cause(state)
     universe, market, rule = state.setup.universe, state.market, state.setup.config.tactic
     if rule.combo_max_ratio:
