@@ -48,7 +48,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "nkeys": ("common/bus/nats_bus.py", "deploy/certs.py"),
     "sqlite3": ("execution/sqlite_store.py", "execution/sqlite_verify.py", "execution/sqlite_backup.py"),
     "pandas": ("common/market/daily.py",),
-    "arch": ("common/market/daily.py",),
+    "arch": (),
     "exchange_calendars": ("common/calendars/exchanges.py",),
     "scipy": (),
     "QuantLib": (),
