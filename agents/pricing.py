@@ -22,6 +22,7 @@ from common.units import CENTS_PER_USD, NS_PER_DAY
 from common.universe import OPTION, Universe
 
 Rows = NDArray[np.int64]
+_NEVER_NS = 2**63 - 1
 
 
 def contracts_of(universe: Universe, slice_of: I64) -> surface.Contracts:
@@ -89,11 +90,28 @@ class Pricing:
             base_time_ns=np.zeros(u, np.int64),
         )
         slices = np.diff(self.chain.of_underlying)
+        self._underlyings = universe.underlyings
+        self._next_roll_ns = min((at_ns for x in universe.underlyings for at_ns, _ in x.rolls), default=_NEVER_NS)
         self._room = np.empty(1 + chains.PER_EXPIRY * int(slices.max(initial=0)), np.int64)
 
     def absorb(self, underlying: int, rows: Rows, event_time_ns: int) -> None:
         """Take newly applied quotes of one underlying in; ``rows`` are theirs, the snapshot already holds them."""
         surface.absorb(underlying, rows, self.contracts, self.chain, self.quotes, self.vols, event_time_ns)
+
+    def roll(self, now_ns: int) -> bool:
+        """Let what is due at ``now_ns`` be the front: menus name it, and forwards follow from its next quotes. True if it was."""
+        if now_ns < self._next_roll_ns:
+            return False
+        self.chain.future[:] = [x.front(now_ns) for x in self._underlyings]
+        later = (at_ns for x in self._underlyings for at_ns, _ in x.rolls if at_ns > now_ns)
+        self._next_roll_ns = min(later, default=_NEVER_NS)
+        return True
+
+    def leaving(self, held: Rows) -> Rows:
+        """Of the rows held the futures that are no front: a roll takes them out, and somebody must say what that does."""
+        c = self.contracts
+        away: Rows = held[(c.right[held] == 0.0) & (self.chain.future[c.underlying[held]] != held)]
+        return away
 
     def refit(self, underlying: int, now_ns: int) -> None:
         """Fit the smiles whose quotes changed."""
@@ -203,7 +221,7 @@ def take_picture(
         menu=menu,
         menu_underlying=c.underlying[menu],
         menu_expiry_ns=c.expiry_ns[menu],
-        menu_is_future=c.right[menu] == 0.0,
+        menu_is_future=(c.right[menu] == 0.0) & (future[c.underlying[menu]] == menu),
         menu_greeks=greeks[h:],
         menu_cost_usd=costs,
         base_price=pricing.vols.base_price.copy(),

@@ -88,6 +88,8 @@ class AgentState:
         self.config = setup.config
         self.parameters: AgentParameters | None = None
         self.retuned = False
+        #: A front has changed and nothing has been said of it yet.
+        self.rolled = False
         self.positions: PositionUpdate | None = None
         self.lots = setup.book.net_lots(len(setup.universe))
         #: The same by desk, (desks, n); of what is held, (desks, h).
@@ -165,8 +167,12 @@ def _on_quotes(state: AgentState, batch: QuoteBatch) -> None:
     prefix = recorder.SNAPSHOT_PREFIX if batch.snapshot else ""
     state.recorder.note(prefix + batch.header.source, batch.header.sequence)
     state.changed = True
+    state.rolled |= state.pricing.roll(state.snapshot.now_ns)
+    price, base_ns = state.pricing.base_price(u), int(state.pricing.vols.base_expiry_ns[u])
     state.pricing.absorb(u, batch.instrument.astype(np.int64), batch.header.event_time_ns)
     if state.covariance is not None:
+        if base_ns and state.pricing.chain.future[u] >= 0 and state.pricing.vols.base_expiry_ns[u] != base_ns:
+            state.covariance.rescale(u, state.pricing.base_price(u) / price)
         state.covariance.observe(u, batch.header.event_time_ns, state.pricing.base_price(u))
 
 
@@ -273,6 +279,8 @@ def _on_decide(state: AgentState) -> list[Proposal]:
     trigger = cheap_trigger(state.last, state.config.trigger, now_ns, state.position_version, base)
     if state.retuned and state.last is not None:
         trigger = "parameters"
+    if state.rolled and state.last is not None:
+        trigger = "roll"
     picture = look(state)
     symbols, of_desk = (
         state.setup.universe.symbols,
@@ -300,6 +308,8 @@ def look(state: AgentState) -> Picture:
         state.pricing.refit(u, now_ns)
     futures_only = state.setup.kind == factors.GAMMA and config.gamma.delta_only
     menu = build_menu(state.pricing, underlyings, now_ns, config.menu, futures_only=futures_only)
+    if state.setup.universe.rolls:
+        menu = np.concatenate([menu, state.pricing.leaving(state.held)])
     return take_picture(
         state.pricing, state.held, state.held_lots.sum(axis=0), underlyings, menu, now_ns, config.reference_tenor_days
     )
@@ -307,7 +317,7 @@ def look(state: AgentState) -> Picture:
 
 def _propose(state: AgentState, picture: Picture, decision: Decision, trigger: str) -> Proposal:
     state.sequence += 1
-    state.retuned = False
+    state.retuned = state.rolled = False
     setup, market = state.setup, state.snapshot.last_header
     assert state.budgets is not None
     return Proposal(

@@ -123,7 +123,7 @@ def _cost(path: Path, begin: int, side: Side, share: float, tactic: Tactic) -> t
     start_ns, bid, ask, bid_lots, ask_lots = (int(v) for v in path.columns[begin])
     far = ask if side is Side.BUY else bid
     lots = max(round(share * (ask_lots if side is Side.BUY else bid_lots)), 1)
-    execution = InProcessExecution(world.universe(), _wide(), PaperConfig())
+    execution = InProcessExecution(world.universe(), wide_limits(), PaperConfig())
     execution.fence(1, "bench")
     execution.on_quotes(_batch(path, begin, 1))
     execution.submit([_parent(path, side, lots, far + side.sign * CHASE_TICKS, start_ns, bid, ask, tactic)], start_ns)
@@ -143,7 +143,8 @@ def _cost(path: Path, begin: int, side: Side, share: float, tactic: Tactic) -> t
     return ticks * path.usd_per_tick, filled / lots
 
 
-def _wide() -> ExecutionLimits:
+def wide_limits() -> ExecutionLimits:
+    """Limits that refuse no parent here."""
     limits = world.limits()
     kind = {"max_order_lots": 10**6, "collar_ticks": 10**6}
     return limits.model_copy(

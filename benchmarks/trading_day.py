@@ -44,7 +44,8 @@ def across_an_expiry(context: Context) -> Iterable[Row]:
     loop.manager.check()
     result, universe, n = loop.result(), source.universe, len(source.universe)
     position = book.net_lots(n) + loop.manager.fold.ledger.net_lots()
-    broken = audit(Run(universe, book, result.entries, result.order_states, result.reports, position, settings.limits))
+    record, hours = (result.entries, result.order_states, result.reports), source.session_bounds_ns
+    broken = audit(Run(universe, book, *record, position, settings.limits, sessions_ns=hours))
     seconds = time.perf_counter() - began
     told = [r for r in result.reports if r.ord_status is OrdStatus.SETTLED]
     what = f"sentences of the auditors over {len(source.session_bounds_ns)} days, {len(result.orders)} orders"

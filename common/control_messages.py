@@ -198,6 +198,26 @@ class TradesImported:
     trades: tuple[ImportedTrade, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DayStruck:
+    """The P&L of a day struck at its close, or, with ``day`` 0, the level the first day opens from. See control.proto.
+
+    k contracts that were held, with the ``mark`` (k,) in points each was struck at; d desks. ``level_usd`` (d,): value at the
+    marks plus cash less fees; ``pnl_usd`` (d,): what was earned since the strike before. NaN where a mark was missing.
+    """
+
+    day: int
+    at_ns: int
+    market_seen: tuple[tuple[str, int], ...]
+    instrument: U32
+    mark: F64
+    desk: tuple[str, ...]
+    level_usd: F64
+    pnl_usd: F64
+    #: Underlyings of which quotes later than the close were used: this leader had not seen the close.
+    late: tuple[str, ...] = ()
+
+
 JournalEvent = (
     LeaderStarted
     | ProposalTaken
@@ -210,6 +230,7 @@ JournalEvent = (
     | BudgetRound
     | TradesImported
     | AgentParameters
+    | DayStruck
 )
 
 

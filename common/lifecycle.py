@@ -106,7 +106,7 @@ def _outcome(universe: Universe, row: int, points: float, expiry_ns: int) -> Out
 
 def _delivered(universe: Universe, row: int, expiry_ns: int) -> int:
     """The future into which an option is exercised, ``CASH`` if it is paid."""
-    future = universe.underlyings[universe.underlying.item(row)].future_instrument
+    future = universe.underlyings[universe.underlying.item(row)].front(expiry_ns)
     if future < 0 or universe.style[row] != AMERICAN or universe.kind[future] != FUTURE:
         return CASH
     same = universe.multiplier_usd[future] == universe.multiplier_usd[row]

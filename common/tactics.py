@@ -32,7 +32,8 @@ class Tactic:
     decision to the end of the effort. ``interval_ms``: least market time between two children. ``improve_ticks``: how
     far in front of the near side a child rests. ``runaway_ticks``: how far the mid may move away from the mid at the
     decision before resting ends; 0 is never. ``legs``: orders a COMBO is made of, of
-    the one that the others follow; 0 of the others.
+    the one that the others follow; 0 of the others. A COMBO's lead rests where it improves (the far sides), and goes in slices
+    where it participates.
     """
 
     kind: TacticKind = TacticKind.DIRECT

@@ -28,6 +28,17 @@ class Underlying:
     future_instrument: int
     carry_per_year: float
     rate_per_year: float
+    #: (UTC ns, row): from then on this future is the front, and positions in those before it are held in it; ascending.
+    rolls: tuple[tuple[int, int], ...] = ()
+
+    def front(self, now_ns: int) -> int:
+        """Row of the future that hedges it and from which its forwards follow now; -1 without one."""
+        at = self.future_instrument
+        for from_ns, row in self.rolls:
+            if from_ns > now_ns:
+                break
+            at = row
+        return at
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,15 @@ class Universe:
     def symbols(self) -> tuple[str, ...]:
         """Symbols of the underlyings, in index order."""
         return tuple(u.symbol for u in self.underlyings)
+
+    @cached_property
+    def rolls(self) -> bool:
+        """Whether some future is rolled at all."""
+        return any(u.rolls for u in self.underlyings)
+
+    def fronts(self, now_ns: int) -> NDArray[np.intp]:
+        """Row of each underlying's front future now, (u,); -1 without one."""
+        return np.array([u.front(now_ns) for u in self.underlyings], np.intp)
 
     def underlying_index(self, symbol: str) -> int:
         """Row of an underlying. Raises ``KeyError`` with the known symbols if there is none."""

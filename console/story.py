@@ -25,6 +25,8 @@ SHOWN_WISHES = 12
 LAST = "last"
 #: How the cause of an order begins that a person asked for.
 BY_COMMAND = "command:"
+#: The same of an order that rolls a future: what it leaves and what it enters follow.
+BY_ROLL = "roll:"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def story(
     chapters += [_proposal(p, found, universe) for p in _in_order(found, caused)]
     if found.order.cause_id.startswith(BY_COMMAND):
         chapters.append(_person(found.order, entries))
+    if found.order.cause_id.startswith(BY_ROLL):
+        chapters.append(_roll(found.order, universe))
     if found.cycle is not None:
         chapters.append(_cycle(found.cycle, found.entry, universe))
     chapters += [_order(found, universe), _execution(found, universe), _position(found, entries, universe, book)]
@@ -197,6 +201,18 @@ def _person(order: Order, entries: Sequence[JournalEntry]) -> Chapter:
     )
     facts = {"command_id": name, "who": command.who, "why": command.why, "manual": True}
     return Chapter("2. The trader", lines, facts)
+
+
+def _roll(order: Order, universe: Universe) -> Chapter:
+    """Why a future is left, and that nobody wished for it."""
+    leaves, _, enters = order.cause_id.removeprefix(BY_ROLL).partition(">")
+    rolls = (at_ns for u in universe.underlyings for at_ns, row in u.rolls if universe.instrument_id[row] == enters)
+    at_ns = next(rolls, 0)
+    lines = (
+        f"By plan {enters} is the front from {clock(at_ns)} on: what is held of {leaves} is held in it instead.",
+        "It went through the limits, budgets and checks that every order goes through; no agent wished for it.",
+    )
+    return Chapter("2. The roll", lines, {"leaves": leaves, "enters": enters, "at_ns": at_ns, "roll": True})
 
 
 def _inputs(p: Proposal) -> str:

@@ -94,8 +94,11 @@ def audit_folder(folder: Path) -> Audited:
     universe, entries = market.universe, read_record(folder)
     orders, reports = stored(folder / "store") if any((folder / "store").glob("*")) else (None, None)
     positions, desks = _stated(folder, universe, book)
-    broken = audit(Run(universe, book, entries, orders, reports, positions, reference.limits, desks))
-    setup = ManagerSetup(universe, book, reference.settings.manager, reference.limits, reference.run_id)
+    hours = market.session_bounds_ns
+    broken = audit(Run(universe, book, entries, orders, reports, positions, reference.limits, desks, hours))
+    setup = ManagerSetup(
+        universe, book, reference.settings.manager, reference.limits, reference.run_id, sessions_ns=hours
+    )
     state, wrong = fold_and_compare(setup, entries, recorded)
     return Audited(
         violations=(*broken, *wrong),

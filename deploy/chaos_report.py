@@ -137,7 +137,9 @@ def judge(prepared: Prepared, folder: RunFolder, outcome: dict[str, Any]) -> tup
     universe, opening, limits = prepared.source.universe, prepared.book, prepared.limits
     seen = Evidence(book, universe, opening, orders, reports, entries, positions, prepared.execution_limits, limits)
     broken += [f"venue: {text}" for text in audit_venue(seen)]
-    broken += [f"record: {text}" for text in audit(Run(universe, opening, entries, orders, reports, positions, limits))]
+    hours = prepared.source.session_bounds_ns
+    run = Run(universe, opening, entries, orders, reports, positions, limits, sessions_ns=hours)
+    broken += [f"record: {text}" for text in audit(run)]
     if not book.fills:
         broken.append("nothing was filled: a storm without trades proves nothing")
     return book, broken

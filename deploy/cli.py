@@ -211,10 +211,11 @@ def status(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -
     from rich.console import Console
 
     from console.view import render
-    from deploy.tables import budgets_table
+    from deploy.tables import budgets_table, pnl_table
 
     console = Console()
     console.print(render(view_of(view), console.width, 200))
+    console.print(pnl_table(view), highlight=False)
     console.print(budgets_table(view), highlight=False)
 
 

@@ -55,7 +55,14 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
         reference.run_id,
         heard=_heard(folder / "proposals.bin"),
     )
-    setup = ManagerSetup(market.universe, book, settings.manager, reference.limits, reference.run_id)
+    setup = ManagerSetup(
+        market.universe,
+        book,
+        settings.manager,
+        reference.limits,
+        reference.run_id,
+        sessions_ns=market.session_bounds_ns,
+    )
     _, wrong = fold_and_compare(setup, entries, leaders_word(folder))
     shown = {
         "identical": result.identical and not wrong,

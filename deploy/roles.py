@@ -8,6 +8,7 @@ run but its own folder (``HEDGEROW_RUN_DIR``). It ends on SIGTERM, on SIGINT, an
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -149,10 +150,12 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     if reference is None:
         return
     await asyncio.to_thread(warm, reference.universe)  # before it may lead: a lease lasts less than loading kernels
+    gc.freeze()  # what is loaded now stays: looking through it again would hold a decision up for a tenth of a second
     limits = Limits.model_validate(reference.config["limits"])
     settings, tuned = reference.settings, values_of(reference.config["agents"])
     run_id = reference.config["run_id"]
-    setup = ManagerSetup(reference.universe, reference.book, settings.manager, limits, run_id, tuned)
+    sessions = tuple((opens, closes) for opens, closes in reference.config["sessions"])
+    setup = ManagerSetup(reference.universe, reference.book, settings.manager, limits, run_id, tuned, sessions)
     acks: list[Callable[[OrderAck], None]] = []
     tls = place.keys.tls() if place.keys is not None else None
     async with ExecutionClient(place.execution_address, lambda ack: acks[0](ack), tls=tls) as client:

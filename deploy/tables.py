@@ -34,6 +34,24 @@ def limits_table(view: Mapping[str, Any]) -> str:
     return "\n\n".join(["\n".join([head, aversion, *stopped_lines(view)]), tree, *_pending(log)])
 
 
+def pnl_table(view: Mapping[str, Any]) -> str:
+    """Today's P&L of each desk against the last strike, and the day that was struck; USD."""
+    pnl = view["pnl"]
+    if pnl["since"] is None:
+        return "P&L: no day has been opened yet"
+    last, whole = pnl["since"], {"desk": "all", "today_usd": pnl["today_usd"], "struck_usd": pnl["struck_usd"]}
+    since = f"the close of {_date(last['day'])}" if last["day"] else "the first quotes"
+    late = f"; of {', '.join(last['late'])} at later quotes" if last["late"] else ""
+    lines = pnl["desks"] if len(pnl["desks"]) > 1 else []
+    cells = [(row["desk"], number(row["today_usd"]), number(row["struck_usd"])) for row in (*lines, whole)]
+    head = f"P&L of {_date(pnl['trading_day'])} since {since}{late}"
+    return "\n".join([head, rows(("desk", "today USD", "day before USD"), cells)])
+
+
+def _date(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
+
+
 def _pending(log: Mapping[str, Any]) -> list[str]:
     if not log["pending"]:
         return []

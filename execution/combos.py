@@ -2,8 +2,9 @@
 
 - A combo leaves when its lead and all that follow it are here, nothing of any of them is out, and every leg and the whole pass
   the checks. All legs are stored in one transaction before the one order is sent, so that none is ever known without the others.
-- It takes what is not filled yet, in whole units; afterwards each leg lives as any child: fills under its own id, asked about
-  after a death, never sent again.
+- It takes what is not filled yet, or a stated share of what is shown, in whole units. One that rests is cancelled and placed
+  anew where its net has moved, and cancelled for good once it is to take.
+- Otherwise each leg lives as any child: fills under its own id, asked about after a death, never sent again.
 - A venue that fills legs out of their ratio pauses trading: it did what it was not asked for.
 
 *Tested by* tests/properties/test_execution_combos.py, tests/unit/test_execution_combos.py.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from common.messages import Order, OrdStatus, Refusal, TimeInForce
 from common.tactics import Follow, TacticKind
@@ -22,10 +24,10 @@ from execution.events import Instruction, NewOrder, Persist, SendCombo
 from execution.orders import OrderRecord
 from execution.plan_view import market
 from execution.state import ExecutionState
-from execution.tactics.combo import combined, ratios
-from execution.tactics.order import child_order
-from execution.tactics.plan import Place, Plan
-from execution.tactics.step import held_back, leg, paced, see
+from execution.tactics.combo import combined, net_cents, ratios
+from execution.tactics.order import child_id, child_order
+from execution.tactics.plan import CancelChild, Place, Plan
+from execution.tactics.step import held_back, leg, leg_price, paced, rests, see, shown_lots, withdrawn
 
 
 def lead_of(order: Order) -> str:
@@ -54,6 +56,8 @@ def attempt(state: ExecutionState, name: str) -> list[Instruction]:
     if lead is None:
         return []
     see(lead, market(state, lead))
+    if lead.together and lead.children:
+        return _withdrawn(state, lead)
     if not lead.together or not paced(lead) or lead.now_ns >= lead.budget_end_ns:
         return []
     plans = _legs(state, lead)
@@ -71,6 +75,50 @@ def attempt(state: ExecutionState, name: str) -> list[Instruction]:
     if units or rest or count <= 0:
         return []
     return _sent(state, plans, lots, count)
+
+
+def _withdrawn(state: ExecutionState, lead: Plan) -> list[Instruction]:
+    """Cancel a combo that rests and should not, or not at these prices: every leg of it; one that takes ends by itself."""
+    plans = _legs(state, lead)
+    for plan in plans[1:]:
+        see(plan, market(state, plan))
+    resting = [[c for c in p.children.values() if c.resting] for p in plans]
+    if not lead.may_place or not all(len(mine) == 1 for mine in resting) or any(c.cancel_asked for (c,) in resting):
+        return []
+    if rests(lead):
+        lots = ratios(p.order.follows for p in plans if p.order.follows is not None)
+        ticks = _prices(plans, resting=True)
+        if not paced(lead) or (
+            ticks and _net(state, plans, lots, ticks) == _net(state, plans, lots, [c.ticks for (c,) in resting])
+        ):
+            return []
+    out: list[Instruction] = []
+    for plan in plans:
+        name = plan.order.client_order_id
+        for action in withdrawn(plan):
+            assert isinstance(action, CancelChild)
+            out += venue_news.ask_cancel(state, state.orders[child_id(name, action.number)])
+    return out
+
+
+def _prices(plans: Sequence[Plan], *, resting: bool) -> list[int]:
+    """Price of each leg now; empty where one that is to rest has none."""
+    found = [leg_price(plan, resting=resting) for plan in plans]
+    ticks = [price for price in found if price is not None]
+    return ticks if len(ticks) == len(found) else []
+
+
+def _net(state: ExecutionState, plans: Sequence[Plan], lots: Sequence[int], ticks: Sequence[int]) -> Fraction:
+    rows = ((p.order.instrument, p.order.side, n, t) for p, n, t in zip(plans, lots, ticks, strict=True))
+    return net_cents(state.universe, rows)
+
+
+def _slice(plans: Sequence[Plan], lots: Sequence[int], count: int) -> int:
+    """Units of one attempt: all, or the stated share of what every leg's far side shows, rounded down."""
+    percent = plans[0].order.tactic.participation_percent
+    if not percent:
+        return count
+    return min([count, *(shown_lots(p) * percent // 100 // n for p, n in zip(plans, lots, strict=True))])
 
 
 def uneven(state: ExecutionState, child: OrderRecord) -> list[Instruction]:
@@ -105,11 +153,15 @@ def _legs(state: ExecutionState, lead: Plan) -> list[Plan]:
 
 
 def _sent(state: ExecutionState, plans: Sequence[Plan], lots: Sequence[int], count: int) -> list[Instruction]:
+    resting = rests(plans[0])
+    ticks, count = _prices(plans, resting=resting), _slice(plans, lots, count)
+    if not ticks or count <= 0:
+        held_back(plans[0], "slice: too little is shown for one unit" if ticks else "rest: a leg has no market")
+        return []
+    now_ns, lasts = max(p.now_ns for p in plans), TimeInForce.DAY if resting else TimeInForce.IOC
     orders = [
-        child_order(
-            p.order, Place(p.next_number, count * n, p.order.limit_ticks, TimeInForce.IOC), max(q.now_ns for q in plans)
-        )
-        for p, n in zip(plans, lots, strict=True)
+        child_order(p.order, Place(p.next_number, count * n, t, lasts), now_ns)
+        for p, n, t in zip(plans, lots, ticks, strict=True)
     ]
     combo = combined(state.universe, orders, lots)
     orders = [replace(order, combo=combo) for order in orders]
@@ -118,7 +170,8 @@ def _sent(state: ExecutionState, plans: Sequence[Plan], lots: Sequence[int], cou
     if found is not None:
         held_back(plans[0], found.text)
         return []
-    if not all(leg(p, order.quantity_lots) for p, order in zip(plans, orders, strict=True)):
+    placed = [leg(p, o.quantity_lots, o.limit_ticks, resting=resting) for p, o in zip(plans, orders, strict=True)]
+    if not all(placed):
         return []  # its thousand children are used up, which ends the plan by itself
     out: list[Instruction] = []
     for order, plan in zip(orders, plans, strict=True):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.calendars.day import Spans
 from common.control_messages import CancelAsked, CommandTaken, Cycle, JournalEntry, LeaderStarted
 from common.limits import Limits
 from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
@@ -22,6 +23,7 @@ from lab.audit_desks import desk_violations
 from lab.audit_flows import flow_violations
 from lab.audit_limits import limit_violations
 from lab.audit_steering import imported_lots, scope_of, steering_violations
+from lab.audit_strikes import strike_violations
 from lab.fills import fills_of
 from lab.settled import after_settlements
 
@@ -47,6 +49,8 @@ class Run:
     positions_lots: I64 | None = None
     limits: Limits | None = None
     desk_lots: I64 | None = None
+    #: Open and close of each session, UTC ns, as the run had them: where budgets of a day end. None: days of UTC.
+    sessions_ns: Spans = ()
 
 
 def audit(run: Run) -> list[str]:
@@ -265,7 +269,7 @@ def desks_add_up(run: Run) -> Iterator[str]:
 def flow_budgets_hold(run: Run) -> Iterator[str]:
     """used + reserved <= limit whenever an order is decided, recounted from the journal (promise 4)."""
     if run.limits is not None:
-        yield from flow_violations(run.universe, run.entries, run.limits)
+        yield from flow_violations(run.universe, run.entries, run.limits, run.sessions_ns)
 
 
 def limits_hold(run: Run) -> Iterator[str]:
@@ -310,6 +314,11 @@ def steering_holds(run: Run) -> Iterator[str]:
     yield from steering_violations(run.universe, run.entries)
 
 
+def strikes_add_up(run: Run) -> Iterator[str]:
+    """Each struck day's level is what positions, cash and fees come to at its own marks (promise 5)."""
+    yield from strike_violations(run.universe, run.book, run.entries, run.sessions_ns)
+
+
 RULES: tuple[Callable[[Run], Iterator[str]], ...] = (
     journal_is_gapless,
     epochs_are_monotone,
@@ -324,5 +333,6 @@ RULES: tuple[Callable[[Run], Iterator[str]], ...] = (
     limits_hold,
     pause_means_pause,
     cancels_are_known,
+    strikes_add_up,
     steering_holds,
 )

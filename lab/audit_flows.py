@@ -18,13 +18,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from common import limits_changes
+from common.calendars.day import Spans
+from common.calendars.trading_days import TradingDays
 from common.control_messages import BudgetRound, CommandTaken, Cycle, JournalEntry, LeaderStarted
 from common.errors import Refused
 from common.factors import desk_of, kind_of, without_desk
 from common.limits import Limits
 from common.limits_changes import LimitsLog
 from common.messages import ExecutionReport, Order, OrdStatus
-from common.units import CENTS_PER_USD, NS_PER_DAY
+from common.units import CENTS_PER_USD
 from common.universe import Universe
 from lab.audit_desks import furthest_behind
 from lab.fills import half_cents_per_tick
@@ -49,8 +51,9 @@ class _Open:
 class _Recount:
     """Levels per (scope, day); cost rounded up to whole cents per lot, as money set aside must be."""
 
-    def __init__(self, universe: Universe, limits: Limits) -> None:
+    def __init__(self, universe: Universe, limits: Limits, sessions_ns: Spans = ()) -> None:
         self.universe = universe
+        self.days = TradingDays(sessions_ns)
         self.log = LimitsLog(limits)
         self.share: dict[_Key, int] = {}
         self.per_tick = half_cents_per_tick(universe)
@@ -79,7 +82,7 @@ class _Recount:
         cost = -(-away * per_tick // 4) + int(self.universe.fee_cents[order.instrument])
         notional = abs(order.limit_ticks) * per_tick // 2
         scopes = self.scopes(order.instrument, order.allocation, emergency)
-        day = now_ns // NS_PER_DAY
+        day = self.days.of(now_ns)
         held = _Open(order, scopes, day, cost, notional, arrival, emergency)
         self.open[order.client_order_id] = held
         for scope, lots in scopes.items():
@@ -147,9 +150,11 @@ def _bears(held: _Open, scope: str) -> tuple[int, int]:
     return int(urgent == held.emergency), int(not urgent)
 
 
-def flow_violations(universe: Universe, entries: Sequence[JournalEntry], limits: Limits) -> Iterator[str]:
-    """Orders that went beyond a flow budget, in words."""
-    count = _Recount(universe, limits)
+def flow_violations(
+    universe: Universe, entries: Sequence[JournalEntry], limits: Limits, sessions_ns: Spans = ()
+) -> Iterator[str]:
+    """Orders that went beyond a flow budget, in words. A day ends as the sessions say, without them at midnight UTC."""
+    count = _Recount(universe, limits, sessions_ns)
     for entry in entries:
         event = entry.event
         if isinstance(event, Cycle):

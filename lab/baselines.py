@@ -99,7 +99,7 @@ def outcome_of(
         methods=dict(Counter(c.method.partition(":")[0] for c in cycles)),
         wished_cost_cents=sum(c.wished_cost_cents for c in cycles),
         order_hash=order_hash(orders),
-        violations=tuple(audit(Run(universe, book, entries, states, limits=limits))),
+        violations=tuple(audit(Run(universe, book, entries, states, limits=limits, sessions_ns=sessions))),
         desks=tuple(desk_figures(entries, universe, book)),
         trades=client_trades_of(entries),
         settled=tuple(settlements_of(reports)),

@@ -107,10 +107,10 @@ class ClosedLoop:
     ) -> None:
         universe = source.universe
         tuned = values_of(agents_config.model_dump())
-        setup = manager.ManagerSetup(universe, book, manager_config, limits, run_id, tuned)
+        sessions = execution_config.sessions_ns or source.session_bounds_ns
+        setup = manager.ManagerSetup(universe, book, manager_config, limits, run_id, tuned, sessions)
         self.run_id = run_id
         self.manager = manager.start(setup)
-        sessions = execution_config.sessions_ns or source.session_bounds_ns
         self.execution = InProcessExecution(universe, execution_config.limits, execution_config.paper, sessions)
         self.agents = _agents(source, book, agents_config)
         self.entries: list[JournalEntry] = []

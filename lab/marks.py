@@ -129,8 +129,8 @@ class Marker:
     def _forward(self, underlying: int, expiry_ns: int, time_ns: int) -> float:
         """Forward of an expiry from the future, or by parity at the nearest listed expiry where there is no future."""
         u = self.universe.underlyings[underlying]
-        if u.future_instrument >= 0:
-            base, base_ns = float(self._mid[u.future_instrument]), int(self.universe.expiry_ns[u.future_instrument])
+        if (future := u.front(time_ns)) >= 0:
+            base, base_ns = float(self._mid[future]), int(self.universe.expiry_ns[future])
         else:
             base, base_ns = self._parity(underlying, expiry_ns, time_ns)
         return base * float(np.exp(u.carry_per_year * (expiry_ns - base_ns) / NS_PER_YEAR))

@@ -19,7 +19,15 @@ from agents import recorder
 from agents.config import AgentsConfig
 from agents.replay import replay as replay_agent
 from agents.step import AgentEvent, AgentSetup, start
-from common.control_messages import BudgetRound, CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken
+from common.control_messages import (
+    BudgetRound,
+    CommandTaken,
+    Cycle,
+    DayStruck,
+    JournalEntry,
+    LeaderStarted,
+    ProposalTaken,
+)
 from common.limits import Limits
 from common.messages import (
     AgentParameters,
@@ -84,7 +92,8 @@ def replay_run(
 ) -> ReplayResult:
     """Replay a recorded run. ``heard``: proposals that were published, also while nobody led, if somebody kept them."""
     tuned = values_of(agents_config.model_dump())
-    setup = manager.ManagerSetup(market.universe, book, manager_config, limits, run_id, tuned)
+    hours = market.session_bounds_ns
+    setup = manager.ManagerSetup(market.universe, book, manager_config, limits, run_id, tuned, hours)
     tape = _Tape(market)
     leader = _ManagerReplay(setup, tape)
     found = leader.run(entries)
@@ -155,6 +164,8 @@ class _ManagerReplay:
                 self._take_up(entries[:at])
             self._market_up_to(recorded, entries[at + 1] if at + 1 < len(entries) else recorded)
             if len(self.written) == at:
+                if isinstance(recorded.event, DayStruck) and self.state.closing is not None:
+                    self.state.closing.forget(recorded.event.late)
                 for event in self._events(recorded, entries[at + 1 :]):
                     self._do(event)
             # What a leader wrote last may not have been stored before it was deposed.
@@ -175,12 +186,13 @@ class _ManagerReplay:
         for entry in known:
             apply(self.state, entry)
         self.state.market, self.state.clock_ns = before.market, before.clock_ns
+        self.state.closing = before.closing  # a standby has seen the close as its predecessor did
 
     def _market_up_to(self, entry: JournalEntry, following: JournalEntry) -> None:
         wanted = {entry.market.source: entry.market.sequence} if entry.market.source else {}
         if _is_hedge(entry) and isinstance(following.event, Cycle) and following.event.method == MANUAL:
             entry = following  # the command's own cycle; a refused one has none, and the next may be ticks away
-        if isinstance(entry.event, Cycle | BudgetRound | LeaderStarted):
+        if isinstance(entry.event, Cycle | BudgetRound | LeaderStarted | DayStruck):
             wanted |= dict(entry.event.market_seen)
         while any(self._seen[source] < sequence for source, sequence in wanted.items()):
             if self._played == len(self.tape.batches):

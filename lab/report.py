@@ -139,6 +139,7 @@ def _live_outcome(settings: Settings, source: MarketSource, book: Book, live: Li
         live.positions_lots,
         settings.limits,
         live.desk_lots,
+        bounds,
     )
     return replace(out, violations=tuple(audit(run)))
 

@@ -90,7 +90,7 @@ def _columns(market: MarketSnapshot, rows: Rows, now_ns: int) -> Columns:
     option = universe.kind[rows] == OPTION
     return Columns(
         model=np.where(option, layout.BLACK76, layout.FUTURE).astype(np.uint8),
-        base=forwards(market, rows),
+        base=forwards(market, rows, now_ns),
         strike=np.array(universe.strike[rows], np.float64),
         tau_years=_years(universe, rows, now_ns),
         vol=_vols(market, rows, now_ns),
@@ -100,13 +100,13 @@ def _columns(market: MarketSnapshot, rows: Rows, now_ns: int) -> Columns:
     )
 
 
-def forwards(market: MarketSnapshot, rows: Rows) -> F64:
-    """Forward (r,) of each contract's expiry, points; NaN where its future has no mid. A future's own mid for futures."""
+def forwards(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
+    """Forward (r,) of each contract's expiry, points; NaN where its front future has no mid."""
     universe = market.universe
     out = np.full(len(rows), np.nan)
     for u, underlying in enumerate(universe.underlyings):
         mine = universe.underlying[rows] == u
-        future = underlying.future_instrument
+        future = underlying.front(now_ns)
         if future < 0:
             continue
         years = (universe.expiry_ns[rows[mine]] - universe.expiry_ns[future]) / NS_PER_YEAR
@@ -149,7 +149,7 @@ def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     found = np.empty(len(at))
     implied_vol(
         np.ascontiguousarray(price[live]),
-        np.ascontiguousarray(forwards(market, at)),
+        np.ascontiguousarray(forwards(market, at, now_ns)),
         np.array(universe.strike[at], np.float64),
         _years(universe, at, now_ns),
         np.ascontiguousarray(_rates(universe, at)),

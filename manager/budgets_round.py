@@ -25,7 +25,7 @@ from manager.budgets_scopes import covariance_of, held_lots, in_scope, level_usd
 from manager.budgets_tail import pnl_states
 from manager.budgets_triggers import futures
 from manager.exposures import Rows, limit_columns
-from manager.flows import COST, NO_LIMIT, day_of
+from manager.flows import COST, NO_LIMIT
 from manager.menu import fresh_underlyings
 from manager.state import ManagerState
 from manager.view import View, view_of
@@ -57,7 +57,7 @@ class _Scope:
 
 def hold(state: ManagerState, why: tuple[str, ...]) -> tuple[BudgetRound, MarginCells | None]:
     """The round that is due for these reasons; nothing is changed. Also the margin cells that hold from now on."""
-    fold, day = state.fold, day_of(state.now_ns)
+    fold, day = state.fold, state.days.of(state.now_ns)
     view, sigma = view_of(state, state.now_ns), state.volatility.sigma_daily()
     shares = _risk_shares(state, view) if fold.limits.risk is not None else _nothing()
     spender, cost, spent = _cost_shares(state, view, day) if fold.limits.risk is not None else ((), [], [])

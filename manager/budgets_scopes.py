@@ -18,7 +18,6 @@ from common.messages import F64, I64
 from common.units import CENTS_PER_USD
 from manager.budgets_marks import MarginCells, marks
 from manager.exposures import Bools, Rows
-from manager.flows import day_of
 from manager.state import ManagerState
 
 
@@ -62,8 +61,12 @@ def risk_of(state: ManagerState, scope: str, rows: Rows, exposure: F64) -> float
     mine = np.flatnonzero(in_scope(state, scope, rows))
     if not len(mine):
         return 0.0
-    x = exposure[mine]
-    return math.sqrt(max(float(x @ covariance_of(state, rows[mine]) @ x), 0.0))
+    return deviation(exposure[mine], covariance_of(state, rows[mine]))
+
+
+def deviation(exposure: F64, covariance: F64) -> float:
+    """Standard deviation of the P&L of exposures (r,) with a covariance (r, r), USD."""
+    return math.sqrt(max(float(exposure @ covariance @ exposure), 0.0))
 
 
 def watched(state: ManagerState) -> tuple[str, ...]:
@@ -116,7 +119,7 @@ def drawdown_of(state: ManagerState, scope: str) -> float:
 def below_high(state: ManagerState, scope: str) -> float:
     """USD below the day's high as far as the rounds have seen it, negative above it; NaN before the first or unmarked."""
     last = state.fold.last_round
-    if last is None or scope not in last.scope or last.day != day_of(state.now_ns):
+    if last is None or scope not in last.scope or last.day != state.days.of(state.now_ns):
         return math.nan
     k = last.scope.index(scope)
     if math.isnan(last.open_usd[k]):
@@ -131,4 +134,4 @@ def why_reduce_only(state: ManagerState, scope: str, risk_usd: float) -> str:
     if limit is not None and risk_usd > limit.hard_usd:
         return f"risk {risk_usd:,.0f} USD is above the hard limit of {limit.hard_usd:,.0f}"
     last = state.fold.last_round
-    return "" if last is None or last.day != day_of(state.now_ns) else last.why_reduce_only(scope)
+    return "" if last is None or last.day != state.days.of(state.now_ns) else last.why_reduce_only(scope)

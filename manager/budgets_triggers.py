@@ -14,7 +14,7 @@ from common.control_messages import BudgetRound
 from common.messages import F64
 from common.units import NS_PER_S
 from manager.budgets_scopes import below_high, watched
-from manager.flows import COST, day_of
+from manager.flows import COST
 from manager.menu import fresh_underlyings
 from manager.state import ManagerState
 
@@ -46,7 +46,7 @@ def reasons(state: ManagerState) -> tuple[str, ...]:
 
 def futures(state: ManagerState) -> F64:
     """Mid (u,) of each underlying's future, points; NaN without one."""
-    at = np.array([u.future_instrument for u in state.setup.universe.underlyings], np.intp)
+    at = state.setup.universe.fronts(state.now_ns)
     return np.where(at >= 0, state.market.mid()[at], np.nan)
 
 
@@ -54,7 +54,7 @@ def _urgent(state: ManagerState, last: BudgetRound) -> tuple[str, ...]:
     fold, out = state.fold, []
     if fold.round_epoch != fold.epoch:
         out.append("takeover")
-    if last.day != day_of(state.now_ns):
+    if last.day != state.days.of(state.now_ns):
         out.append("new day")
     if last.limits_version != fold.limits.version:
         out.append(f"limits version {fold.limits.version}")
@@ -105,7 +105,7 @@ def _hit(state: ManagerState, last: BudgetRound) -> list[str]:
     now, soft = np.abs(fold.table.exposure[at]), fold.soft[at]
     for k in np.flatnonzero((now >= soft) & (np.abs(last.exposure) < _WAS_INSIDE * soft)):
         out.append(f"{last.factor[k]} reached its budget")
-    day, nearly = day_of(state.now_ns), state.setup.config.budgets.nearly_spent
+    day, nearly = state.days.of(state.now_ns), state.setup.config.budgets.nearly_spent
     for scope, share, spent in zip(last.spender, last.cost_cents.tolist(), last.spent_cents.tolist(), strict=True):
         meter = fold.flows.meters.get((scope, day))
         level = 0 if meter is None else meter.level(COST)

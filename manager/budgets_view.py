@@ -17,7 +17,7 @@ from common.factors import unit_of, without_desk
 from common.limits_scopes import FLOWS, covers, specificity
 from common.units import CENTS_PER_USD
 from manager.budgets_scopes import drawdown_of, held_lots, in_sum, risk_of, why_reduce_only, worst_loss_usd
-from manager.flows import EMERGENCY, NO_LIMIT, day_of
+from manager.flows import EMERGENCY, NO_LIMIT
 from manager.state import ManagerState
 from manager.view import View, view_of
 
@@ -112,7 +112,7 @@ def _tree(state: ManagerState) -> Iterator[dict[str, Any]]:
 
 
 def _flows(state: ManagerState) -> Iterator[dict[str, Any]]:
-    flows, day = state.fold.flows, day_of(state.now_ns)
+    flows, day = state.fold.flows, state.days.of(state.now_ns)
     scopes = dict.fromkeys((*state.fold.limits.scoped("flow"), *(s for s, d in sorted(flows.meters) if d == day)))
     for scope in scopes:
         meter, limit = flows.meters.get((scope, day)), flows.limit(scope, day)

@@ -1,7 +1,7 @@
 """Flow budgets in two phases: an order reserves, its fills consume, what will not fill is released.
 
-Scopes are ``firm``, ``desk:rates``, ``kind:gamma``, ``agent:gamma-0`` and ``underlying:SPX``, each per UTC day of market
-time; an order stays on the day it was decided. Amounts are whole: (cost in cents, notional in cents, orders). Cost is
+Scopes are ``firm``, ``desk:rates``, ``kind:gamma``, ``agent:gamma-0`` and ``underlying:SPX``, each per trading day; an
+order stays on the day it was decided. Amounts are whole: (cost in cents, notional in cents, orders). Cost is
 consumed as realised, notional at the order's limit price; an order counts unless it was refused. An order that cures a
 broken hard limit and found no room left pays its cost from the scope ``emergency`` alone; its notional and count stay
 where they belong. What people allow a kind may be tightened by the division of the firm's cost budget (``divide``).
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from common.errors import HedgerowError
 from common.factors import desk_of, kind_of, without_desk
 from common.limits import Limits
-from common.units import CENTS_PER_USD, NS_PER_DAY
+from common.units import CENTS_PER_USD
 
 COST, NOTIONAL, ORDERS = 0, 1, 2
 NAMES = ("cost_cents", "notional_cents", "orders")
@@ -39,11 +39,6 @@ class Meter:
     def level(self, i: int) -> int:
         """Used plus reserved."""
         return self.used[i] + self.reserved[i]
-
-
-def day_of(now_ns: int) -> int:
-    """UTC day number of a market time."""
-    return now_ns // NS_PER_DAY
 
 
 def scopes_of(symbol: str, agent_lots: Mapping[str, int], *, emergency: bool = False) -> dict[str, int]:

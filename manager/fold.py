@@ -19,6 +19,7 @@ from common.control_messages import (
     CommandTaken,
     Crossing,
     Cycle,
+    DayStruck,
     JournalEntry,
     LeaderStarted,
     ProposalTaken,
@@ -40,7 +41,7 @@ from common.messages import (
 )
 from common.units import NS_PER_S
 from manager.exposures import limit_columns
-from manager.flows import day_of, scopes_of
+from manager.flows import scopes_of
 from manager.ledger import per_lot_cents
 from manager.orders import EVENT_OF, OrderEvent, OrderLife, command_of
 from manager.state import Fold, Hold, ManagerState
@@ -49,6 +50,8 @@ TRADING_ACTIONS = {"pause": TradingState.PAUSED, "resume": TradingState.ACTIVE, 
 HOUR_NS = 3_600 * NS_PER_S
 #: Method of a cycle that a person decided.
 MANUAL = "manual"
+#: Method of a cycle that rolls a future, and the account its lots are held under until both legs have filled.
+ROLL = "roll"
 
 
 def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
@@ -83,6 +86,9 @@ def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
             _import(state, entry.event)
         case AgentParameters():
             fold.parameters.append(entry.event)
+        case DayStruck():
+            fold.struck = entry.event
+            fold.counts["days struck"] += int(entry.event.day > 0)
     return state
 
 
@@ -105,7 +111,7 @@ def _cycle(state: ManagerState, cycle: Cycle) -> None:
     for crossing in cycle.crossings:
         _cross(fold, crossing)
     fold.consumed.update({name.rpartition(":")[0]: name for name in cycle.proposal_id})
-    if cycle.method != MANUAL:
+    if cycle.method not in (MANUAL, ROLL):
         fold.fresh = None
     fold.last_cycle = cycle
     if cycle.method == "joint":
@@ -141,7 +147,7 @@ def _add(state: ManagerState, order: Order, *, forced: bool, emergency: bool = F
     at = order.instrument
     cost, notional = per_lot_cents(float(fold.ledger.tick_cents[at]), order, int(universe.fee_cents[at]))
     symbol = universe.symbols[int(universe.underlying[at])]
-    life = OrderLife(order, symbol, day_of(order.event_time_ns), cost, notional, emergency=emergency)
+    life = OrderLife(order, symbol, state.days.of(order.event_time_ns), cost, notional, emergency=emergency)
     fold.orders.add(life)
     scopes = scopes_of(symbol, dict(order.allocation), emergency=emergency)
     fold.flows.reserve(scopes, life.day, life.per_lot_cents, forced=forced)

@@ -54,6 +54,8 @@ class Ledger:
         self.exec_ids = SeenIds(exec_ids_kept)
         self.fills = 0
         self.fee_cents = 0
+        #: The fees by desk; Σ = fee_cents.
+        self.desk_fee_cents: dict[str, int] = dict.fromkeys(desks, 0)
         #: Against the mid when the order was decided: positive is paid, negative is gained while the order flew.
         self.cost_cents = 0
         #: Against the mid when it filled: the half spread paid.
@@ -77,6 +79,8 @@ class Ledger:
         self._move(at, split)
         self.fills += 1
         self.fee_cents += report.fee_cents
+        for agent, part in zip(split, deal(report.fee_cents, [abs(n) for n in split.values()]), strict=True):
+            self.desk_fee_cents[desk_of(agent)] += part
         slippage = 0 if order is None else self.cents(at, lots, report.last_ticks, _twice_mid(order))
         self.cost_cents += slippage
         self._charge(slippage + report.fee_cents, () if order is None else order.cost_shares)

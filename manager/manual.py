@@ -23,7 +23,7 @@ from manager.budgets_gate import admitted
 from manager.budgets_rows import scope_caps
 from manager.events import Submit
 from manager.exposures import Moved
-from manager.flows import NAMES, amounts, day_of, scopes_of
+from manager.flows import NAMES, amounts, scopes_of
 from manager.fold import MANUAL
 from manager.ledger import per_lot_cents
 from manager.menu import fresh_underlyings
@@ -183,7 +183,7 @@ def _limits(state: ManagerState, view: View, order: Order, wish: _Wish) -> None:
 
 
 def _budgets(state: ManagerState, order: Order, wish: _Wish) -> None:
-    fold, day = state.fold, day_of(state.now_ns)
+    fold, day = state.fold, state.days.of(state.now_ns)
     per_lot = per_lot_cents(float(fold.ledger.tick_cents[wish.at]), order, int(state.setup.universe.fee_cents[wish.at]))
     for scope, wanted in amounts(scopes_of(_symbol(state, wish.at), {wish.agent: wish.lots}), per_lot).items():
         for name, amount, room in zip(NAMES, wanted, fold.flows.room(scope, day), strict=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +81,11 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     something that may be had later (``patience.py``), with no lots now.
     """
     fold, universe, market = state.fold, state.setup.universe, state.market
-    agents = {str(a) for a in fold.table.owner[live]}
-    menus = [fold.proposals[a].menu for a in agents if a in fold.proposals]
-    at = np.unique(np.concatenate(menus)).astype(np.intp) if menus else np.empty(0, np.intp)
+    listed = np.zeros(len(universe), np.bool_)
+    for agent in set(fold.table.owner[live].tolist()):
+        if agent in fold.proposals:
+            listed[fold.proposals[agent].menu] = True
+    at = np.flatnonzero(listed)
     grid = np.ix_(live, at)
     known = (fold.table.stated[grid] | fold.table.nature[grid]) if need_all else ~np.isnan(fold.table.sensitivity[grid])
     bid, ask = market.bid_ticks[at], market.ask_ticks[at]
@@ -92,6 +95,8 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     ok &= (market.bid_size_lots[at] > 0) & (market.ask_size_lots[at] > 0)
     ok &= known.all(axis=0)
     ok &= _delta_watched(state, live)[universe.underlying[at]] | (universe.kind[at] != OPTION)
+    if universe.rolls:  # hedges are made in the front alone; the others are left by the roll
+        ok &= (universe.kind[at] == OPTION) | (universe.fronts(now_ns)[universe.underlying[at]] == at)
     resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
     rests = np.zeros(len(universe), np.bool_)
     if resting:
@@ -101,18 +106,23 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
         out[[j for j in resting if j not in waits]] = True
         rests[resting] = True
         ok &= ~out[at]  # a tenth of the time of np.isin
-    return _columns(state, live, at[ok], working, rests[at[ok]])
+    return columns_of(state, live, at[ok], working, rests[at[ok]])
 
 
 def _delta_watched(state: ManagerState, live: Rows) -> Bools:
     table, watched = state.fold.table, np.zeros(len(state.setup.universe.symbols), np.bool_)
-    for i in live:
-        if table.names[i].startswith(("delta:", "proxy:")):
-            watched[table.underlying[i]] = True
+    watched[table.underlying[live[_deltas(table.names)[live]]]] = True
     return watched
 
 
-def _columns(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:
+@lru_cache(maxsize=4)
+def _deltas(names: tuple[str, ...]) -> Bools:
+    """Which factors are the delta of an underlying."""
+    return np.array([name.startswith(("delta:", "proxy:")) for name in names], np.bool_)
+
+
+def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:
+    """These instruments (m,) as a menu; what ``rests`` (m,) is stated and has no lots now."""
     universe, market, config = state.setup.universe, state.market, state.setup.config
     bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
     tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]

@@ -18,7 +18,7 @@ from hedgerow.control.v1 import control_pb2
 from hedgerow.execution.v1 import execution_pb2
 from hedgerow.record.v1 import record_pb2 as pb
 
-from common.control_messages import Acknowledgement, BudgetRound, Cycle, ImportedTrade
+from common.control_messages import Acknowledgement, BudgetRound, Cycle, DayStruck, ImportedTrade
 from common.errors import Refused
 from common.limits import Limits
 from common.limits_changes import Change, LimitsLog, Pending
@@ -26,6 +26,7 @@ from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, Ord
 from common.wire import codec
 from common.wire.budget_codec import round_from_pb, round_to_pb
 from common.wire.columns import parse
+from common.wire.strike_codec import struck_from_pb, struck_to_pb
 from common.wire.value_codec import Message, Parts, Values
 from manager.exposures import FactorTable
 from manager.flows import Flows, Meter
@@ -177,6 +178,10 @@ _VALUES: Final = Values(
         BudgetRound: Message(
             lambda found: round_to_pb(found).SerializeToString(),
             lambda data: round_from_pb(parse(control_pb2.BudgetRound(), "BudgetRound", data)),
+        ),
+        DayStruck: Message(
+            lambda found: struck_to_pb(found).SerializeToString(),
+            lambda data: struck_from_pb(parse(control_pb2.DayStruck(), "DayStruck", data)),
         ),
     },
     parts={

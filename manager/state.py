@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from common.control_messages import Acknowledgement, BudgetRound, Command, Cycle
+from common.calendars.day import Spans
+from common.calendars.trading_days import TradingDays
+from common.control_messages import Acknowledgement, BudgetRound, Command, Cycle, DayStruck
 from common.errors import HedgerowError, UsageError
 from common.limits import Limits
 from common.limits_changes import LimitsLog
@@ -20,6 +22,7 @@ from common.parameters import DEFAULTS
 from common.snapshot import MarketSnapshot
 from common.universe import Book, Universe
 from manager.budgets_marks import MarginCells
+from manager.closing import ClosingQuotes
 from manager.config import ManagerConfig
 from manager.exposures import FactorTable, limit_columns
 from manager.flows import Flows, amounts, scopes_of
@@ -43,6 +46,8 @@ class ManagerSetup:
     run_id: str
     #: The agents' parameters that may be changed live, as the run's settings have them.
     parameters: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
+    #: Open and close of each session, UTC ns: where trading days end. None: days are those of UTC and none is struck.
+    sessions_ns: Spans = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,8 @@ class Fold:
     #: Per agent: Σ over cycles of price of risk × exposure taken off by the decided trade.
     risk_removed_usd: dict[str, float] = field(default_factory=dict)
     modelled_cost_cents: int = 0
+    #: The last strike: what today's P&L is counted from.
+    struck: DayStruck | None = None
 
 
 @dataclass(slots=True)
@@ -133,6 +140,9 @@ class ManagerState:
     clock_ns: int = 0
     #: P&L of a lot of each contract in each cell of the margin grid, as of the last round this manager held.
     margin: MarginCells | None = None
+    days: TradingDays = field(default_factory=TradingDays)
+    #: Quotes of the close that waits to be struck, once anything later has come.
+    closing: ClosingQuotes | None = None
 
     @property
     def now_ns(self) -> int:
@@ -217,5 +227,6 @@ def start(setup: ManagerSetup) -> ManagerState:
         market=MarketSnapshot(universe),
         volatility=RunningVolatility(universe, config.volatility),
         risk_price=RiskPrice(universe, table.names, config),
+        days=TradingDays(setup.sessions_ns),
         cost_shares=config.cost_model.columns(universe, config.impact_share, config.root_impact_share),
     )

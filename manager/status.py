@@ -14,10 +14,12 @@ from common.messages import F64
 from common.units import CENTS_PER_USD, NS_PER_MS, NS_PER_S
 from manager.budgets_view import budgets_view, limits_view
 from manager.desk_status import crossings, desk_rows
-from manager.flows import COST, NO_LIMIT, NOTIONAL, ORDERS, day_of
+from manager.flows import COST, NO_LIMIT, NOTIONAL, ORDERS
 from manager.menu import fresh_underlyings
+from manager.rolls import rolls_view
 from manager.state import ManagerState
 from manager.steering_view import imports_of, parameters_of, trading_of
+from manager.strike import pnl_view
 from manager.view import view_of
 
 _BUDGETS = (("cost_usd", COST, CENTS_PER_USD), ("notional_usd", NOTIONAL, CENTS_PER_USD), ("orders", ORDERS, 1))
@@ -54,6 +56,8 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         "positions": _positions(state),
         "imports": imports_of(state),
         "parameters": parameters_of(state),
+        "pnl": pnl_view(state),
+        "rolls": rolls_view(state),
         "desks": desk_rows(state, _mid_cents(state)),
         "crossings": crossings(state),
         "agents": _agents(state, wall_ns),
@@ -63,7 +67,7 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
 
 
 def _flows(state: ManagerState) -> list[dict[str, Any]]:
-    day, flows = day_of(state.now_ns), state.fold.flows
+    day, flows = state.days.of(state.now_ns), state.fold.flows
     metered = [s for s, d in sorted(flows.meters) if d == day and not s.startswith(("firm", "agent:"))]
     scopes = ["firm", *metered]
     out = []

@@ -31,8 +31,10 @@ from manager.events import (
 )
 from manager.proposals import refusal_of
 from manager.recording import record
+from manager.rolls import roll_futures
 from manager.state import NEVER_NS, ManagerSetup, ManagerState, start
 from manager.steering import resumed_leader
+from manager.strike import strikes, watch_close
 
 __all__ = ["ManagerSetup", "ManagerState", "start", "step"]
 
@@ -66,6 +68,7 @@ def step(state: ManagerState, event: Event) -> tuple[ManagerState, list[Instruct
 
 def _market(state: ManagerState, batch: QuoteBatch) -> None:
     state.seen["batches"] += 1
+    watch_close(state, batch)
     if not state.market.apply(batch):
         return
     for u, symbol in enumerate(state.setup.universe.symbols):
@@ -146,12 +149,17 @@ def _recovered(state: ManagerState, event: TookOver) -> tuple[OrderState, ...]:
 def _decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
     state.clock_ns = max(state.clock_ns, now_ns)
     now_ns = state.now_ns
+    if state.setup.universe.rolls:
+        state.risk_price.turn(state.setup.universe.fronts(now_ns))
     out = _overdue(state, now_ns, wall_ns)
     if now_ns >= state.retry_ns:
         state.retry_ns, state.dirty = NEVER_NS, True
         later = [t for t in state.fold.rest_until_ns.values() if t > now_ns]
         state.retry_ns = min(later, default=NEVER_NS)
+    out += strikes(state, wall_ns)
     out += rounds(state, wall_ns)
+    if state.setup.universe.rolls and may_trade(state):
+        out += roll_futures(state, now_ns, wall_ns)
     if not state.dirty or not may_trade(state):
         return out
     state.dirty = False

@@ -22,6 +22,8 @@ class TacticRule(BaseModel):
 
     ``combo_max_ratio``: an option and the future of its underlying that one cycle orders go as one combo where their lots reduce
     to whole numbers up to this; 0 never. Several options: the one that reduces to the least; the others go by ``kind``.
+    Combos, those of a roll included: above 0 ``combo_improve_ticks`` lets them rest so much below the far sides until the
+    urgency is due, and ``combo_participation_percent`` takes that share of what is shown at a time.
     Times in milliseconds of market time. The limit of a worked order is the far side at the decision, as of every order.
     """
 
@@ -35,6 +37,8 @@ class TacticRule(BaseModel):
     improve_ticks: int = Field(default=0, ge=0, le=1_000)
     runaway_ticks: int = Field(default=0, ge=0, le=1_000_000)
     combo_max_ratio: int = Field(default=0, ge=0, le=1_000)
+    combo_improve_ticks: int = Field(default=0, ge=0, le=1_000)
+    combo_participation_percent: int = Field(default=0, ge=0, le=100)
 
 
 def chosen(rule: TacticRule, lots: int, shown_lots: int) -> Tactic:
@@ -69,11 +73,23 @@ def combined(rule: TacticRule, universe: Universe, orders: Sequence[Order]) -> l
         lead = min(options, key=lambda j: _unit(orders[j], order), default=-1)
         if lead >= 0 and max(_unit(orders[lead], order)) <= rule.combo_max_ratio:
             option_lots, future_lots = _unit(orders[lead], order)
-            terms = Tactic(TacticKind.COMBO, budget_ms=rule.budget_ms, interval_ms=rule.interval_ms)
-            out[lead] = replace(orders[lead], tactic=replace(terms, legs=2))
             follows = Follow(orders[lead].client_order_id, future_lots, option_lots)
-            out[k] = replace(order, tactic=terms, follows=follows)
+            out[lead], out[k] = paired(rule, orders[lead], order, follows)
     return out
+
+
+def paired(rule: TacticRule, lead: Order, other: Order, follows: Follow) -> tuple[Order, Order]:
+    """Two orders as one combo; the first says how it is worked."""
+    times = {"budget_ms": rule.budget_ms, "interval_ms": rule.interval_ms}
+    terms = Tactic(
+        TacticKind.COMBO,
+        urgency_percent=rule.urgency_percent if rule.combo_improve_ticks else 0,
+        participation_percent=rule.combo_participation_percent,
+        improve_ticks=rule.combo_improve_ticks,
+        legs=2,
+        **times,
+    )
+    return replace(lead, tactic=terms), replace(other, tactic=Tactic(TacticKind.COMBO, **times), follows=follows)
 
 
 def _option_of(universe: Universe, order: Order, underlying: int) -> bool:

@@ -4,7 +4,7 @@ Each underlying has its own stream and its own grid, so the result depends on th
 on how sources interleave. A sample at grid point t is the last usable mid before t, known once a batch at t or later
 comes. Variance per day is an exponentially weighted mean of r² / w, where w is the share of a day the step stands for:
 its length over the session's within the session, the night's share for a gap. A step weighs 1 - 2^(-w / half life).
-(RiskMetrics, J.P. Morgan 1996, with unequal steps.)
+(RiskMetrics, J.P. Morgan 1996, with unequal steps.) After a roll it begins at the new future; the return across it is left out.
 *Tested by* tests/unit/test_manager_volatility.py, tests/properties/test_manager_determinism.py.
 """
 
@@ -39,7 +39,7 @@ class RunningVolatility:
         self._config = config
         self._step_ns = int(config.grid_s * NS_PER_S)
         prior = np.diag(universe.covariance_daily)
-        self._prior = prior
+        self._prior, self._underlyings = prior, universe.underlyings
         self._streams = [_Stream(u.future_instrument, float(prior[i])) for i, u in enumerate(universe.underlyings)]
 
     def restart(self, sigma_daily: F64 | None) -> None:
@@ -52,7 +52,9 @@ class RunningVolatility:
 
     def on_batch(self, underlying: int, event_time_ns: int, market: MarketSnapshot) -> None:
         """Look at one underlying's future after one of its batches was applied."""
-        stream = self._streams[underlying]
+        stream, front = self._streams[underlying], self._underlyings[underlying].front(event_time_ns)
+        if front != stream.future:  # what lies between two quarters is carry, not a move
+            stream.future, stream.mid_ns, stream.sample_ns = front, 0, 0
         if stream.mid_ns and event_time_ns // self._step_ns > stream.mid_ns // self._step_ns:
             self._sample(stream)
         bid, ask = int(market.bid_ticks[stream.future]), int(market.ask_ticks[stream.future])

@@ -21,9 +21,17 @@ BUDGET_MS, INTERVAL_MS = 10_000, 500
 OPTION, FUTURE, OTHER = 1, 0, 5
 
 
-def combo_tactic(legs: int = 0) -> Tactic:
-    """Of the lead with its number of legs, of a follower with none."""
-    return Tactic(TacticKind.COMBO, budget_ms=BUDGET_MS, interval_ms=INTERVAL_MS, legs=legs)
+def combo_tactic(legs: int = 0, improve: int = 0, urgency: int = 0, share: int = 0) -> Tactic:
+    """Of the lead with its number of legs, of a follower with none. ``improve`` above 0: it rests; ``share``: in slices."""
+    return Tactic(
+        TacticKind.COMBO,
+        urgency_percent=urgency,
+        participation_percent=share,
+        budget_ms=BUDGET_MS,
+        interval_ms=INTERVAL_MS,
+        improve_ticks=improve,
+        legs=legs,
+    )
 
 
 def lead(name: str = "l", lots: int = 10, legs: int = 2, **content: object) -> Order:

@@ -146,7 +146,8 @@ async def main(port: int, folder: Path) -> None:
             message.header.set(35, kind)
             for tag, value in fields:
                 message.set_field(tag, value)
-            with contextlib.suppress(OSError):
+            # Said while nobody is logged on, a report is lost: the engine neither numbers nor keeps it.
+            with contextlib.suppress(OSError, RuntimeError):
                 await session.send_app(message)
 
 

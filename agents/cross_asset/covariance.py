@@ -51,6 +51,15 @@ class GridCovariance:
             self._last_price[underlying] = price
         self._advance()
 
+    def rescale(self, underlying: int, ratio: float) -> None:
+        """Its prices so far, times ``ratio``: after a roll they are those of the new future, and their distance is no return."""
+        if not ratio > 0.0:
+            return
+        self._last_price[underlying] *= ratio
+        self._at[underlying] *= ratio
+        queue = self._sealed[underlying]
+        self._sealed[underlying] = deque(((index, price * ratio) for index, price in queue), maxlen=MAX_AHEAD)
+
     def _advance(self) -> None:
         heard = [int(self._last_time_ns[u]) for u in self._watched]
         if min(heard, default=-1) < 0:

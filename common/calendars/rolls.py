@@ -14,18 +14,25 @@ from itertools import pairwise
 from typing import Final
 
 from common.calendars.day import Schedule
+from common.units import NS_PER_MIN
 
 SESSIONS_BEFORE: Final = 6
+#: How long before the close of that session it begins to be traded: the market must be open for it.
+MINUTES_BEFORE_CLOSE: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """At the close of ``session`` (``at_ns``, UTC) positions of ``leaves`` are held in ``enters`` instead."""
+    """By the close of ``session`` (``at_ns``, UTC) positions of ``leaves`` are held in ``enters`` instead."""
 
     session: str
     at_ns: int
     leaves: str
     enters: str
+
+    def begins_ns(self, minutes_before_close: int = MINUTES_BEFORE_CLOSE) -> int:
+        """When it begins to be traded."""
+        return self.at_ns - minutes_before_close * NS_PER_MIN
 
 
 def roll_plan(

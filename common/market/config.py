@@ -85,6 +85,9 @@ class CsvConfig(BaseModel):
     daily_vol: float = Field(default=0.01, gt=0, le=0.5, description="Prior standard deviation of daily log returns.")
     correlation: float = Field(default=0.8, gt=-1, lt=1, description="Prior correlation between two underlyings.")
     session_gap_s: int = Field(default=900, ge=1, description="A silence longer than this ends a session.")
+    roll_calendar: str = Field(
+        default="", description="Market whose sessions say when futures are rolled, as XCME; empty: never."
+    )
 
     @model_validator(mode="after")
     def _prior(self) -> Self:

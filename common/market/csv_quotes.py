@@ -23,6 +23,7 @@ from common.instruments import Instrument, contract_of, parse_instrument
 from common.market.batching import Quotes, batches_of, sessions_of
 from common.market.build import Terms, build_universe, front_future
 from common.market.config import CsvConfig
+from common.market.rolls import rolled
 from common.messages import QuoteBatch
 from common.units import NO_PRICE, NS_PER_US
 from common.universe import AMERICAN, Universe
@@ -152,6 +153,8 @@ class CsvQuotesMarket:
             config.daily_vol**2 * correlation,
             f"assumed: {config.daily_vol:.2%} a day, correlation {config.correlation:g}",
         )
+        if config.roll_calendar and file.time_ns:
+            self.universe = rolled(self.universe, config.roll_calendar, file.time_ns[0])
         index = np.array([self.universe.index[i.id] for i in file.instruments], np.uint32)
         ticks, lots = np.array(file.ticks, np.int32), np.array(file.lots, np.int32)
         self._quotes = Quotes(

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hedgerow.control.v1 import control_pb2 as pb
@@ -20,6 +20,7 @@ from common.control_messages import (
     CommandTaken,
     Crossing,
     Cycle,
+    DayStruck,
     JournalEntry,
     JournalEvent,
     LeaderStarted,
@@ -57,6 +58,7 @@ from common.wire.hedge_codec import (
     proposal_to_pb,
 )
 from common.wire.steering_codec import parameters_from_pb, parameters_to_pb, trades_from_pb, trades_to_pb
+from common.wire.strike_codec import struck_from_pb, struck_to_pb
 
 #: Longest id, action, who or why, in characters.
 COMMAND_TEXT = 2_000
@@ -260,6 +262,7 @@ _EVENTS: tuple[tuple[type[Any], str, Callable[[Any], Any], Callable[[Any], Journ
     (BudgetRound, "round", round_to_pb, round_from_pb),
     (TradesImported, "trades", trades_to_pb, trades_from_pb),
     (AgentParameters, "parameters", parameters_to_pb, parameters_from_pb),
+    (DayStruck, "struck", struck_to_pb, struck_from_pb),
 )
 _BY_CLASS = {cls: (name, to_pb) for cls, name, to_pb, _ in _EVENTS}
 _BY_NAME = {name: from_pb for _, name, _, from_pb in _EVENTS}
@@ -277,6 +280,18 @@ def encode_journal_entry(entry: JournalEntry) -> bytes:
         market=header_to_pb(entry.market),
         **event,
     ).SerializeToString()
+
+
+def decode_event_of(data: bytes, kinds: Collection[type[Any]]) -> JournalEvent | None:
+    """The event of a journal entry where it is of one of these classes, else None: for who reads few of many entries.
+
+    Refuses bytes that are no entry; what an entry of another kind holds is not looked at.
+    """
+    m = parse(pb.JournalEntry(), "JournalEntry", data)
+    name = m.WhichOneof("event")
+    if name is None or not any(_BY_CLASS[kind][0] == name for kind in kinds):
+        return None
+    return _BY_NAME[name](getattr(m, name))
 
 
 def decode_journal_entry(data: bytes) -> JournalEntry:

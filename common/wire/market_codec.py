@@ -87,6 +87,7 @@ def encode_universe(universe: Universe) -> bytes:
                 future_instrument=u.future_instrument,
                 carry_per_year=u.carry_per_year,
                 rate_per_year=u.rate_per_year,
+                rolls=[pb.Roll(at_ns=at_ns, instrument=row) for at_ns, row in u.rolls],
             )
             for u in universe.underlyings
         ],
@@ -105,6 +106,9 @@ def decode_universe(data: bytes) -> Universe:
         raise Refused(f"{kind}: row {int(np.argmax(underlying))} names underlying {int(underlying.max())} of {u}")
     if len(set(m.instrument_id)) != n:
         raise Refused(f"{kind}: an instrument id occurs twice")
+    wrong = [r.instrument for x in m.underlyings for r in x.rolls if r.instrument >= n]
+    if wrong:
+        raise Refused(f"{kind}: a roll into instrument {wrong[0]} of {n}")
     return Universe(
         instrument_id=tuple(m.instrument_id),
         kind=column(kind, "kind", m.kind, U8_LE, n),
@@ -118,7 +122,14 @@ def decode_universe(data: bytes) -> Universe:
         fee_cents=column(kind, "fee_cents", m.fee_cents, I64_LE, n),
         listed=column(kind, "listed", m.listed, U8_LE, n),
         underlyings=tuple(
-            Underlying(x.symbol, x.future_instrument, x.carry_per_year, x.rate_per_year) for x in m.underlyings
+            Underlying(
+                x.symbol,
+                x.future_instrument,
+                x.carry_per_year,
+                x.rate_per_year,
+                tuple((r.at_ns, r.instrument) for r in x.rolls),
+            )
+            for x in m.underlyings
         ),
         covariance_daily=column(kind, "covariance_daily", m.covariance_daily, F64_LE, u * u).reshape(u, u),
         covariance_source=m.covariance_source,

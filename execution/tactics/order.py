@@ -70,14 +70,16 @@ def malformed(order: Order, max_id_length: int) -> str:
 
 def _terms(tactic: Tactic, leads: bool) -> str:
     kind = tactic.kind
+    combo = kind is TacticKind.COMBO and leads
+    rests = kind is TacticKind.PASSIVE or (combo and tactic.improve_ticks > 0)
     bounds = {
-        "urgency_percent": (0, 100 if kind is TacticKind.PASSIVE else 0),
-        "participation_percent": (1, 100) if kind is TacticKind.SLICED else (0, 0),
+        "urgency_percent": (0, 100 if rests else 0),
+        "participation_percent": (1, 100) if kind is TacticKind.SLICED else (0, 100 if combo else 0),
         "budget_ms": (0, 0) if kind is TacticKind.DIRECT else (1, MAX_BUDGET_MS),
         "interval_ms": (0, 0) if kind is TacticKind.DIRECT else (1, MAX_BUDGET_MS),
-        "improve_ticks": (0, 1_000 if kind is TacticKind.PASSIVE else 0),
+        "improve_ticks": (0, 1_000 if kind is TacticKind.PASSIVE or combo else 0),
         "runaway_ticks": (0, 1_000_000 if kind is TacticKind.PASSIVE else 0),
-        "legs": (2, MAX_LEGS) if kind is TacticKind.COMBO and leads else (0, 0),
+        "legs": (2, MAX_LEGS) if combo else (0, 0),
     }
     for name, (low, high) in bounds.items():
         value = getattr(tactic, name)
@@ -98,7 +100,7 @@ def _following(order: Order, follow: Follow | None) -> str:
 
 def _combining(order: Order) -> str:
     if order.tactic.kind is TacticKind.COMBO and order.time_in_force is not TimeInForce.IOC:
-        return f"tactic: COMBO of a {order.time_in_force.name} order, limit IOC; a combo does not rest"
+        return f"tactic: COMBO of a {order.time_in_force.name} order, limit IOC; what a combo leaves is given back"
     return ""
 
 

@@ -64,9 +64,38 @@ def step(plan: Plan, event: PlanEvent) -> list[Action]:
     return _act(plan)
 
 
-def leg(plan: Plan, lots: int) -> list[Action]:
-    """The plan's child as a leg of a combo that leaves now, at the parent's own limit; nothing where none is left to give."""
-    return _place(plan, lots, plan.order.limit_ticks, resting=False)
+def leg(plan: Plan, lots: int, ticks: int, *, resting: bool) -> list[Action]:
+    """The plan's child as a leg of a combo that leaves now; nothing where none is left to give."""
+    return _place(plan, lots, ticks, resting)
+
+
+def withdrawn(plan: Plan) -> list[Action]:
+    """Cancel what rests as a leg of a combo: another one, at other prices, follows once its end is known."""
+    return _cancel(plan, [n for n, c in plan.children.items() if c.resting])
+
+
+def rests(plan: Plan) -> bool:
+    """Whether a combo that this plan leads is to rest now: while its urgency and its session allow it."""
+    return plan.order.tactic.improve_ticks > 0 and plan.now_ns < plan.cross_ns
+
+
+def leg_price(plan: Plan, *, resting: bool) -> int | None:
+    """Price in ticks that a leg is worth now; taking, its own limit; resting, the far side within it, the lead's improved.
+
+    None where a resting leg has no market.
+    """
+    order = plan.order
+    if not resting:
+        return order.limit_ticks
+    if plan.quote is None:
+        return None
+    ticks = _far_side(plan.quote, order.side)[0] - order.side.sign * order.tactic.improve_ticks
+    return min(ticks, order.limit_ticks) if order.side is Side.BUY else max(ticks, order.limit_ticks)
+
+
+def shown_lots(plan: Plan) -> int:
+    """Lots that the far side shows; 0 without a market."""
+    return 0 if plan.quote is None else _far_side(plan.quote, plan.order.side)[1]
 
 
 def held_back(plan: Plan, text: str) -> None:
@@ -84,7 +113,7 @@ def next_due_ns(plan: Plan) -> int | None:
     if plan.finished or plan.closing is not None:
         return None
     times = [plan.end_ns, plan.budget_end_ns, plan.placed_ns + plan.pace_ns]
-    if plan.order.tactic.kind is TacticKind.PASSIVE:
+    if plan.order.tactic.kind is TacticKind.PASSIVE or plan.order.tactic.improve_ticks:
         times.append(plan.cross_ns)
     return min((t for t in times if t > plan.now_ns), default=None)
 
@@ -127,7 +156,9 @@ def _act(plan: Plan) -> list[Action]:
         plan.closing = _over(plan)
     if plan.closing is not None:
         return _close(plan)
-    if plan.free_lots < 0:
+    # A leg of a combo that rests is released with the lead's lots beside it, as both fill.
+    room = plan.order.quantity_lots - plan.released_lots if plan.together else 0
+    if plan.free_lots + room < 0:
         return _cancel(plan, [n for n, c in plan.children.items() if c.resting])
     if not plan.may_place:
         return []

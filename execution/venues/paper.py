@@ -32,7 +32,7 @@ from common.units import NO_PRICE
 from common.universe import Universe
 from execution.config import PaperConfig
 from execution.venues.paper_arrivals import Arrivals, Due, What
-from execution.venues.paper_combo import fillable, impossible, tickets_of
+from execution.venues.paper_combo import PaperCombos, impossible, tickets_of
 from execution.venues.paper_hours import hours_of
 from execution.venues.paper_market import PaperMarket, Touch
 from execution.venues.paper_queue import Ticket, fills_of, placed, traded_lots
@@ -64,6 +64,7 @@ class PaperVenue:
         #: By instrument and side, best limits first, then earlier arrivals.
         self._resting: dict[tuple[int, Side], list[Ticket]] = {}
         self._way = Arrivals(config)
+        self._combos = PaperCombos(universe, self._market, self)
         self._now_ns = 0
         #: Market time of the newest quotes of each source.
         self._quoted_ns: dict[str, int] = {}
@@ -145,6 +146,8 @@ class PaperVenue:
         self._now_ns = max(self._now_ns, at_ns)
         for key in list(self._resting):
             self._reached(key, self._now_ns, out)
+        if self.schedule.phase_at(self._now_ns) is Phase.OPEN:
+            self._combos.reached(self._tickets, self._now_ns, out)
         return out + self._settlements.settle(at_ns + 1, self._now_ns, source)
 
     def on_time(self, now_ns: int) -> list[VenueEvent]:
@@ -191,16 +194,16 @@ class PaperVenue:
             elif what is What.COMBO:
                 self._combo_arrives(self._tickets[name].order.combo, due_ns, out)
             else:
-                self._finish(self._tickets[name], VenueKind.EXPIRED, due_ns, "the session closed", out)
+                self.finish(self._tickets[name], VenueKind.EXPIRED, due_ns, "the session closed", out)
         return out
 
     # -- orders --------------------------------------------------------------------------------------------------------
 
     def _arrive(self, ticket: Ticket, now_ns: int, out: list[VenueEvent]) -> None:
         if why := self._turned_away(ticket.order, now_ns):
-            self._finish(ticket, VenueKind.REJECTED, now_ns, why, out)
+            self.finish(ticket, VenueKind.REJECTED, now_ns, why, out)
             return
-        self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
+        self.accept(ticket, now_ns, out)
         self._work(ticket, now_ns, out)
 
     def _turned_away(self, order: Order, now_ns: int) -> str:
@@ -221,46 +224,30 @@ class PaperVenue:
             lots = min(lots, ticket.leaves_lots)
             self._market.took(order.instrument, order.side, lots, now_ns)
             self._market.traded(order.instrument, order.side, lots)
-            self._fill(ticket, lots, price, now_ns, out)
+            self.fill(ticket, lots, price, now_ns, out)
         if ticket.done:
             return
         if order.time_in_force is TimeInForce.IOC:
-            self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of an IOC order", out)
+            self.finish(ticket, VenueKind.CANCELED, now_ns, "the rest of an IOC order", out)
         else:
             if self._market.trades(order.instrument):
                 placed(ticket, self._market.touch(order.instrument))
             self._rest(ticket, now_ns)
 
     def _combo_arrives(self, combo: Combo | None, now_ns: int, out: list[VenueEvent]) -> None:
-        """All legs at once, or none; of one that an earlier process had begun the rest is cancelled."""
         legs = [] if combo is None else tickets_of(combo, self._tickets)
-        if combo is None or all(ticket.done for ticket in legs):
-            return
-        if not any(ticket.events for ticket in legs):
-            if why := next((w for t in legs if (w := self._turned_away(t.order, now_ns))), ""):
-                for ticket in legs:
-                    self._finish(ticket, VenueKind.REJECTED, now_ns, why, out)
-                return
-            for ticket in legs:
-                self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
-            taken = fillable(self._universe, self._market, combo, legs, now_ns)
-            for ticket, (lots, ticks) in zip(legs, taken, strict=False):
-                order = ticket.order
-                self._market.took(order.instrument, order.side, lots, now_ns)
-                self._market.traded(order.instrument, order.side, lots)
-                self._fill(ticket, lots, ticks, now_ns, out)
-        for ticket in legs:
-            if not ticket.done:
-                self._finish(ticket, VenueKind.CANCELED, now_ns, "the rest of a combo", out)
+        if combo is not None and legs:
+            why = next((w for t in legs if (w := self._turned_away(t.order, now_ns))), "")
+            self._combos.arrive(combo, legs, why, now_ns, out)
 
     def _replacement_arrives(self, ticket: Ticket, now_ns: int, out: list[VenueEvent]) -> None:
         order = ticket.order
         original = self._tickets.get(order.orig_client_order_id)
         if original is None or not original.resting or original.done:
-            self._finish(ticket, VenueKind.REPLACE_REJECTED, now_ns, "no such working order", out)
+            self.finish(ticket, VenueKind.REPLACE_REJECTED, now_ns, "no such working order", out)
             return
         if why := self._turned_away(order, now_ns):
-            self._finish(ticket, VenueKind.REPLACE_REJECTED, now_ns, why, out)
+            self.finish(ticket, VenueKind.REPLACE_REJECTED, now_ns, why, out)
             return
         was = original.order
         filled = was.quantity_lots - original.leaves_lots
@@ -314,6 +301,11 @@ class PaperVenue:
         queue.append(ticket)
         queue.sort(key=lambda t: t.precedence)
         ticket.resting = True
+        self.expires(ticket, now_ns)
+
+    def expires(self, ticket: Ticket, now_ns: int) -> None:
+        """Let it end with its session or its contract, whichever is first."""
+        order = ticket.order
         session, expiry_ns = self.schedule.session_at(now_ns), self._universe.expiry_ns.item(order.instrument)
         ends_ns = (session.close_ns if session is not None else 0, expiry_ns)
         if until_ns := min((t for t in ends_ns if t > 0), default=0):
@@ -330,7 +322,7 @@ class PaperVenue:
         if believed:
             traded = traded_lots(side, before, after, self._config.queue_trade_percent)
             for ticket, lots in fills_of(self._resting[key], before, traded):
-                self._fill(ticket, lots, ticket.order.limit_ticks, now_ns, out)
+                self.fill(ticket, lots, ticket.order.limit_ticks, now_ns, out)
         for ticket in self._resting.get(key, ()):
             placed(ticket, after)
 
@@ -348,11 +340,16 @@ class PaperVenue:
             if not lots:
                 return
             self._market.took(instrument, side, lots, now_ns)
-            self._fill(ticket, lots, limit, now_ns, out)
+            self.fill(ticket, lots, limit, now_ns, out)
 
     # -- what is told --------------------------------------------------------------------------------------------------
 
-    def _fill(self, ticket: Ticket, lots: int, price: int, now_ns: int, out: list[VenueEvent]) -> None:
+    def accept(self, ticket: Ticket, now_ns: int, out: list[VenueEvent]) -> None:
+        """Tell that it was taken in."""
+        self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket, now_ns), out)
+
+    def fill(self, ticket: Ticket, lots: int, price: int, now_ns: int, out: list[VenueEvent]) -> None:
+        """Fill lots of it at a price in ticks, and close it with its last one."""
         order = ticket.order
         ticket.leaves_lots -= lots
         fee_cents = lots * self._universe.fee_cents.item(order.instrument)
@@ -370,9 +367,10 @@ class PaperVenue:
             return
         for leg in [ticket] if ticket.order.combo is None else tickets_of(ticket.order.combo, self._tickets):
             if not leg.done:
-                self._finish(leg, VenueKind.CANCELED, now_ns, "cancelled as asked", out)
+                self.finish(leg, VenueKind.CANCELED, now_ns, "cancelled as asked", out)
 
-    def _finish(self, ticket: Ticket, kind: VenueKind, now_ns: int, text: str, out: list[VenueEvent]) -> None:
+    def finish(self, ticket: Ticket, kind: VenueKind, now_ns: int, text: str, out: list[VenueEvent]) -> None:
+        """End it: why, in words."""
         self._tell(ticket, self._event(kind, ticket, now_ns, text), out)
         self._close(ticket)
 

@@ -104,9 +104,9 @@ class PaperSettlements:
     def _points(self, s: Settlement) -> float | None:
         """Price of the underlying in points, None while no usable quote tells it."""
         u = self._universe.underlyings[s.underlying]
-        if u.future_instrument >= 0:
-            mid = self._mid(u.future_instrument)
-            years = (s.expiry_ns - self._universe.expiry_ns.item(u.future_instrument)) / NS_PER_YEAR
+        if (future := u.front(s.expiry_ns)) >= 0:
+            mid = self._mid(future)
+            years = (s.expiry_ns - self._universe.expiry_ns.item(future)) / NS_PER_YEAR
             return None if mid is None else mid * math.exp(u.carry_per_year * years)
         return next(self._parities(s, u.carry_per_year, u.rate_per_year), None)
 

@@ -37,6 +37,7 @@ MARKET = SyntheticMarket(session_s=1200, step_s=60.0)
 BOOK = short_book(MARKET, 40)
 LIMITS = load_limits(ROOT / "examples/limits.toml")
 AGENTS, MANAGER = configs_of("joint", AgentsConfig(), ManagerConfig(volatility=Volatility(grid_s=60.0)))
+SETUP = manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r", sessions_ns=MARKET.session_bounds_ns)
 Entries = list[JournalEntry]
 
 
@@ -138,7 +139,7 @@ def test_a_takeover_with_a_lost_tail_replays(watched: str, cut: str) -> None:
             end = 1 + max(i for i in range(end) if isinstance(loop.entries[i].event, BudgetRound))
             assert isinstance(loop.entries[end].event, BudgetUpdate | Cycle), "the step goes on"
         kept = loop.entries[:end]
-        new = manager.start(manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"))
+        new = manager.start(SETUP)
         past = [b for b in MARKET.batches() if b.header.event_time_ns <= loop.manager.now_ns]
         for batch in past if watched == "all along" else standing(past):
             manager.step(new, ev.MarketNews(batch))
@@ -218,7 +219,7 @@ def test_an_agent_that_joined_late_replays_from_the_feeds_snapshot() -> None:
     agent, fold, said = start_agent(setup), MarketSnapshot(MARKET.universe), []
     from lab.replay import _ManagerReplay, _Tape
 
-    leader = _ManagerReplay(manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"), _Tape(MARKET))
+    leader = _ManagerReplay(SETUP, _Tape(MARKET))
     leader.run(entries)
     for k, batch in enumerate(MARKET.batches()):
         fold.apply(batch)

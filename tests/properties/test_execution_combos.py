@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from common.messages import Order, OrdStatus, Side, TradingState
-from common.tactics import Follow
+from common.messages import Order, OrdStatus, Side, TimeInForce, TradingState
+from common.tactics import Follow, Tactic
 from execution.events import Cancel, Resolve, SetTrading, Submit, Work
 from execution.state import ExecutionSetup, start
 from execution.tactics.order import parent_of
@@ -25,6 +25,9 @@ from tests.parents_world import LIMITS, UNIVERSE
 MS = 1_000_000
 CENTS_A_TICK = 1250  # 0.25 points of USD 50
 ROWS = (1, 0, 2, 5)
+#: Lots shown on every side, and how a combo is worked: ticks of improvement (0: it takes), urgency, share of the size shown.
+SHOWN = 10
+HOW = st.sampled_from([(0, 0, 0), (0, 0, 0), (1, 0, 0), (1, 50, 0), (2, 100, 0), (0, 0, 50), (1, 50, 40)])
 CRASHES = st.sampled_from(["", "", "", "", "before the commit", "after the commit", "after the act"])
 
 
@@ -39,12 +42,12 @@ class Life(RuleBasedStateMachine):
         self.unit: dict[str, tuple[int, ...]] = {}
         self.final: dict[str, OrdStatus] = {}
 
-    def _submit(self, crash: str, lots: int, row: int, side: Side, legs: int, follows: Follow | None) -> str:
+    def _submit(self, crash: str, lots: int, row: int, side: Side, tactic: Tactic, follows: Follow | None) -> str:
         self.next += 1
         name = f"o{self.next}"
         limit = 1002 if side is Side.BUY else 1000
         order = make_order(
-            name, row, side, lots, limit_ticks=limit, follows=follows, tactic=combo_tactic(legs),
+            name, row, side, lots, limit_ticks=limit, follows=follows, tactic=tactic,
             event_time_ns=self.house.now_ns,
         )  # fmt: skip
         self.house.run([Submit(order, 1)], crash)
@@ -57,10 +60,11 @@ class Life(RuleBasedStateMachine):
         unit=st.lists(st.integers(1, 4), min_size=2, max_size=4),
         units=st.integers(1, 4),
         side=st.sampled_from(list(Side)),
+        how=HOW,
         crash=CRASHES,
     )
-    def lead(self, unit: list[int], units: int, side: Side, crash: str) -> None:
-        if name := self._submit(crash, unit[0] * units, ROWS[0], side, len(unit), None):
+    def lead(self, unit: list[int], units: int, side: Side, how: tuple[int, int, int], crash: str) -> None:
+        if name := self._submit(crash, unit[0] * units, ROWS[0], side, combo_tactic(len(unit), *how), None):
             self.unit[name] = tuple(unit)
             self.coming[name] = unit[1:]
 
@@ -68,13 +72,14 @@ class Life(RuleBasedStateMachine):
         unit=st.lists(st.integers(1, 4), min_size=2, max_size=3),
         units=st.integers(2, 4),
         side=st.sampled_from(list(Side)),
+        how=HOW,
         crash=CRASHES,
     )
-    def whole_combo(self, unit: list[int], units: int, side: Side, crash: str) -> None:
+    def whole_combo(self, unit: list[int], units: int, side: Side, how: tuple[int, int, int], crash: str) -> None:
         """All legs at once where trading is lifted: what happens to it afterwards is up to the other rules."""
         for scope in ("", "underlying:BBB"):
             self.house.run([SetTrading(TradingState.ACTIVE, "alice", "test", 1, scope)])
-        self.lead(unit, units, side, "")
+        self.lead(unit, units, side, how, "")
         for _ in unit[1:]:
             if any(self.coming.values()):
                 self.leg(-1, Side.BUY if side is Side.SELL else Side.SELL, crash)
@@ -87,7 +92,7 @@ class Life(RuleBasedStateMachine):
         unit, n = self.unit[lead], self.coming[lead][0]
         units = self.asked[lead].quantity_lots // unit[0]
         row = ROWS[len(unit) - len(self.coming[lead])]
-        if self._submit(crash, n * units, row, side, 0, Follow(lead, n, unit[0])):
+        if self._submit(crash, n * units, row, side, combo_tactic(), Follow(lead, n, unit[0])):
             self.coming[lead].pop(0)
 
     @rule(after_ms=st.sampled_from([0, 100, 500, 500, 3000]), bid=st.integers(999, 1001), crash=CRASHES)
@@ -193,7 +198,12 @@ class Life(RuleBasedStateMachine):
             paid = sum(
                 p.side.sign * n * p.limit_ticks * CENTS_A_TICK for (_, n), p in zip(combo.legs, parents, strict=True)
             )
-            assert combo.net_limit_cents == paid
+            # At the limits together where it takes; one that rests asks for more, by the improvement where the market is there.
+            (lasts,) = {leg.time_in_force for leg in legs}
+            assert combo.net_limit_cents == paid if lasts is TimeInForce.IOC else combo.net_limit_cents <= paid
+            assert lasts is TimeInForce.IOC or lead.tactic.improve_ticks
+            if share := lead.tactic.participation_percent:
+                assert all(leg.quantity_lots <= SHOWN * share // 100 for leg in legs)
             assert len({Fraction(leg.quantity_lots, n) for (_, n), leg in zip(combo.legs, legs, strict=True)}) == 1
 
     @invariant()

@@ -268,6 +268,22 @@ def budget_rounds(draw):
     )
 
 
+@st.composite
+def struck_days(draw):
+    k, d = draw(COUNT), draw(COUNT)
+    return c.DayStruck(
+        day=draw(I64),
+        at_ns=draw(I64),
+        market_seen=tuple(draw(st.lists(st.tuples(TEXT, U64), max_size=3))),
+        instrument=draw(column("<u4", k)),
+        mark=draw(column("<f8", k)),
+        desk=draw(names(d)),
+        level_usd=draw(column("<f8", d)),
+        pnl_usd=draw(column("<f8", d)),
+        late=draw(names(2)),
+    )
+
+
 TRADE = st.builds(c.ImportedTrade, TEXT, TEXT, U32, I64, FLOAT, I64, TEXT, TEXT)
 PARAMETERS = st.builds(
     m.AgentParameters, HEADER, U32, st.dictionaries(TEXT, FLOAT, max_size=3), TEXT, FLOAT, FLOAT, U32, TEXT, TEXT
@@ -290,6 +306,7 @@ EVENTS = {
     "cancel": st.builds(c.CancelAsked, st.lists(TEXT, max_size=3).map(tuple), TEXT),
     "imported": st.builds(c.TradesImported, TEXT, st.lists(TRADE, max_size=3).map(tuple)),
     "parameters": PARAMETERS,
+    "struck": struck_days(),
 }
 BYTES = {
     "quote_batch": quote_batches(),
@@ -335,7 +352,7 @@ def test_every_journal_event_comes_back(kind):
 
 def test_the_events_here_are_all_there_are():
     covered = {c.LeaderStarted, c.ProposalTaken, c.Cycle, m.ExecutionReport, c.CommandTaken, m.BudgetUpdate}
-    covered |= {m.AssignmentUpdate, c.CancelAsked, c.BudgetRound, c.TradesImported, m.AgentParameters}
+    covered |= {m.AssignmentUpdate, c.CancelAsked, c.BudgetRound, c.TradesImported, m.AgentParameters, c.DayStruck}
     assert covered == set(c.JournalEvent.__args__)
     assert len(EVENTS) == len(c.JournalEvent.__args__)
 

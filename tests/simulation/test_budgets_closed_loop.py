@@ -34,7 +34,8 @@ def half_widths(result: RunResult) -> dict[str, float]:
 def violations(result: RunResult, of: Limits) -> list[str]:
     n = len(MARKET.universe)
     position = BOOK.net_lots(n) + fills_of(result.reports).net_lots(n)
-    return audit(Run(MARKET.universe, BOOK, result.entries, result.order_states, result.reports, position, of))
+    record, hours = (result.entries, result.order_states, result.reports), MARKET.session_bounds_ns
+    return audit(Run(MARKET.universe, BOOK, *record, position, of, sessions_ns=hours))
 
 
 def test_a_tight_risk_budget_narrows_the_agents_and_the_audit_is_clean(tmp_path: Path) -> None:

@@ -132,7 +132,10 @@ def test_state_adds_up_at_every_instant_and_a_standby_has_the_same() -> None:
     agents, manager = configs_of("joint", AgentsConfig(), ManagerConfig())
     market = SyntheticMarket(session_s=360, step_s=60.0)
     loop = ClosedLoop(market, BOOK, agents, manager, LIMITS, EXECUTION, "r")
-    standby, folded = start(ManagerSetup(market.universe, BOOK, manager, LIMITS, "r")), 0
+    standby, folded = (
+        start(ManagerSetup(market.universe, BOOK, manager, LIMITS, "r", sessions_ns=market.session_bounds_ns)),
+        0,
+    )
     for now_ns, together in instants(market.batches()):
         while (due := loop.execution.next_due_ns) is not None and due < now_ns:
             loop.feed(due, [])

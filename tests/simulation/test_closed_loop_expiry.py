@@ -12,6 +12,7 @@ import pytest
 
 from agents.config import AgentsConfig
 from common.calendars.day import schedule_of_bounds
+from common.control_messages import DayStruck
 from common.limits import load_limits
 from common.messages import ExecutionReport, OrdStatus
 from common.units import NS_PER_YEAR
@@ -96,7 +97,8 @@ def test_two_days_across_an_expiry_add_up(settles: str, delivers: bool, tmp_path
 
     # Every auditor, the manager's own checks, and a fold of the journal agree.
     desks = book.desk_lots(n) + ledger.net_desk_lots()
-    seen = Run(universe, book, result.entries, result.order_states, result.reports, position, LIMITS, desks)
+    record = (result.entries, result.order_states, result.reports)
+    seen = Run(universe, book, *record, position, LIMITS, desks, market.session_bounds_ns)
     assert audit(seen) == []
     loop.manager.check()
     again = manager_state.start(loop.manager.setup)
@@ -154,6 +156,12 @@ def test_profit_and_loss_runs_through_a_settlement_without_a_jump_of_its_own(del
     assert first.at_ns == close_ns and first.close_usd == pytest.approx(worth + cash - begin, abs=0.01)
     assert (first.open_usd, second.open_usd) == (0.0, first.close_usd)
     assert first.pnl_usd + second.pnl_usd == pytest.approx(path.total[-1], abs=1e-6)
+
+    # The manager strikes the same two days as it lives them, from its own count, in cents dealt to whole numbers.
+    opening, *struck = [e.event for e in result.entries if isinstance(e.event, DayStruck)]
+    assert opening.day == 0 and [s.at_ns for s in struck] == [first.at_ns, second.at_ns]
+    told = [float(s.pnl_usd.sum()) for s in struck]
+    assert told == pytest.approx([first.pnl_usd, second.pnl_usd], abs=0.01 * (len(fills.time_ns) + len(rows.time_ns)))
 
     # What settled was worth its intrinsic value before; afterwards it is that much cash and futures, to the rounding of S.
     held = book.net_lots(n) + fills.net_lots(n)

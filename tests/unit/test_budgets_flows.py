@@ -6,7 +6,7 @@ import pytest
 
 from common import factors
 from common.limits import FactorLimit, FlowBudget, FlowShare
-from manager.flows import EMERGENCY, amounts, day_of, scopes_of
+from manager.flows import EMERGENCY, amounts, scopes_of
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.step import start
@@ -24,7 +24,7 @@ def broke(emergency_usd: float, cost_usd: float = 0.0, exposure: float = 4e6) ->
 def test_a_broken_limit_is_cured_from_the_emergency_budget_when_the_rest_is_spent() -> None:
     desk = broke(1e5)
     (order,) = desk.decide()
-    day, flows = day_of(desk.now_ns), desk.state.fold.flows
+    day, flows = desk.state.days.of(desk.now_ns), desk.state.fold.flows
     assert order.signed_lots < 0
     assert flows.meters[EMERGENCY, day].reserved[0] > 0 and flows.meters["firm", day].reserved[0] == 0
     assert flows.meters["firm", day].reserved[1] > 0 and flows.meters["firm", day].reserved[2] == 1
@@ -49,7 +49,7 @@ def test_it_is_spent_only_up_to_its_limit() -> None:
 def test_the_ordinary_budget_pays_first() -> None:
     desk = broke(1e5, cost_usd=1e6)
     (order,) = desk.decide()
-    day, flows = day_of(desk.now_ns), desk.state.fold.flows
+    day, flows = desk.state.days.of(desk.now_ns), desk.state.fold.flows
     assert (EMERGENCY, day) not in flows.meters and flows.meters["firm", day].reserved[0] > 0
     desk.fill(order, 0)
     assert flows.meters["firm", day].reserved == [0, 0, 0]

@@ -69,6 +69,6 @@ def test_a_market_without_a_future_has_no_forward_and_no_cells() -> None:
     desk = Desk()
     desk.state.market.bid_ticks[0] = NO_PRICE
     spx = np.flatnonzero(desk.world.underlying == 0)
-    assert np.isnan(forwards(desk.state.market, spx)).all()
+    assert np.isnan(forwards(desk.state.market, spx, desk.now_ns)).all()
     _, missing = margin_cells(desk.state.market, spx, GRID, desk.now_ns)
     assert set(missing.tolist()) == set(spx.tolist())

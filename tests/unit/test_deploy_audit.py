@@ -51,7 +51,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for batch in MARKET.batches():
             recording.append(batch)
     write_journal(folder, entries())
-    state = start(ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r"))
+    state = start(ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r", sessions_ns=MARKET.session_bounds_ns))
     for entry in entries()[:-3]:  # the leader was asked before the last entries
         apply(state, entry)
     word = {"entries": len(entries()) - 3, "state_hash": state_hash(state), "holder": "manager-a", "epoch": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from deploy.tables import budgets_table, history_table, limits_table, moment, number, rows
+from deploy.tables import budgets_table, history_table, limits_table, moment, number, pnl_table, rows
 from manager.status import status
 from tests.budgets_world import GRID, MARGIN, STOP, busy, desk
 from tests.manager_world import Desk
@@ -53,6 +53,22 @@ def test_the_last_round_and_its_reasons_are_shown() -> None:
     one.decide()
     text = budgets_table(view_of(one))
     assert "timer" in text and "firm" in text and "kind:gamma" in text
+
+
+def test_todays_profit_and_loss_stands_against_the_strike() -> None:
+    assert pnl_table(view_of(Desk())) == "P&L: no day has been opened yet"
+    pnl = {"since": {"day": 18_267, "at_ns": 0, "late": ["SPX"]}, "trading_day": 18_268, "today_usd": -1_234.0}
+    pnl |= {
+        "struck_usd": 50.0,
+        "desks": [{"desk": d, "today_usd": -617.0, "struck_usd": None} for d in ("rates", "vol")],
+    }
+    head, *lines = pnl_table({"pnl": pnl}).splitlines()
+    assert head == "P&L of 2020-01-07 since the close of 2020-01-06; of SPX at later quotes"
+    assert [line.split() for line in lines[1:]] == [
+        ["rates", number(-617.0), "-"],
+        ["vol", number(-617.0), "-"],
+        ["all", number(-1_234.0), number(50.0)],
+    ]
 
 
 def test_a_system_that_has_not_heard_anybody_has_tables_too() -> None:

@@ -272,3 +272,95 @@ def test_a_stored_combo_reads_back_and_verifies(tmp_path) -> None:
     house.hear(*house.venue.fill("l.1", 2))
     store.close()
     assert verify(tmp_path).findings == []
+
+
+# -- resting and sliced ------------------------------------------------------------------------------------------------
+
+
+def requoted(house: ComboHouse, bid: int, ask: int, lots: int = 10) -> None:
+    """Time passes by one interval; the option and the future are quoted anew."""
+    house.now_ns = house.state.now_ns + INTERVAL_MS * MS
+    for row in (0, 1):
+        house.quote(bid, ask, lots, row)
+    house.run([Work(house.now_ns, 1)])
+
+
+def working(house: ComboHouse) -> list[tuple[str, int, str]]:
+    """Combos that work at the venue: id, net limit in ticks, how long they last."""
+    venue = house.venue
+    return [
+        (name, legs[0].combo.net_limit_cents // 1250, legs[0].time_in_force.name)
+        for name, legs in venue.sent.items()
+        if any(venue.leaves(n) for n, _ in venue.combo(name).legs)
+    ]
+
+
+def test_one_that_rests_asks_for_more_follows_the_market_and_takes_when_its_time_has_come() -> None:
+    house = ComboHouse()
+    # Bought at 1002 and sold at 1000 at worst; a unit is 5 against 2.
+    house.submit(lead(tactic=combo_tactic(2, improve=1, urgency=50)), follower())
+    assert working(house) == [("l.1", 5 * (1002 - 1) - 2 * 1000, "DAY")]
+    requoted(house, 1000, 1002)
+    assert house.venue.cancels == set()  # nothing has moved
+    requoted(house, 999, 1001)  # the option became cheaper, the future worth less than its limit
+    assert house.venue.cancels == {"l.1", "f.1"}
+    assert [x[0] for x in working(house)] == ["l.1"]  # nothing new before the end of the old one is known
+    house.hear(*house.venue.end("l.1"))
+    requoted(house, 999, 1001)
+    assert working(house) == [("l.2", 5 * (1001 - 1) - 2 * 1000, "DAY")]
+    house.hear(*house.venue.fill("l.2", 1))
+    assert house.filled("l") == 5 and house.filled("f") == 2
+    later(house, BUDGET_MS // 2)  # its urgency: from half its budget on it takes
+    assert house.venue.cancels == {"l.1", "f.1", "l.2", "f.2"}
+    house.hear(*house.venue.end("l.2"))
+    later(house, INTERVAL_MS)
+    assert working(house) == [("l.3", 5 * 1002 - 2 * 1000, "IOC")]
+    house.hear(*house.venue.fill("l.3", 1))
+    assert (house.status("l"), house.status("f")) == ("FILLED", "FILLED")
+
+
+def test_one_that_rests_to_the_end_gives_its_rest_back() -> None:
+    house = ComboHouse()
+    house.submit(lead(tactic=combo_tactic(2, improve=1)), follower())
+    later(house, BUDGET_MS)
+    assert house.venue.cancels == {"l.1", "f.1"}
+    house.hear(*house.venue.end("l.1"))
+    assert (house.status("l"), house.status("f")) == ("CANCELED", "CANCELED")
+
+
+def test_a_death_while_it_rests_leaves_it_where_it_is() -> None:
+    house = ComboHouse()
+    house.submit(lead(tactic=combo_tactic(2, improve=1, urgency=50)), follower())
+    house.hear(*house.venue.end("l.1", VenueKind.ACCEPTED))
+    house.restart()
+    requoted(house, 1000, 1002)
+    assert [x[0] for x in working(house)] == ["l.1"] and house.venue.cancels == set()
+    later(house, BUDGET_MS // 2)
+    assert house.venue.cancels == {"l.1", "f.1"}
+
+
+def test_slices_are_the_stated_share_of_what_the_leg_with_least_shows() -> None:
+    house = ComboHouse()
+    house.submit(lead(tactic=combo_tactic(2, share=60)), follower())
+    # 10 shown: 6 options are one unit of 5, 6 futures three of 2.
+    assert [(o.client_order_id, o.quantity_lots) for o in house.venue.sent["l.1"]] == [("l.1", 5), ("f.1", 2)]
+    house.hear(*house.venue.fill("l.1", 1))
+    requoted(house, 1000, 1002, lots=8)  # 4 of 8 are no unit
+    assert list(house.venue.sent) == ["l.1"]
+    requoted(house, 1000, 1002, lots=20)
+    assert [(o.client_order_id, o.quantity_lots) for o in house.venue.sent["l.2"]] == [("l.2", 5), ("f.2", 2)]
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"improve_ticks": 0, "urgency_percent": 20}, "urgency_percent"),
+        ({"improve_ticks": 1_001}, "improve_ticks"),
+        ({"participation_percent": 101}, "participation_percent"),
+    ],
+)
+def test_terms_beyond_their_limits_are_refused(how: dict[str, int], why: str) -> None:
+    (ack,) = ComboHouse().submit(lead(tactic=replace(combo_tactic(2), **how)))
+    assert ack.refusal is Refusal.MALFORMED and why in ack.text
+    (_, ack) = (house := ComboHouse()).submit(lead(), follower(tactic=replace(combo_tactic(), participation_percent=5)))
+    assert ack.refusal is Refusal.MALFORMED and not house.venue.sent

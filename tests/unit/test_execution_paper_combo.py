@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import Refused
-from common.messages import Order, Side
+from common.messages import Order, Side, TimeInForce
 from common.tactics import Combo
 from common.units import NS_PER_S
 from execution.config import PaperConfig
@@ -157,6 +157,56 @@ def test_units_net_and_sizes_by_brute_force(
     assert len(told) == len(ratio) * (1 + (k > 0) + (k < units))
 
 
+# -- resting -----------------------------------------------------------------------------------------------------------
+
+
+def resting(units: int, ratio: tuple[int, ...], net_ticks: int, name: str = "c") -> list[Order]:
+    return [replace(leg, time_in_force=TimeInForce.DAY) for leg in legs(units, ratio, net_ticks, name)]
+
+
+def test_a_resting_combo_waits_for_its_net_and_fills_as_the_far_sides_of_its_legs_come_to_it() -> None:
+    at = venue()
+    # A unit costs 3 x 101 - 2 x 200 = -97 now and may cost -103.
+    assert [x[1] for x in sent(at, resting(3, (3, 2), -103))] == ["ACCEPTED", "ACCEPTED"]
+    assert brief(at.on_quotes(market(2, (1, 98, 100, 9, 9), at_ns=NOW_NS + 1))) == []  # -100: not yet
+    told = brief(
+        at.on_quotes(market(3, (1, 98, 99, 9, 9), at_ns=NOW_NS + 2))
+    )  # -103, and two units of futures are shown
+    assert told == [("c0.1", "FILL", 6, 99), ("c1.1", "FILL", 4, 200)]
+    assert brief(at.on_quotes(market(4, (1, 98, 99, 9, 9), at_ns=NOW_NS + 3))) == []  # the futures are taken
+    told = brief(at.on_quotes(market(5, (0, 201, 202, 4, 4), at_ns=NOW_NS + 4)))
+    assert told == [("c0.1", "FILL", 3, 99), ("c1.1", "FILL", 2, 201)]
+    assert brief(at.on_quotes(market(6, (0, 210, 211, 9, 9), at_ns=NOW_NS + 5))) == []
+
+
+def test_a_resting_combo_is_cancelled_whole_and_ends_with_the_session_or_a_leg() -> None:
+    at = venue()
+    sent(at, resting(1, (3, 2), -500))
+    assert [x[:2] for x in brief(at.cancel("c0.1", NOW_NS) + at.on_time(NOW_NS))] == [
+        ("c0.1", "CANCELED"),
+        ("c1.1", "CANCELED"),
+    ]
+    at = PaperVenue(make_universe(), PROMPT, ((T0_NS, NOW_NS + NS_PER_S),))
+    at.on_quotes(market(1, (1, 98, 101, 9, 9), (0, 200, 201, 4, 4)))
+    sent(at, resting(1, (3, 2), -500))
+    assert [x[1] for x in brief(at.on_time(NOW_NS + NS_PER_S))] == ["EXPIRED", "EXPIRED"]
+    later = market(2, (1, 1, 2, 9, 9), (0, 900, 901, 9, 9), at_ns=NOW_NS + 2 * NS_PER_S)
+    assert brief(at.on_quotes(later)) == []
+
+
+def test_two_that_rest_share_what_is_shown_by_arrival() -> None:
+    at = venue()
+    sent(at, resting(1, (3, 2), -103, "a"))
+    sent(at, resting(2, (3, 2), -103, "b"), NOW_NS + 1)
+    told = brief(at.on_quotes(market(2, (1, 98, 99, 9, 9), at_ns=NOW_NS + 2)))
+    assert told == [
+        ("a0.1", "FILL", 3, 99),
+        ("a1.1", "FILL", 2, 200),
+        ("b0.1", "FILL", 3, 99),
+        ("b1.1", "FILL", 2, 200),
+    ]
+
+
 # -- with a memory -----------------------------------------------------------------------------------------------------
 
 
@@ -167,7 +217,9 @@ def story(at: LastingVenue) -> None:
     at.on_time(NOW_NS + NS_PER_S)
     at.submit_combo(legs(1, (1, 1, 1), -98, "b"), NOW_NS + NS_PER_S)
     at.on_time(NOW_NS + 2 * NS_PER_S)
-    at.submit_combo(legs(1, (3, 2), -97, "c"), NOW_NS + 2 * NS_PER_S)
+    at.submit_combo(resting(3, (3, 2), -97, "d"), NOW_NS + 2 * NS_PER_S)
+    at.on_time(NOW_NS + 3 * NS_PER_S)
+    at.submit_combo(legs(1, (3, 2), -97, "c"), NOW_NS + 3 * NS_PER_S)
 
 
 def lasting(records: list[VenueRecord] | None = None) -> LastingVenue:
@@ -182,7 +234,7 @@ def ends(at: LastingVenue) -> dict[str, tuple[int, str]]:
     for name in dict.fromkeys(r.client_order_id for r in at.records):
         told = at.ask(name) or []
         out[name] = (sum(r.lots for r in told if r.kind is RecordKind.FILL), told[-1].kind.name)
-    for combo, ratio in (("a", (3, 2)), ("b", (1, 1, 1)), ("c", (3, 2))):
+    for combo, ratio in (("a", (3, 2)), ("b", (1, 1, 1)), ("c", (3, 2)), ("d", (3, 2))):
         assert len({out.get(f"{combo}{k}.1", (0, ""))[0] / n for k, n in enumerate(ratio)}) == 1, out
     return out
 
@@ -210,7 +262,7 @@ def test_killed_in_any_byte_of_its_file_no_leg_is_known_or_filled_without_the_ot
         came_back = lasting(list(records))
         assert all(len(r.combo_id) == 0 or r.net_limit_cents for r in records)
         found = ends(came_back)
-        for combo in "abc":
+        for combo in "abcd":
             known = [name for name in found if name[0] == combo]
             assert len(known) in (0, 3 if combo == "b" else 2)
         assert all(kind in ("CANCELED", "FILL", "REJECTED") for _, kind in found.values())

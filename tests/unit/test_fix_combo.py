@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from common.errors import Unavailable
-from common.messages import Order, OrdStatus, Side
+from common.messages import Order, OrdStatus, Side, TimeInForce
 from common.tactics import Combo
 from execution.venues.fix import outgoing
 from execution.venues.fix.ledger import Ledger
@@ -120,6 +120,10 @@ def test_what_cannot_be_read_or_is_not_ours_is_disputed_and_a_reject_ends_every_
 def test_the_price_is_the_net_of_a_unit_in_points_of_the_first_leg() -> None:
     # -12,345 cents over USD 50 a point.
     assert outgoing.multileg(LEGS, CONTRACTS, "", 0).text(Tag.Price) == "-2.469"
+    # One that rests is a DAY order, one that takes is IOC.
+    for lasts, code in ((TimeInForce.DAY, "0"), (TimeInForce.IOC, "3")):
+        message = outgoing.multileg([replace(leg, time_in_force=lasts) for leg in LEGS], CONTRACTS, "", 0)
+        assert message.text(Tag.TimeInForce) == code
     odd = replace(fix_universe(), multiplier_usd=fix_universe().multiplier_usd * 0.6)
     assert Contracts(odd).net_price(1, 100) == "0.033333333" and Contracts(odd).net_price(1, -100) == "-0.033333334"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from common.calendars.trading_days import TradingDays
 from common.errors import HedgerowError
 from common.limits import FlowBudget, FlowShare
 from common.units import NS_PER_DAY
-from manager.flows import Flows, day_of, scopes_of
+from manager.flows import Flows, scopes_of
 from tests.manager_world import limits
 
 
@@ -60,7 +61,7 @@ def test_a_new_day_has_its_own_budget() -> None:
     f = flows()
     f.reserve({"firm": 9}, 0, (1_000, 1))
     assert f.room("firm", 0)[0] == 1_000 and f.room("firm", 1)[0] == 10_000
-    assert day_of(3 * NS_PER_DAY + 5) == 3
+    assert TradingDays().of(3 * NS_PER_DAY + 5) == 3
 
 
 def test_tightening_below_what_stands_blocks_but_does_not_break() -> None:

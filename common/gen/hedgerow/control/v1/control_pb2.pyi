@@ -241,8 +241,30 @@ class TradesImported(_message.Message):
     trades: _containers.RepeatedCompositeFieldContainer[ImportedTrade]
     def __init__(self, import_id: _Optional[str] = ..., trades: _Optional[_Iterable[_Union[ImportedTrade, _Mapping]]] = ...) -> None: ...
 
+class DayStruck(_message.Message):
+    __slots__ = ("day", "at_ns", "market_seen", "instrument", "mark", "desk", "level_usd", "pnl_usd", "late")
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    MARKET_SEEN_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    DESK_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_USD_FIELD_NUMBER: _ClassVar[int]
+    PNL_USD_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
+    day: int
+    at_ns: int
+    market_seen: _containers.RepeatedCompositeFieldContainer[SourceSequence]
+    instrument: bytes
+    mark: bytes
+    desk: _containers.RepeatedScalarFieldContainer[str]
+    level_usd: bytes
+    pnl_usd: bytes
+    late: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, day: _Optional[int] = ..., at_ns: _Optional[int] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., instrument: _Optional[bytes] = ..., mark: _Optional[bytes] = ..., desk: _Optional[_Iterable[str]] = ..., level_usd: _Optional[bytes] = ..., pnl_usd: _Optional[bytes] = ..., late: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class JournalEntry(_message.Message):
-    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "round", "trades", "parameters", "market")
+    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "round", "trades", "parameters", "struck", "market")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NOW_NS_FIELD_NUMBER: _ClassVar[int]
@@ -258,6 +280,7 @@ class JournalEntry(_message.Message):
     ROUND_FIELD_NUMBER: _ClassVar[int]
     TRADES_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    STRUCK_FIELD_NUMBER: _ClassVar[int]
     MARKET_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     epoch: int
@@ -274,5 +297,6 @@ class JournalEntry(_message.Message):
     round: BudgetRound
     trades: TradesImported
     parameters: _hedge_pb2.AgentParameters
+    struck: DayStruck
     market: _market_pb2.Header
-    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., round: _Optional[_Union[BudgetRound, _Mapping]] = ..., trades: _Optional[_Union[TradesImported, _Mapping]] = ..., parameters: _Optional[_Union[_hedge_pb2.AgentParameters, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., round: _Optional[_Union[BudgetRound, _Mapping]] = ..., trades: _Optional[_Union[TradesImported, _Mapping]] = ..., parameters: _Optional[_Union[_hedge_pb2.AgentParameters, _Mapping]] = ..., struck: _Optional[_Union[DayStruck, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...

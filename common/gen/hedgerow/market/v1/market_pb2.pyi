@@ -73,16 +73,26 @@ class Universe(_message.Message):
     def __init__(self, instrument_id: _Optional[_Iterable[str]] = ..., kind: _Optional[bytes] = ..., underlying: _Optional[bytes] = ..., expiry_ns: _Optional[bytes] = ..., strike: _Optional[bytes] = ..., right: _Optional[bytes] = ..., style: _Optional[bytes] = ..., multiplier_usd: _Optional[bytes] = ..., tick_size: _Optional[bytes] = ..., fee_cents: _Optional[bytes] = ..., listed: _Optional[bytes] = ..., underlyings: _Optional[_Iterable[_Union[Underlying, _Mapping]]] = ..., covariance_daily: _Optional[bytes] = ..., covariance_source: _Optional[str] = ...) -> None: ...
 
 class Underlying(_message.Message):
-    __slots__ = ("symbol", "future_instrument", "carry_per_year", "rate_per_year")
+    __slots__ = ("symbol", "future_instrument", "carry_per_year", "rate_per_year", "rolls")
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     FUTURE_INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     CARRY_PER_YEAR_FIELD_NUMBER: _ClassVar[int]
     RATE_PER_YEAR_FIELD_NUMBER: _ClassVar[int]
+    ROLLS_FIELD_NUMBER: _ClassVar[int]
     symbol: str
     future_instrument: int
     carry_per_year: float
     rate_per_year: float
-    def __init__(self, symbol: _Optional[str] = ..., future_instrument: _Optional[int] = ..., carry_per_year: _Optional[float] = ..., rate_per_year: _Optional[float] = ...) -> None: ...
+    rolls: _containers.RepeatedCompositeFieldContainer[Roll]
+    def __init__(self, symbol: _Optional[str] = ..., future_instrument: _Optional[int] = ..., carry_per_year: _Optional[float] = ..., rate_per_year: _Optional[float] = ..., rolls: _Optional[_Iterable[_Union[Roll, _Mapping]]] = ...) -> None: ...
+
+class Roll(_message.Message):
+    __slots__ = ("at_ns", "instrument")
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    at_ns: int
+    instrument: int
+    def __init__(self, at_ns: _Optional[int] = ..., instrument: _Optional[int] = ...) -> None: ...
 
 class Desk(_message.Message):
     __slots__ = ("name", "legal_entity", "account")
