@@ -44,11 +44,13 @@ class Difference:
     client_order_id: str
     ours: str
     theirs: str
+    #: Where ours has gone on since, the venue has told us something, and what differs is another difference.
+    stage: str = ""
 
     @property
     def key(self) -> tuple[BreakKind, str]:
         """Equal for the same difference in two looks, whatever its figures were."""
-        return self.kind, self.subject
+        return self.kind, f"{self.subject} {self.stage}" if self.stage else self.subject
 
     def text(self) -> str:
         """One line for people."""
@@ -210,9 +212,8 @@ def _orders(join: Join, ours: Ours, stated: VenueStatement) -> Iterator[Differen
     open_there = {order.client_order_id for order in stated.orders}
     for name, record in ours.orders.items():
         if record.open and name not in open_there:
-            yield Difference(
-                BreakKind.ORDER_OPEN_HERE, name, name, order_text(_stated(record), record.ord_status), "none"
-            )
+            mine, stage = order_text(_stated(record), record.ord_status), record.ord_status.name
+            yield Difference(BreakKind.ORDER_OPEN_HERE, name, name, mine, "none", stage)
 
 
 def _carry_on(ahead: dict[str, int], ours: Ours) -> None:

@@ -231,8 +231,8 @@ class VenueLink:
 
     @property
     def next_due_ns(self) -> int | None:
-        """A look for news while an order is open; the adapter has no other way to wake execution."""
-        waits = bool(self.inbox) or any(not t.done for t in self._exchange.tickets.values())
+        """A look for news while an order is open or something is on its way; the adapter has no other way to wake execution."""
+        waits = bool(self.inbox or self.under_way) or any(not t.done for t in self._exchange.tickets.values())
         return self._now_ns + _POLL_NS if waits else None
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
@@ -292,8 +292,9 @@ class VenueLink:
         self._now_ns = max(self._now_ns, batch.header.event_time_ns)
         return self._take()
 
-    def on_time(self, now_ns: int) -> list[VenueEvent]:  # noqa: ARG002
+    def on_time(self, now_ns: int) -> list[VenueEvent]:
         """What has come from the venue."""
+        self._now_ns = max(self._now_ns, now_ns)
         return self._take()
 
     def _take(self) -> list[VenueEvent]:

@@ -105,6 +105,18 @@ def test_an_order_open_here_that_is_not_open_there() -> None:
     assert (found.kind, found.subject, found.theirs) == (BreakKind.ORDER_OPEN_HERE, "part", "none")
 
 
+def test_an_order_that_has_gone_on_between_two_looks_is_another_difference() -> None:
+    """Found by the fault simulator: an order was on its way to the venue in the first look; in the second it had worked and
+    filled there, the report on its way back. Neither lasted, and the two together were taken for a break."""
+    books = agreeing()
+    books.tally.ended("part")
+    books.records["part"] = replace(books.records["part"], ord_status=OrdStatus.PENDING_NEW)
+    on_its_way = only(books.look())
+    assert only(books.look()).key == on_its_way.key, "one that never arrives is a break"
+    books.records["part"] = replace(books.records["part"], ord_status=OrdStatus.NEW)
+    assert only(books.look()).key != on_its_way.key
+
+
 def test_an_order_at_the_venue_that_nobody_sent() -> None:
     books = agreeing()
     books.tally.taken(StatedOrder("stranger", 0, -3, 1000))
