@@ -38,9 +38,14 @@ def look(fleet_pid: int, seen: dict[tuple[int, float], psutil.Process]) -> None:
     """Remember the descendants of the fleet, and of everything remembered that still runs; forget what has ended."""
     for key in [k for k, p in seen.items() if not p.is_running()]:
         del seen[key]
+    below: set[int] = set()
+    # Each question reads the whole process table: what the first one found below the fleet is not asked about again.
     for root in (fleet_pid, *(p.pid for p in list(seen.values()))):
+        if root in below:
+            continue
         with contextlib.suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(root).children(recursive=root == fleet_pid):
+            for process in psutil.Process(root).children(recursive=True):
+                below.add(process.pid)
                 if process.pid != os.getpid():
                     seen[process.pid, process.create_time()] = process
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -105,6 +106,7 @@ class AgentShell:
                 setup = await self._fetch(stop)
                 if setup is not None:
                     await asyncio.to_thread(warm, setup)
+                    gc.freeze()  # Ray, numba and the kernels stay: no collection looks through them again
                     self._state = start(setup)
                     for stream, (subject, _) in _STATE_STREAMS.items():
                         watches.append(await self._bus.watch(subject, self._latest(stream)))

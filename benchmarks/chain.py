@@ -9,6 +9,7 @@ latency: the row says how many orders there were and from how many ticks.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ from benchmarks.chain_market import SwingMarket, write_recording
 from benchmarks.chain_roles import ChainSettings
 from benchmarks.harness import ROOT, LiveRun
 from benchmarks.registry import Context, Row, bench
+from common.bus.nats_bus import NatsBus
 from common.control_messages import Cycle, ProposalTaken
 from common.market.recorded import RecordedMarket
 from common.messages import I64
@@ -91,6 +93,8 @@ class FullRun:
     batch_bytes: int
     proposal_bytes: int
     order_bytes: int
+    taken_bytes: int
+    cycle_bytes: int
     agents: dict[str, tuple[str, ...]]
 
 
@@ -168,12 +172,13 @@ def read_run(folder: Path) -> FullRun:
     """Latencies and message sizes of a finished run, from its record."""
     execution = json.loads((folder / "status.json").read_text())["execution"]
     cycles: list[Cycle] = []
-    to_manager, to_decision = [], []
+    to_manager, to_decision, taken, decided_bytes = [], [], [], []
     owner: dict[str, set[str]] = {}
     for data in read_messages(folder / "journal.bin"):
         entry = codec.decode_journal_entry(data)
         if isinstance(entry.event, ProposalTaken):
             header = entry.event.proposal.header
+            taken.append(len(data))
             to_manager.append(entry.wall_ns - header.receive_time_ns)
             heard = {
                 i.stream.removeprefix("feed.") for i in entry.event.proposal.inputs if i.stream.startswith("feed.")
@@ -181,6 +186,7 @@ def read_run(folder: Path) -> FullRun:
             owner.setdefault(header.source, set()).update(heard)
         elif isinstance(entry.event, Cycle) and entry.event.orders:
             cycles.append(entry.event)
+            decided_bytes.append(len(data))
             to_decision.append(entry.wall_ns - entry.event.orders[0].receive_time_ns)
     orders = [sum(order_to_pb(o).ByteSize() for o in c.orders) for c in cycles]
     batches = [len(codec.encode_quote_batch(b)) for b in RecordedMarket(folder).batches()]
@@ -195,6 +201,8 @@ def read_run(folder: Path) -> FullRun:
         batch_bytes=int(np.median(batches)),
         proposal_bytes=int(np.median(proposals)),
         order_bytes=int(np.median(orders)),
+        taken_bytes=int(np.median(taken)),
+        cycle_bytes=int(np.median(decided_bytes)),
         agents={name: tuple(sorted(symbols)) for name, symbols in sorted(owner.items())},
     )
 
@@ -216,7 +224,10 @@ def bare_run(folder: Path, market: SwingMarket, full: FullRun) -> I64:
             batch_bytes=full.batch_bytes,
             proposal_bytes=full.proposal_bytes,
             order_bytes=full.order_bytes,
+            taken_bytes=full.taken_bytes,
+            cycle_bytes=full.cycle_bytes,
         )
+        asyncio.run(_make_streams(server.url))
         with _part("execution", settings), _part("standby", settings), _part("watcher", settings):
             time.sleep(_START_S)
             with _parts(["manager", *full.agents], settings):
@@ -228,6 +239,11 @@ def bare_run(folder: Path, market: SwingMarket, full: FullRun) -> I64:
         server.stop()
     assert len(ages) == -(-market.ticks // market.jump_every), f"{len(ages)} orders: the bare chain lost some"
     return ages[_WARM:]
+
+
+async def _make_streams(url: str) -> None:
+    async with await NatsBus.connect(url, "bench") as bus:
+        await bus.create_streams()
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """The bare chain: feed → NATS → agents → NATS → manager → gRPC stream → execution, with no hedging logic at all.
 
 Every part is a plain process on uvloop with the system's own bus. A message is a stamp (tick number, wall time at the feed,
-whether the tick is to cause an order) and zeros up to the size given; nothing is decoded, decided, checked or stored. On a
-tick that causes an order each agent that hears it echoes a proposal, the manager sends the orders of the first one it
-gets, and execution notes how long ago the tick was when the message comes off its stream. Standby and watcher only read.
+whether the tick is to cause an order) and zeros up to the size given; nothing is decoded, decided or checked. On a tick that
+causes an order each agent that hears it echoes a proposal, the manager sends the orders of the first one it gets, and
+execution notes how long ago the tick was when the message comes off its stream. As in the full system the manager's journal
+takes in every proposal and every cycle beside the path, under the leader's fence, synced by the server, and the standby
+follows it; no order waits for it in either. What the full system does besides is left out here: the recording of ticks, fills,
+positions, heartbeats and all arithmetic. The watcher only reads.
 
     python -m benchmarks.chain_roles ROLE SETTINGS_JSON
 
@@ -28,6 +31,7 @@ import uvloop
 
 from common import subjects
 from common.bus.nats_bus import NatsBus
+from common.bus.nats_journal import NatsJournal
 from common.clock import WallClock
 from common.units import NS_PER_S
 
@@ -52,6 +56,9 @@ class ChainSettings:
     batch_bytes: int
     proposal_bytes: int
     order_bytes: int
+    #: Journal entries of a proposal and of a cycle with orders.
+    taken_bytes: int
+    cycle_bytes: int
 
     def as_json(self) -> str:
         """For the command line."""
@@ -105,12 +112,18 @@ async def manager(s: ChainSettings, bus: NatsBus, stop: asyncio.Event) -> None:
     """Send the orders of a tick at its first proposal."""
     queue: asyncio.Queue[bytes] = asyncio.Queue(_BOUND)
     sent: set[int] = set()  # proposals of two ticks may overtake each other
+    journal = NatsJournal(bus)
+    await journal.take_over("manager")
 
     def on_proposal(_subject: str, data: bytes) -> None:
         tick, wall_ns, causes = stamp_of(data)
-        if tick not in sent:
+        first = tick not in sent
+        if first:
             sent.add(tick)
             queue.put_nowait(message(tick, wall_ns, causes, s.order_bytes))
+        journal.append(message(tick, wall_ns, causes, s.taken_bytes))
+        if first:
+            journal.append(message(tick, wall_ns, causes, s.cycle_bytes))
 
     async def orders() -> AsyncIterator[bytes]:
         while True:
@@ -121,6 +134,8 @@ async def manager(s: ChainSettings, bus: NatsBus, stop: asyncio.Event) -> None:
         await bus.subscribe(subjects.QUOTES_ALL, _ignore, bound=_BOUND)
         await bus.subscribe(subjects.PROPOSALS_ALL, on_proposal, bound=_BOUND)
         await _until(stop, _drain(call))
+    await journal.flush()
+    await journal.close()
 
 
 async def execution(s: ChainSettings, bus: NatsBus, stop: asyncio.Event) -> None:
@@ -146,10 +161,12 @@ async def execution(s: ChainSettings, bus: NatsBus, stop: asyncio.Event) -> None
 
 
 async def reader(_s: ChainSettings, bus: NatsBus, stop: asyncio.Event, *, proposals: bool) -> None:
-    """A standby or a watcher: gets every batch, the watcher every proposal, and does nothing with it."""
+    """A standby or a watcher: gets every batch, the watcher every proposal, the standby the journal; does nothing with it."""
     await bus.subscribe(subjects.QUOTES_ALL, _ignore, bound=_BOUND)
     if proposals:
         await bus.subscribe(subjects.PROPOSALS_ALL, _ignore, bound=_BOUND)
+    else:
+        await NatsJournal(bus).follow(1, lambda _: None)
     await stop.wait()
 
 

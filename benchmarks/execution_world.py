@@ -154,8 +154,8 @@ class NullVenue:
         return []
 
 
-def _watch(point: str, count: int) -> None:
-    """Make this process kill itself at a named point, by wrapping what passes it."""
+def die_at(point: str, count: int, venue: Any = RemoteVenue) -> None:
+    """Make this process kill itself at the ``count``-th passage of a named point, by wrapping what passes it."""
     left = [count]
 
     def passed(name: str) -> None:
@@ -164,29 +164,29 @@ def _watch(point: str, count: int) -> None:
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    commit, submit, ask = SqliteStore.commit, RemoteVenue.submit, RemoteVenue.ask
+    commit, submit, ask = SqliteStore.commit, venue.submit, venue.ask
 
     def committed(self: SqliteStore, records: Sequence[Record]) -> None:
         passed("before commit")
         commit(self, records)
         passed("after commit")
 
-    def submitted(self: RemoteVenue, order: Order, now_ns: int) -> list[VenueEvent]:
+    def submitted(self: Any, order: Order, now_ns: int) -> list[VenueEvent]:
         passed("before send")
-        out = submit(self, order, now_ns)
+        out: list[VenueEvent] = submit(self, order, now_ns)
         passed("after send")
         return out
 
-    def asked(self: RemoteVenue, client_order_id: str, now_ns: int) -> list[VenueEvent]:
+    def asked(self: Any, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         passed("before ask")
-        out = ask(self, client_order_id, now_ns)
+        out: list[VenueEvent] = ask(self, client_order_id, now_ns)
         passed("after ask")
         return out
 
-    patches: tuple[tuple[type, str, Callable[..., object]], ...] = (
+    patches: tuple[tuple[Any, str, Callable[..., object]], ...] = (
         (SqliteStore, "commit", committed),
-        (RemoteVenue, "submit", submitted),
-        (RemoteVenue, "ask", asked),
+        (venue, "submit", submitted),
+        (venue, "ask", asked),
     )
     for owner, name, function in patches:
         setattr(owner, name, function)
@@ -212,7 +212,7 @@ async def main(part: str, address: str, folder: Path, rest: Sequence[str]) -> No
     if part == "execution":
         venue = RemoteVenue(rest[0], answer_timeout_s=1.0)
         if len(rest) > 1:
-            _watch(rest[1], int(rest[2]))
+            die_at(rest[1], int(rest[2]))
     config = ExecutionConfig(
         address=address, store=folder, limits=limits(), paper=paper, speed=SPEED, resolve_every_s=0.2, grace_s=0.0
     )

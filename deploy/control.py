@@ -23,7 +23,6 @@ from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
 from common.control_messages import Command
 from common.errors import Refused, Unavailable, UsageError
-from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.ports import Bus
 from common.security.access import RISK_MANAGER, on_behalf
@@ -145,6 +144,7 @@ def kill_direct(address: str, order: Command, scope: str = "", tls: Tls | None =
 
     The manager, if it lives, learns it from execution's status and from the next refused order.
     """
+    from common.execution_client import ExecutionClient  # here: what is asked over NATS does not wait for gRPC to load
 
     async def talk() -> str:
         async with ExecutionClient(address, deadline_s=ASK_TIMEOUT_S, tls=tls) as client:

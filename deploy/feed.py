@@ -230,9 +230,9 @@ class _Feed:
         stamped = self._stamped(batch)
         payload = encode_quote_batch(stamped)
         self._recorder.append_encoded(payload)
-        self._snapshot.apply(stamped)
         symbol = batch.header.source.removeprefix(subjects.feed_source(""))
         await self._bus.publish(subjects.quotes(symbol), payload)
+        self._snapshot.apply(stamped)
         self._published += 1
         self._lag_ns = 0 if math.isinf(self._speed) else stamped.header.receive_time_ns - due_ns
         self._max_lag_ns = max(self._max_lag_ns, self._lag_ns)

@@ -188,7 +188,10 @@ class Launcher:
             await bus.close()
 
     def _env(self, url: str, role: str) -> dict[str, str]:
-        """What a part of that role, and every agent below it, finds its world by."""
+        """What a part of that role, and every agent below it, finds its world by.
+
+        ``NUMBA_CACHE_DIR`` is left as it is: the parts load the kernels that ``_compile`` has made, from where it made them.
+        """
         ray = self.prepared.settings.live.ray_address
         own = {KEYS_VARIABLE: str(self.keys / role)} if self.keys is not None else {}
         if role == access.FLEET and self.keys is not None:
@@ -197,7 +200,6 @@ class Launcher:
             **own,
             "HEDGEROW_NATS_URL": url,
             "HEDGEROW_RUN_DIR": str(self.folder.path),
-            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(self.folder.path.parent / ".numba")),
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             **({"HEDGEROW_RAY_ADDRESS": ray} if ray else {}),

@@ -44,10 +44,14 @@ def address_of(target: str) -> str:
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """For people."""
-    yield (
-        f"venue {found['venue']}: {found['fills']:,} fills compared, {found['orders']:,} orders open there, "
-        f"{found['positions']:,} positions"
-    )
+    if found["not_compared"]:
+        yield f"venue {found['venue']}: asked about {found['orders']:,} orders, which make {found['positions']:,} positions"
+        yield f"not compared: {found['not_compared']}"
+    else:
+        yield (
+            f"venue {found['venue']}: {found['fills']:,} fills compared, {found['orders']:,} orders open there, "
+            f"{found['positions']:,} positions"
+        )
     for item in found["breaks"]:
         since = datetime.fromtimestamp(item["since_wall_ns"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         yield f"{item['text']}; since {since}"

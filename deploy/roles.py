@@ -8,6 +8,7 @@ run but its own folder (``HEDGEROW_RUN_DIR``). It ends on SIGTERM, on SIGINT, an
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -149,6 +150,7 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     if reference is None:
         return
     await asyncio.to_thread(warm, reference.universe)  # before it may lead: a lease lasts less than loading kernels
+    gc.freeze()  # what is loaded now stays: looking through it again would hold a decision up for a tenth of a second
     limits = Limits.model_validate(reference.config["limits"])
     settings, tuned = reference.settings, values_of(reference.config["agents"])
     run_id = reference.config["run_id"]

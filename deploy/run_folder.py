@@ -13,7 +13,6 @@
       nats/           the embedded server's settings, streams and log
       keys/           keys of this run, one folder a role, readable by its user alone
       audit/          signed lines of what people did, one file a process
-      numba/          compiled kernels, kept over restarts of actors
       *.log           one per process
       report/         report.json, report.html, pictures
 

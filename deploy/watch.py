@@ -58,7 +58,7 @@ class PnlMeter:
 
     def on_journal(self, data: bytes) -> None:
         """Take a journal entry in; only fills and client trades matter."""
-        event = codec.decode_journal_entry(data).event
+        event = codec.decode_event_of(data, (TradesImported, ExecutionReport))
         if isinstance(event, TradesImported):
             for trade in event.trades:
                 for _, at, lots, price in self._imports.take(trade):

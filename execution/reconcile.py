@@ -29,6 +29,10 @@ class BreakKind(Enum):
     ORDER_OPEN_HERE = "order open here that is not open at the venue"
     ORDER_DIFFERS = "open order with other content"
     POSITION = "position that no fill explains"
+    ORDER_LOTS = "order with other filled lots"
+    ORDER_MONEY = "order with other money for its fills"
+    ORDER_ONLY_HERE = "order with fills here that the venue does not know"
+    ORDER_OTHER = "order that is another one at the venue"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ def reconciliation_to_pb(done: Reconciliation, venue: str, state: TradingState) 
         wall_ns=done.wall_ns,
         venue=venue,
         why_not=done.why_not,
+        not_compared=done.not_compared,
         fills=done.fills,
         orders=done.orders,
         positions=done.positions,

@@ -4,16 +4,19 @@ A look reads our side at a moment when memory and store agree (``Engine.at_rest`
 again ``reconcile_tolerance_s`` (wall time) later; what stands in both looks is a break. The timer goes on from where the last
 look ended and begins with the last ``WINDOW`` fills; on demand every fill since the account began is compared.
 
+A venue that lists no fills but answers what it has filled of each order (``CountingVenue``) is asked about each
+(``execution/reconcile_counts.py``), and again about those that differ.
+
 A new break pauses trading by "execution" with the statement as its reason. A person lifts that by name; the break then no longer
 halts, though it stays in every answer. After a restart it halts again: nobody alive has lifted it.
-*Tested by* tests/integration/test_reconcile_service.py.
+*Tested by* tests/integration/test_reconcile_service.py, tests/integration/test_fix_reconcile.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -23,8 +26,9 @@ from execution.config import ExecutionConfig
 from execution.engine import Engine
 from execution.events import Halt
 from execution.reconcile import BreakKind, Difference, Join, Ours, differences, fill_of
+from execution.reconcile_counts import Counts
 from execution.tactics.order import worked
-from execution.venues.statement import PAGE, StatingVenue, VenueStatement
+from execution.venues.statement import PAGE, CountingVenue, StatingVenue, VenueStatement
 
 _log = logging.getLogger(__name__)
 #: Fills at the venue, and reports here, with which the first look begins.
@@ -46,7 +50,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What a pass found. ``fills`` compared in it; ``why_not`` where the venue could not be asked."""
+    """What a pass found. ``fills`` compared in it; ``why_not`` where the venue could not be asked.
+
+    ``orders``: open ones at the venue, or those it was asked about one by one; ``not_compared`` then says what that cannot show.
+    """
 
     wall_ns: int
     fills: int = 0
@@ -55,6 +62,7 @@ class Reconciliation:
     breaks: tuple[Found, ...] = ()
     in_doubt: tuple[Found, ...] = ()
     why_not: str = ""
+    not_compared: str = ""
 
 
 @dataclass(slots=True)
@@ -79,6 +87,7 @@ class Reconciler:
         self._first_sequence = engine.state.sequence
         self._baseline_lots = dict(engine.state.exposure.traded_lots)
         self._regular: _Course | None = None
+        self._counts = Counts(engine)
         self._since: dict[_Key, int] = {}
         self._halted_for: set[_Key] = set()
         self._lock = asyncio.Lock()
@@ -88,7 +97,7 @@ class Reconciler:
         """Reconcile for ever. A venue that cannot be asked is tried again at the next turn, sooner after a start."""
         while True:
             done = await self.reconcile()
-            soon = bool(done.why_not) and self._regular is None
+            soon = bool(done.why_not) and self._regular is None and not self._counts.begun
             every_s = self._config.reconcile_every_s
             await asyncio.sleep(min(self._config.reconcile_tolerance_s, every_s) if soon else every_s)
 
@@ -96,22 +105,43 @@ class Reconciler:
         """One pass: a look and, where something differs, a second one. ``full`` compares every fill the venue states."""
         async with self._lock:
             venue, wall_ns = self._engine.venue, self._clock.wall_ns()
-            if not isinstance(venue, StatingVenue):
-                return Reconciliation(wall_ns, why_not=f"the venue {venue.name} makes no statement")
             try:
-                course = await self._course(venue, full)
-                before = course.join.compared
-                first = await self._look(venue, course)
-                if first:
-                    await asyncio.sleep(self._config.reconcile_tolerance_s)
-                    await self._look(venue, course)
-                if not full:
-                    self._regular = course
-                self.last = self._sorted(course, first, course.join.compared - before)
+                if isinstance(venue, CountingVenue):
+                    self.last = await self._counted(venue, full)
+                elif isinstance(venue, StatingVenue):
+                    self.last = await self._stated(venue, full)
+                else:
+                    return Reconciliation(wall_ns, why_not=f"the venue {venue.name} makes no statement")
                 await self._halt(self.last)
             except Unavailable as error:
                 return Reconciliation(wall_ns, why_not=str(error))
             return self.last
+
+    async def _stated(self, venue: StatingVenue, full: bool) -> Reconciliation:
+        """With a venue that lists its fills."""
+        course = await self._course(venue, full)
+        before = course.join.compared
+        first = await self._look(venue, course)
+        if first:
+            await asyncio.sleep(self._config.reconcile_tolerance_s)
+            await self._look(venue, course)
+        if not full:
+            self._regular = course
+        done = Reconciliation(self._clock.wall_ns(), course.join.compared - before, course.orders, course.positions)
+        return self._sorted(done, course.found, first)
+
+    async def _counted(self, venue: CountingVenue, full: bool) -> Reconciliation:
+        """With a venue that is asked order by order: those of the day, or with anything new since the last pass."""
+        look = await self._counts.look(venue, full=full)
+        first = {d.key for d in look.found}
+        found = look.found
+        if found:
+            await asyncio.sleep(self._config.reconcile_tolerance_s)
+            found = (await self._counts.again(venue, found)).found
+        done = Reconciliation(
+            self._clock.wall_ns(), orders=look.orders, positions=look.positions, not_compared=look.not_compared
+        )
+        return self._sorted(done, found, first)
 
     async def _course(self, venue: StatingVenue, full: bool) -> _Course:
         """The regular one where it stands, else a new one."""
@@ -165,15 +195,12 @@ class Reconciler:
         course.found = tuple(differences(join, Ours(orders, lots), stated, engine.state.universe.instrument_id))
         course.orders, course.positions = len(stated.orders), len(stated.position_lots)
 
-    def _sorted(self, course: _Course, first: set[_Key], fills: int) -> Reconciliation:
-        wall_ns = self._clock.wall_ns()
-        self._since = {d.key: self._since.get(d.key, wall_ns) for d in course.found}
-        found = [Found(d, self._since[d.key]) for d in course.found]
-        return Reconciliation(
-            wall_ns,
-            fills,
-            course.orders,
-            course.positions,
+    def _sorted(self, done: Reconciliation, now: tuple[Difference, ...], first: set[_Key]) -> Reconciliation:
+        """What differs now: a break if the first look saw it too."""
+        self._since = {d.key: self._since.get(d.key, done.wall_ns) for d in now}
+        found = [Found(d, self._since[d.key]) for d in now]
+        return replace(
+            done,
             breaks=tuple(f for f in found if f.difference.key in first),
             in_doubt=tuple(f for f in found if f.difference.key not in first),
         )

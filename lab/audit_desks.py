@@ -8,7 +8,7 @@ dealt anew here, lot by lot to the agent furthest behind its share.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,9 +30,9 @@ def desk_violations(
     yield from (f"crossing {name} stands {count} times in the journal" for name, count in named.items() if count > 1)
     for cycle in cycles:
         for crossing in cycle.crossings:
-            yield from _crossing(crossing, entity, cycle.cycle_id)
+            yield from crossing_violations(crossing, entity, cycle.cycle_id)
         if entity:
-            yield from _cycle(cycle)
+            yield from cycle_violations(cycle)
     for order in _orders(entries):
         for agent, _ in order.allocation:
             if (desk_of(agent) in entity) != bool(entity):
@@ -41,7 +41,8 @@ def desk_violations(
         yield from _positions(universe, book, entries, cycles, desk_lots)
 
 
-def _crossing(c: Crossing, entity: dict[str, str], cycle_id: str) -> Iterator[str]:
+def crossing_violations(c: Crossing, entity: Mapping[str, str], cycle_id: str) -> Iterator[str]:
+    """What is wrong with one crossing, in words. ``entity``: legal entity of each desk."""
     where = f"cycle {cycle_id}: crossing {c.crossing_id}"
     if c.buyer not in entity or c.seller not in entity or c.buyer == c.seller:
         yield f"{where} is between {c.buyer!r} and {c.seller!r}"
@@ -58,7 +59,7 @@ def _crossing(c: Crossing, entity: dict[str, str], cycle_id: str) -> Iterator[st
         yield f"{where} is priced off a quote of {c.bid_ticks} bid, {c.ask_ticks} asked"
 
 
-def _cycle(cycle: Cycle) -> Iterator[str]:
+def cycle_violations(cycle: Cycle) -> Iterator[str]:
     """Each desk's lots are its part of the orders and its crossings; over the desks only the orders are left."""
     column = {instrument: j for j, instrument in enumerate(cycle.menu.tolist())}
     expected = np.zeros(cycle.desk_lots.shape, np.int64)

@@ -19,6 +19,7 @@ Source: marginal (Aumann-Shapley) pricing of a cost that is homogeneous of degre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -56,16 +57,16 @@ def by_price(
     ``price``: USD per unit, all rows; ``forced``: the part of it that a broken hard limit's own row contributes;
     ``width`` of the interval. Largest shares first.
     """
-    worth = -np.vstack([price - forced, forced]) * sensitivity * side
-    names = [*factor, *(LIMIT_PREFIX + name for name in factor)]
-    owners = [*owner, *([LIMIT_OWNER] * len(factor))]
-    weight = np.where(np.isfinite(worth), np.maximum(worth, 0.0), 0.0).ravel()
-    if not weight.sum() > 0.0:
-        if not len(factor):
-            return UNKNOWN
-        weight = np.zeros(2 * len(factor))
-        weight[int(np.argmax(np.abs(sensitivity) / np.maximum(width, 1e-9)))] = 1.0
-    return _shares(list(zip(names, owners, strict=True)), weight.tolist())
+    if not len(factor):
+        return UNKNOWN
+    f = len(factor)
+    worth = (-np.concatenate([price - forced, forced]) * np.concatenate([sensitivity, sensitivity]) * side).tolist()
+    # Nearly all are worth nothing to most: only the others are dealt to.
+    paying = {i: x for i, x in enumerate(worth) if 0.0 < x < math.inf}
+    if not paying:
+        paying = {int(np.argmax(np.abs(sensitivity) / np.maximum(width, 1e-9))): 1.0}
+    who = [(factor[i], owner[i]) if i < f else (LIMIT_PREFIX + factor[i - f], LIMIT_OWNER) for i in paying]
+    return _shares(who, list(paying.values()))
 
 
 def by_wish(wish: dict[str, float]) -> tuple[CostShare, ...]:

@@ -27,7 +27,7 @@ def within_flows(state: ManagerState, drafts: Iterable[Draft], day: int) -> list
     """The orders every flow budget has room for, in their order; one that does not fit is left out and counted."""
     universe, kept = state.setup.universe, []
     left: dict[str, list[int]] = {}
-    broken = broken_rows(state)
+    broken: Rows | None = None
     for d in drafts:
         symbol = universe.symbols[int(universe.underlying[d.instrument])]
         if why_stopped(state.fold, symbol, dict(d.agents)):
@@ -36,6 +36,7 @@ def within_flows(state: ManagerState, drafts: Iterable[Draft], day: int) -> list
         wanted = amounts(scopes_of(symbol, dict(d.agents)), d.per_lot_cents)
         if not _fits(state, left, wanted, day):
             wanted = amounts(scopes_of(symbol, dict(d.agents), emergency=True), d.per_lot_cents)
+            broken = broken_rows(state) if broken is None else broken
             if not _cures(state, broken, d) or not _fits(state, left, wanted, day):
                 state.seen["orders left out: flow budget"] += 1
                 continue

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.factors import desk_of
+from common.kernels import netting as kernels
 from common.messages import F64
 from manager.allocation import split
-from manager.budgets_scopes import covariance_of, held_lots, in_scope, in_sum, risk_of, watched, why_reduce_only
+from manager.budgets_scopes import covariance_of, deviation, held_lots, in_scope, in_sum, watched, why_reduce_only
 from manager.exposures import Moved, Rows
 from manager.state import ManagerState
 from manager.view import View, view_of
@@ -70,25 +71,28 @@ class RiskGate:
         return np.vstack([self._items, lots * self.per_lot[order]])
 
     def _growth(self, items: F64) -> float:
-        if not len(items):
-            return 0.0
-        between = items @ self._c @ items.T
-        apart = np.maximum(between, 0.0)
-        np.fill_diagonal(apart, 0.0)
-        grows = 2.0 * items @ self._pull + np.diag(between) + apart.sum(axis=1)
-        return float(np.maximum(grows, 0.0).sum())
+        return kernels.risk_growth(np.ascontiguousarray(items), self._c, self._pull)
 
 
 Gate = LinearGate | RiskGate
 
 
-def admitted(state: ManagerState, drafts: Sequence[Draft], now_ns: int) -> tuple[Draft, ...]:
-    """The orders, or parts of orders, that no limit of any scope stands against, in their order."""
+def admitted(state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: View | None = None) -> tuple[Draft, ...]:
+    """The orders, or parts of orders, that no limit of any scope stands against, in their order.
+
+    ``view``: everything live at ``now_ns``, where the caller has it already.
+    """
     limits = state.fold.limits
     if not drafts or not (limits.sum or watched(state)):
         return tuple(drafts)
-    view = view_of(state, now_ns)
-    gates = [*_sums(state, drafts, view), *_margins(state, drafts), *_risks(state, drafts, view)]
+    if view is None:
+        view = view_of(state, now_ns)
+    per_lot, working = _factor_moves(state, drafts, view.rows)
+    gates = [
+        *_sums(state, per_lot, working, view),
+        *_margins(state, drafts),
+        *_risks(state, per_lot, working, view),
+    ]
     may_cut = len(state.fold.ledger.desks) == 1
     kept = []
     for k, d in enumerate(drafts):
@@ -142,8 +146,7 @@ def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> t
     return known, np.nan_to_num(np.array(working).reshape(len(working), len(rows)))
 
 
-def _sums(state: ManagerState, drafts: Sequence[Draft], view: View) -> list[Gate]:
-    per_lot, working = _factor_moves(state, drafts, view.rows)
+def _sums(state: ManagerState, per_lot: F64, working: F64, view: View) -> list[Gate]:
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
     for limit in state.fold.limits.sum.values():
@@ -184,20 +187,19 @@ def _part(state: ManagerState, scope: str, instrument: int, agents: Sequence[tup
     return sum(abs(n) for agent, n in agents if head != "desk" or desk_of(agent) == name)
 
 
-def _risks(state: ManagerState, drafts: Sequence[Draft], view: View) -> list[Gate]:
+def _risks(state: ManagerState, per_lot: F64, working: F64, view: View) -> list[Gate]:
     limits, rows = state.fold.limits.scoped("risk"), view.rows
-    per_lot, working = _factor_moves(state, drafts, rows)
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
     for scope in watched(state):
-        risk = risk_of(state, scope, rows, now)
-        why = why_reduce_only(state, scope, risk)
-        if not why and scope not in limits:
-            continue
         mine = np.flatnonzero(in_scope(state, scope, rows))
         if not len(mine):
             continue
-        room = 0.0 if why else limits[scope].hard_usd ** 2 - risk**2
         c = covariance_of(state, rows[mine])
+        risk = deviation(now[mine], c)
+        why = why_reduce_only(state, scope, risk)
+        if not why and scope not in limits:
+            continue
+        room = 0.0 if why else limits[scope].hard_usd ** 2 - risk**2
         out.append(RiskGate(now[mine], c, per_lot[:, mine], working[:, mine], room))
     return out

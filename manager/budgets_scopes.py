@@ -61,8 +61,12 @@ def risk_of(state: ManagerState, scope: str, rows: Rows, exposure: F64) -> float
     mine = np.flatnonzero(in_scope(state, scope, rows))
     if not len(mine):
         return 0.0
-    x = exposure[mine]
-    return math.sqrt(max(float(x @ covariance_of(state, rows[mine]) @ x), 0.0))
+    return deviation(exposure[mine], covariance_of(state, rows[mine]))
+
+
+def deviation(exposure: F64, covariance: F64) -> float:
+    """Standard deviation of the P&L of exposures (r,) with a covariance (r, r), USD."""
+    return math.sqrt(max(float(exposure @ covariance @ exposure), 0.0))
 
 
 def watched(state: ManagerState) -> tuple[str, ...]:

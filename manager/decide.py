@@ -20,7 +20,7 @@ from manager.problem import Stated, problem_of, whole_lot_may_pay
 from manager.recording import record
 from manager.scopes import AGENT, stopped_names
 from manager.state import ManagerState
-from manager.ticket import Draft, build_orders, inputs_hash, priced_draft, wished_draft
+from manager.ticket import Draft, build_orders, inputs_hash, priced_drafts, wished_draft
 from manager.view import View, view_of
 from manager.wishes import fit, wish_columns
 
@@ -84,7 +84,7 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
         return _wished(state, view, method, live_proposals(state, view), now_ns, solution)
     price = _on_rows(view, stated, solution.price)
     forced = _on_rows(view, stated, np.where(stated.forced, solution.price, 0.0))
-    drafts = tuple(priced_draft(state, view, menu, int(j), int(lots[j]), price, forced) for j in np.flatnonzero(lots))
+    drafts = priced_drafts(state, view, menu, lots, price, forced)
     worth = sorted(drafts, key=lambda d: (-d.worth, d.instrument))
     proposals = live_proposals(state, view)
     return Decision("joint", view, menu, proposals, solution.lots, price, solution.iterations, tuple(worth))
@@ -188,7 +188,7 @@ def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[
     cycle_id = f"{fold.epoch}-{fold.cycle_number + 1}"
     seen = state.market.seen()
     digest = inputs_hash(state, cycle_id, d.proposals, seen)
-    orders, kept = build_orders(state, d.drafts, cycle_id, digest, now_ns)
+    orders, kept = build_orders(state, d.drafts, cycle_id, digest, now_ns, view)
     ordered = np.zeros(len(menu.index), np.int64)
     for draft in kept:
         ordered[draft.column] = draft.side.sign * draft.lots

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +81,11 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
     something that may be had later (``patience.py``), with no lots now.
     """
     fold, universe, market = state.fold, state.setup.universe, state.market
-    agents = {str(a) for a in fold.table.owner[live]}
-    menus = [fold.proposals[a].menu for a in agents if a in fold.proposals]
-    at = np.unique(np.concatenate(menus)).astype(np.intp) if menus else np.empty(0, np.intp)
+    listed = np.zeros(len(universe), np.bool_)
+    for agent in set(fold.table.owner[live].tolist()):
+        if agent in fold.proposals:
+            listed[fold.proposals[agent].menu] = True
+    at = np.flatnonzero(listed)
     grid = np.ix_(live, at)
     known = (fold.table.stated[grid] | fold.table.nature[grid]) if need_all else ~np.isnan(fold.table.sensitivity[grid])
     bid, ask = market.bid_ticks[at], market.ask_ticks[at]
@@ -108,10 +111,14 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
 
 def _delta_watched(state: ManagerState, live: Rows) -> Bools:
     table, watched = state.fold.table, np.zeros(len(state.setup.universe.symbols), np.bool_)
-    for i in live:
-        if table.names[i].startswith(("delta:", "proxy:")):
-            watched[table.underlying[i]] = True
+    watched[table.underlying[live[_deltas(table.names)[live]]]] = True
     return watched
+
+
+@lru_cache(maxsize=4)
+def _deltas(names: tuple[str, ...]) -> Bools:
+    """Which factors are the delta of an underlying."""
+    return np.array([name.startswith(("delta:", "proxy:")) for name in names], np.bool_)
 
 
 def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:

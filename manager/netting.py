@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from common.kernels import netting as kernels
+from common.kernels import programme
 from common.messages import F64
 from manager import impact
 from manager.qp import FREE, RIDGE, Bools, solve_columns
@@ -73,18 +75,41 @@ def outside(exposure: F64, lower: F64, upper: F64) -> F64:
     return np.maximum(exposure - upper, 0.0) - np.maximum(lower - exposure, 0.0)
 
 
+def columns(p: Problem) -> tuple[F64, F64, F64, F64, F64, F64, F64, F64, F64]:
+    """What the kernels take of a problem, as they take it: exposure to impact as in ``Problem``, then root (m,)."""
+    cost = np.ascontiguousarray(p.cost, np.float64)
+    root = np.array(p.root, np.float64) if len(p.root) == len(cost) else np.full(len(cost), p.root[0])
+    return (
+        np.ascontiguousarray(p.exposure, np.float64),
+        np.ascontiguousarray(p.lower, np.float64),
+        np.ascontiguousarray(p.upper, np.float64),
+        np.ascontiguousarray(p.kink, np.float64),
+        np.ascontiguousarray(p.risk, np.float64),
+        np.ascontiguousarray(p.sensitivity, np.float64),
+        cost,
+        np.ascontiguousarray(p.impact, np.float64),
+        root,
+    )
+
+
+def room_of(p: Problem) -> tuple[F64, F64, F64, F64]:
+    """Caps of both sides, rows and their room, as the kernels take them."""
+    return (
+        np.ascontiguousarray(p.buy_cap, np.float64),
+        np.ascontiguousarray(p.sell_cap, np.float64),
+        np.ascontiguousarray(p.rows, np.float64),
+        np.ascontiguousarray(p.room, np.float64),
+    )
+
+
 def objective(p: Problem, lots: F64) -> float:
     """Cost of the trade and of the risk it leaves outside, USD."""
-    r = outside(p.exposure + p.sensitivity @ lots, p.lower, p.upper)
-    size = np.abs(lots)
-    trading = p.cost @ size + impact.impact_cost(size, p.impact, p.root).sum()
-    return float(trading + p.kink @ np.abs(r) + 0.5 * (r @ p.risk @ r))
+    return kernels.objective(*columns(p), np.ascontiguousarray(lots, np.float64))
 
 
 def standing_price(p: Problem) -> F64:
     """USD per unit that being outside costs at the margin before any trade, (f,)."""
-    r = outside(p.exposure, p.lower, p.upper)
-    return np.asarray(np.sign(r) * p.kink + p.risk @ r)
+    return kernels.standing(*columns(p)[:5])[1]
 
 
 def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None) -> Solution:
@@ -98,7 +123,10 @@ def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None)
         return replace(cut, lots=pieces.sum(cut.lots))
     f, m = p.sensitivity.shape
     q = _Interval.of(p)
-    found = solve_columns(q, _first_columns(p, warm), _dual_start(p, q, warm), iteration_limit)
+    r, standing = kernels.standing(*columns(p)[:5])
+    lots, price = (np.zeros(m), standing) if warm is None else warm
+    first = programme.first_columns(r, standing, price, *columns(p)[5:7], _NEARLY)
+    found = solve_columns(q, first, q.dual_start(p, lots, price), iteration_limit)
     if found.failure:
         nothing = outside(p.exposure, p.lower, p.upper)
         return Solution(np.zeros(m), np.zeros(f), nothing, found.iterations, found.failure)
@@ -132,82 +160,26 @@ class _Interval:
     @staticmethod
     def of(p: Problem) -> _Interval:
         """Scale a problem."""
-        f = len(p.exposure)
-        unit = np.maximum(np.abs(p.sensitivity).max(axis=1, initial=0.0), 1e-9)
-        money = float(p.cost.mean())
-        risk = p.risk * (unit[:, None] * unit[None, :] / money)
-        caps = np.concatenate([p.buy_cap, p.sell_cap])
-        tight = np.flatnonzero(p.rows @ caps > p.room)
-        extra = p.rows[tight]
-        size = np.maximum(extra.max(axis=1, initial=0.0), 1e-12)
-        return _Interval(
-            unit=unit,
-            money=money,
-            s=p.sensitivity / unit[:, None],
-            extra=extra / size[:, None],
-            linear=np.concatenate([p.cost, p.cost]) / money,
-            curved=np.concatenate([p.impact, p.impact]) / money + RIDGE,
-            risk=risk,
-            apart=p.spread * np.diag(np.diag(risk)) - risk,
-            kink=p.kink * unit / money,
-            cap=np.concatenate([caps, np.full(2 * f, FREE)]),
-            lower=np.maximum(np.concatenate([(p.lower - p.exposure) / unit, np.full(len(tight), -FREE)]), -FREE),
-            upper=np.minimum(np.concatenate([(p.upper - p.exposure) / unit, p.room[tight] / size]), FREE),
-            free=np.concatenate([caps > 0.0, np.ones(2 * f, np.bool_)]),
-        )
+        f, m = p.sensitivity.shape
+        scaled = programme.scaled(*columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE)
+        return _Interval(*scaled, free=np.concatenate([scaled[9][: 2 * m] > 0.0, np.ones(2 * f, np.bool_)]))
 
     def part(self, used: NDArray[np.intp]) -> tuple[F64, F64, F64]:
         """See ``qp.Programme``."""
-        f, m = self.s.shape
-        trades, rests = used[used < 2 * m], used[used >= 2 * m] - 2 * m
-        t, n = len(trades), len(used)
-        rows = np.zeros((len(self.upper), n))
-        rows[:f, :t] = self.s[:, trades % m] * np.where(trades < m, 1.0, -1.0)
-        rows[f:, :t] = self.extra[:, trades]
-        row, below = rests % f, rests >= f
-        rows[row, np.arange(t, n)] = np.where(below, 1.0, -1.0)
-        hessian = np.zeros((n, n))
-        grid = np.ix_(row, row)
-        hessian[t:, t:] = np.where(below[:, None] == below[None, :], self.risk[grid], self.apart[grid])
-        at = np.arange(n)
-        hessian[at, at] += np.concatenate([self.curved[trades], np.full(n - t, RIDGE)])
-        return hessian, np.concatenate([self.linear[trades], self.kink[row]]), rows
+        return programme.part(*self._matrices(), RIDGE, used)
 
     def reduced(self, x: F64, multipliers: F64) -> F64:
         """See ``qp.Programme``."""
-        f, m = self.s.shape
-        mu, r = multipliers[:f], x[2 * m :]
-        pull = self.s.T @ mu
-        trades = self.linear + self.curved * x[: 2 * m] + np.concatenate([pull, -pull]) + self.extra.T @ multipliers[f:]
-        up, down = r[:f], r[f:]
-        above = self.kink + self.risk @ up + self.apart @ down - mu
-        under = self.kink + self.apart @ up + self.risk @ down + mu
-        return np.concatenate([trades, above, under])
+        return programme.reduced(*self._matrices(), x, multipliers)
 
+    def dual_start(self, p: Problem, lots: F64, price: F64) -> tuple[F64, F64]:
+        """Multipliers at a neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
+        exposure, lower, upper, _, _, sensitivity, cost, impact_of, _ = columns(p)
+        return programme.dual_start(
+            exposure, lower, upper, sensitivity, cost, impact_of,
+            self.unit, self.money, self.s, self.risk, self.kink, self.cap, len(self.upper),
+            np.ascontiguousarray(lots), np.ascontiguousarray(price),
+        )  # fmt: skip
 
-def _first_columns(p: Problem, warm: tuple[F64, F64] | None) -> Bools:
-    """Trades that pay, or nearly, at the price of no trade or of the neighbour; residuals that stand outside now."""
-    r = outside(p.exposure, p.lower, p.upper)
-    prices = [standing_price(p)] if warm is None else [standing_price(p), warm[1]]
-    pull = np.array([price @ p.sensitivity for price in prices])
-    buy, sell = (-pull > _NEARLY * p.cost).any(axis=0), (pull > _NEARLY * p.cost).any(axis=0)
-    return np.concatenate([buy, sell, r > 0.0, r < 0.0])
-
-
-def _dual_start(p: Problem, q: _Interval, warm: tuple[F64, F64] | None) -> tuple[F64, F64]:
-    """Multipliers at the neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
-    f, m = p.sensitivity.shape
-    lots, price = (np.zeros(m), standing_price(p)) if warm is None else warm
-    mu = price * q.unit / q.money
-    r = outside(p.exposure + p.sensitivity @ lots, p.lower, p.upper) / q.unit
-    pull, caps = q.s.T @ mu, q.cap[: 2 * m]
-    slope = (p.cost + p.impact * np.abs(lots)) / q.money
-    z = np.maximum(np.concatenate([lots, -lots]), 0.0)
-    reduced = -np.concatenate([slope + pull, slope - pull])
-    of_trades = np.where(z <= 0.0, np.minimum(reduced, 0.0), np.where(z >= caps, np.maximum(reduced, 0.0), 0.0))
-    lean = mu - q.risk @ r
-    above = np.where(r <= 0.0, np.minimum(lean - q.kink, 0.0), 0.0)
-    under = np.where(r >= 0.0, np.minimum(-lean - q.kink, 0.0), 0.0)
-    of_rows = np.zeros(len(q.upper))
-    of_rows[:f] = mu
-    return np.concatenate([of_trades, above, under]), of_rows
+    def _matrices(self) -> tuple[F64, F64, F64, F64, F64, F64, F64]:
+        return self.s, self.extra, self.linear, self.curved, self.risk, self.apart, self.kink

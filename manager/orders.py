@@ -191,7 +191,8 @@ class SeenIds:
 def client_order_id(run_id: str, cycle_id: str, instrument_id: str, side: Side) -> str:
     """Deterministic id of an order: 20 characters of base32(sha256(run, cycle, instrument, side))."""
     text = "|".join((run_id, cycle_id, instrument_id, side.name))
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:20]
+    # 15 bytes are 24 characters: those beyond are never shown.
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:15]).decode()[:20]
 
 
 def cause_of(command_id: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.kernels import netting as kernels
 from common.messages import F64
 from common.units import CENTS_PER_USD
 from manager.budgets_flows import emergency_room
@@ -16,7 +17,7 @@ from manager.budgets_rows import scope_rows
 from manager.exposures import Bools, Rows
 from manager.flows import COST, NOTIONAL
 from manager.menu import Menu
-from manager.netting import Problem, outside, standing_price
+from manager.netting import Problem, columns, room_of
 from manager.risk_price import kinks
 from manager.state import ManagerState
 from manager.view import View
@@ -107,26 +108,28 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
 
     A limit that is already broken leaves no room: no single order may make it worse.
     """
-    limited = np.isfinite(view.hard)
-    up, down = np.maximum(menu.sensitivity[limited], 0.0), np.maximum(-menu.sensitivity[limited], 0.0)
-    rows = [np.hstack([up, down]), np.hstack([down, up])]
-    room = [
-        np.maximum(view.hard[limited] - view.highest[limited], 0.0),
-        np.maximum(view.hard[limited] + view.lowest[limited], 0.0),
-    ]
     universe, flows, day = state.setup.universe, state.fold.flows, state.days.of(now_ns)
-    spend = np.vstack([menu.cost_cents, menu.notional_cents]) / CENTS_PER_USD
+    more, left_there = scope_rows(state, view, menu)
+    limited, m = np.flatnonzero(np.isfinite(view.hard)), len(menu.index)
+    n, scopes = len(limited), ("firm", *(f"underlying:{s}" for s in universe.symbols))
+    rows = np.zeros((2 * n + 2 * len(scopes) + len(more), 2 * m))
+    room = np.empty(len(rows))
+    s, hard = menu.sensitivity[limited], view.hard[limited]
+    up, down = np.maximum(s, 0.0), np.maximum(-s, 0.0)
+    rows[:n, :m], rows[:n, m:], rows[n : 2 * n, :m], rows[n : 2 * n, m:] = up, down, down, up
+    room[:n], room[n : 2 * n] = hard - view.highest[limited], hard + view.lowest[limited]
+    np.maximum(room[: 2 * n], 0.0, out=room[: 2 * n])
+    spend = np.stack([menu.cost_cents, menu.notional_cents]) / CENTS_PER_USD
     urgent = emergency_room(state, view, day)
     owner = universe.underlying[menu.index]
-    scopes: list[tuple[str, Bools]] = [("firm", np.ones(len(owner), np.bool_))]
-    scopes += [(f"underlying:{s}", owner == u) for u, s in enumerate(universe.symbols)]
-    for scope, mine in scopes:
+    for k, scope in enumerate(scopes):
+        at = 2 * (n + k)
+        part = np.where(owner == k - 1, spend, 0.0) if k else spend
+        rows[at : at + 2, :m], rows[at : at + 2, m:] = part, part
         left = flows.room(scope, day)
-        part = np.where(mine, spend, 0.0)
-        rows.append(np.hstack([part, part]))
-        room.append(np.array([left[COST] + urgent, left[NOTIONAL]]) / CENTS_PER_USD)
-    more, left_there = scope_rows(state, view, menu)
-    return np.vstack([*rows, more]), np.concatenate([*room, left_there])
+        room[at], room[at + 1] = (left[COST] + urgent) / CENTS_PER_USD, left[NOTIONAL] / CENTS_PER_USD
+    rows[len(rows) - len(more) :], room[len(rows) - len(more) :] = more, left_there
+    return rows, room
 
 
 def whole_lot_may_pay(p: Problem) -> bool:
@@ -137,10 +140,6 @@ def whole_lot_may_pay(p: Problem) -> bool:
     no more than c_j for every j and side, it is no more for any sum of whole lots. (W couples factors: a hedge that moves
     nothing inward but lowers the variance through correlation is not looked for.)
     """
-    r, price = outside(p.exposure, p.lower, p.upper), np.abs(standing_price(p))
-    inward = -np.sign(r)[:, None] * p.sensitivity
-    far = np.abs(r)[:, None]
-    buy = price @ np.minimum(np.maximum(inward, 0.0), far)
-    sell = price @ np.minimum(np.maximum(-inward, 0.0), far)
-    pays = ((buy > p.cost) & (p.buy_cap >= 1.0)) | ((sell > p.cost) & (p.sell_cap >= 1.0))
-    return bool(pays.any())
+    c = columns(p)
+    r, price = kernels.standing(*c[:5])
+    return kernels.any_lot_pays(r, price, *c[5:7], *room_of(p)[:2])

@@ -58,7 +58,7 @@ def _shape(setup: ManagerSetup, fold: Fold, p: Proposal) -> ProposalRefusal | No
         and p.reported_value.shape == (len(p.reported),)
         and _desks_fit(p, fold.ledger.desks)
         and len(set(p.factor)) == f
-        and len(np.unique(p.menu)) == m
+        and len(set(p.menu.tolist())) == m
     )
     if not sized:
         return ProposalRefusal.MALFORMED

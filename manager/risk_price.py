@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common import factors
+from common.kernels import netting as kernels
 from common.messages import F64
 from common.universe import Universe
 from manager.config import ManagerConfig
@@ -85,15 +86,18 @@ class RiskPrice:
     def matrix(self, rows: Rows, risk_aversion_per_usd: float, sigma_daily: F64, sensitivity: F64) -> F64:
         """W over ``rows``, USD per unit², (f, f); the eigenvalues of its correlation are at least the shrinkage.
 
-        ``sensitivity`` is the whole table (all factors, instruments): the betas of the common factor are read off the
-        futures.
+        ``sensitivity`` is the whole table (all factors, instruments): the betas of the common factor (its change per USD of
+        each underlying's delta, of the first desk that knows; 1 where none does) are read off the futures. σ_c² is fitted
+        by least squares on the covariances, leaving each underlying a part of its own variance.
         """
         c, still = self._config, self._still(rows)
         u, delta, common, gamma, vega, corr = still.u, still.delta, still.common, still.gamma, still.vega, still.corr
         sigma = sigma_daily[u]
         scale = sigma.copy()
         if len(common):
-            variance, idiosyncratic = self._split(sigma_daily, self._betas(sensitivity))
+            rows_of = (self._common_rows, self._delta_rows, self._futures)
+            shrink = self._config.correlation_shrink
+            variance, idiosyncratic = kernels.common_variance(sensitivity, *rows_of, self._returns, sigma_daily, shrink)
             scale[delta] = np.sqrt(idiosyncratic[u[delta]])
             scale[common] = math.sqrt(variance)
         scale[gamma] = _ONE_PER_CENT * math.sqrt(0.5 * c.hedge_days) * sigma[gamma] ** 2
@@ -121,26 +125,6 @@ class RiskPrice:
             self._stills[key] = found
         return found
 
-    def _betas(self, sensitivity: F64) -> F64:
-        """Change of the common factor per USD of each underlying's delta, of the first desk that knows; 1 where none does."""
-        common = sensitivity[np.ix_(self._common_rows, self._futures)]
-        delta_rows = self._delta_rows.reshape(len(common), -1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            beta = common / sensitivity[delta_rows, self._futures]
-        first = beta[np.isfinite(beta).argmax(axis=0), np.arange(beta.shape[1])]
-        return np.where(np.isfinite(first), first, 1.0)
-
-    def _split(self, sigma_daily: F64, beta: F64) -> tuple[float, F64]:
-        """Σ ≈ σ_c² ββ' + diag: σ_c² by least squares on the covariances, leaving each a part of its own variance."""
-        cov = self._returns * np.outer(sigma_daily, sigma_daily)
-        bb = np.outer(beta, beta)
-        off = ~np.eye(len(beta), dtype=np.bool_)
-        own = np.diag(cov)
-        most = (1.0 - self._config.correlation_shrink) * float(np.min(own / np.maximum(beta**2, 1e-12)))
-        fitted = float((cov * bb)[off].sum() / (bb * bb)[off].sum()) if off.any() and (bb[off] != 0).any() else most
-        variance = min(max(fitted, self._config.correlation_shrink * most), most)
-        return variance, own - variance * beta**2
-
 
 def kinks(
     sensitivity: F64, cost: F64, weighs: Bools, kink_multiple: float, admissible_multiple: float
@@ -151,12 +135,7 @@ def kinks(
     ``admissible_multiple`` × the cheapest for that factor; an instrument that does not move a factor is no way to pay
     for it. ``dearest`` is over all that move it.
     """
-    effect = np.abs(sensitivity)
-    ratio = np.divide(cost[None, :], effect, out=np.full_like(effect, np.inf), where=effect > 1e-9)
-    if ratio.shape[1] == 0:
-        return np.zeros(len(weighs)), np.zeros(len(weighs))
-    cheapest = ratio.min(axis=1)
-    admissible = np.isfinite(ratio) & (ratio <= admissible_multiple * cheapest[:, None])
-    w = kink_multiple * np.where(admissible, ratio, 0.0).max(axis=1)
-    dearest = np.where(np.isfinite(ratio), ratio, 0.0).max(axis=1)
+    w, dearest = kernels.dearest(
+        np.ascontiguousarray(sensitivity), np.ascontiguousarray(cost), kink_multiple, admissible_multiple
+    )
     return np.where(weighs, w, 0.0), dearest

@@ -127,8 +127,7 @@ def served(fold: Fold, rows: Rows, price: F64, width: F64, sensitivity: F64) -> 
     A lot that serves only stopped agents (it takes back what another's trade did to them) is for whoever of the others
     asks for most.
     """
-    out = frozen(fold, rows)
-    if not out.any():
+    if not fold.holds or not (out := frozen(fold, rows)).any():
         return Served(price, width, "")
     left = np.flatnonzero(~out)
     kept = np.where(out, 0.0, price)

@@ -9,7 +9,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from common.messages import F64, CostShare, Order, Proposal, Side, TimeInForce
+import numpy as np
+
+from common.messages import F64, I64, CostShare, Order, Proposal, Side, TimeInForce
 from common.universe import FUTURE
 from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
@@ -43,16 +45,22 @@ class Draft:
     emergency: bool = False
 
 
-def priced_draft(state: ManagerState, view: View, menu: Menu, column: int, lots: int, price: F64, forced: F64) -> Draft:
-    """One instrument's order of the joint solve: whom it serves and who pays, by the prices of risk (f,)."""
-    side, s = _side(lots), menu.sensitivity[:, column]
-    owner, names = _owners(state, view), [state.fold.table.names[i] for i in view.rows]
-    to = served(state.fold, view.rows, price, view.upper - view.lower, s)
-    share = shares_by_price(owner, to.price, s, side.sign)
-    agents = split(abs(lots), share, to.fallback or most_moved(owner, s, to.width))
-    pays = attribution.by_price(names, owner, price, forced, s, side.sign, view.upper - view.lower)
-    worth = abs(lots) * (float(-price @ s) * side.sign - float(menu.cost[column]))
-    return _draft(menu, column, lots, agents, worth, pays)
+def priced_drafts(
+    state: ManagerState, view: View, menu: Menu, trade: I64, price: F64, forced: F64
+) -> tuple[Draft, ...]:
+    """The orders of the joint solve, signed lots (m,): whom each serves and who pays, by the prices of risk (f,)."""
+    owner, names = _owners(state, view), [state.fold.table.names[i] for i in view.rows.tolist()]
+    width, out = view.upper - view.lower, []
+    for column in np.flatnonzero(trade).tolist():
+        lots, s = int(trade[column]), menu.sensitivity[:, column]
+        side = _side(lots)
+        to = served(state.fold, view.rows, price, width, s)
+        share = shares_by_price(owner, to.price, s, side.sign)
+        agents = split(abs(lots), share, to.fallback or most_moved(owner, s, to.width))
+        pays = attribution.by_price(names, owner, price, forced, s, side.sign, width)
+        worth = abs(lots) * (float(-price @ s) * side.sign - float(menu.cost[column]))
+        out.append(_draft(menu, column, lots, agents, worth, pays))
+    return tuple(out)
 
 
 def wished_draft(
@@ -82,14 +90,17 @@ def _side(lots: int) -> Side:
 
 
 def _owners(state: ManagerState, view: View) -> list[str]:
-    return [str(a) for a in state.fold.table.owner[view.rows]]
+    return [str(a) for a in state.fold.table.owner[view.rows].tolist()]
 
 
 def build_orders(
-    state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int
+    state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int, view: View | None = None
 ) -> tuple[tuple[Order, ...], tuple[Draft, ...]]:
-    """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted."""
-    kept = within_flows(state, admitted(state, tuple(drafts), now_ns), state.days.of(now_ns))
+    """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted.
+
+    ``view``: as of ``budgets_gate.admitted``.
+    """
+    kept = within_flows(state, admitted(state, tuple(drafts), now_ns, view), state.days.of(now_ns))
     cause_id, receive_time_ns = _cause(state)
     universe, market, rule = state.setup.universe, state.market, state.setup.config.tactic
     if rule.combo_max_ratio:

@@ -70,8 +70,8 @@ def view_of(state: ManagerState, now_ns: int) -> View:
         apart = False if isinstance(moved, int) else moved[table.desk] == 0
         live &= ~np.isnan(table.sensitivity[:, at]) | apart
     rows = np.flatnonzero(live)
-    exposure = table.exposure[rows]
-    total, highest, lowest = exposure.copy(), exposure.copy(), exposure.copy()
+    total = table.exposure[rows]
+    highest, lowest = total.copy(), total.copy()
     for life in fold.orders.open.values():
         move = table.change(rows, life.order.instrument, life.open_lots(desks))
         total += move

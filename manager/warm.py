@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from common.kernels import netting as kernels
 from common.limits_scopes import MarginGrid
 from common.messages import Header, QuoteBatch
 from common.snapshot import MarketSnapshot
@@ -15,13 +16,18 @@ from common.units import NS_PER_DAY
 from common.universe import OPTION, Universe
 from manager.budgets_marks import margin_cells, marks
 from manager.exposures import Rows
+from manager.lots import round_lots
+from manager.netting import Problem, objective, solve, standing_price
+from manager.problem import whole_lot_may_pay
+from manager.risk_price import kinks
 
 #: A made-up option: at the money, a month to live, worth 2 % of its forward.
 _LIFE_NS, _VALUE = 30 * NS_PER_DAY, 0.02
 
 
 def warm(universe: Universe) -> None:
-    """Load (or compile) every kernel of a budget round by valuing one option of each underlying at made-up quotes."""
+    """Load (or compile) every kernel of a budget round and of a decision, on made-up quotes and a made-up problem."""
+    _decide_once()
     market = MarketSnapshot(universe)
     for u, underlying in enumerate(universe.underlyings):
         options = np.flatnonzero((universe.kind == OPTION) & (universe.underlying == u))
@@ -32,6 +38,24 @@ def warm(universe: Universe) -> None:
         now_ns = int(universe.expiry_ns[options[0]]) - _LIFE_NS
         marks(market, np.array([options[-1]], np.intp), now_ns)
         margin_cells(market, rows, MarginGrid(), now_ns)
+
+
+def _decide_once() -> None:
+    """One instrument, one factor far outside: a trade in whole lots, by every kernel of a solve."""
+    one, far = np.ones(1), np.array([1000.0])
+    kink, _ = kinks(np.ones((1, 1)), one, np.ones(1, np.bool_), 2.0, 2.0)
+    rows = np.array([[1.0, 1.0], [1.0, 1.0]])
+    p = Problem(
+        far, -one, one, kink, np.ones((1, 1)), np.ones((1, 1)), one, one, far, far, rows, np.array([1e6, 1.0]), 0.5
+    )
+    start = solve(p, 100)
+    again = solve(p, 100, (start.lots, start.price))
+    if whole_lot_may_pay(p) and not again.failure:
+        objective(p, round_lots(p, again.lots, 0.0).astype(np.float64))
+        standing_price(p)
+    alone = np.zeros(1, np.intp)
+    kernels.common_variance(p.risk, alone, alone, alone, p.risk, one, 0.1)
+    kernels.risk_growth(p.risk, p.risk, one)
 
 
 def _quotes(universe: Universe, rows: Rows, symbol: str) -> QuoteBatch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,13 @@ settings.load_profile("hedgerow")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that two workers end together (`make test` keeps this order)."""
     items.sort(key=lambda item: ("test_simulator_seeds" not in item.nodeid, "tests/simulation" not in item.nodeid))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m system` imports only the files that hold such tests: all others take longer to import than some of them to run."""
+    if config.getoption("markexpr") != "system" or not collection_path.name.startswith("test_"):
+        return None
+    return True if "mark.system" not in collection_path.read_text() else None
 
 
 @pytest.fixture(scope="session")

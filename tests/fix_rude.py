@@ -33,6 +33,8 @@ class RudeVenue:
         self.logon_offset = 0
         #: Seconds every answer to a question waits.
         self.late_s = 0.0
+        #: No answer to questions.
+        self.mute = False
         #: Hang up at the next order as if it had never come, and ask for it again after the logon.
         self.forgets = False
         self.port = 0
@@ -153,7 +155,12 @@ class RudeVenue:
                 self.send("5", [])
             case "D":
                 await self._order(got)
-            case "H":
+            case "AF":
+                working = [n for n, held in self.book.orders.items() if held.working]
+                for k, name in enumerate(working, start=1):
+                    last = "Y" if k == len(working) else "N"
+                    self.send("8", report(self.book, name, "I", "0", t584=got[584], t912=last))
+            case "H" if not self.mute:
                 if self.late_s:
                     await asyncio.sleep(self.late_s)
                 name = got[11]

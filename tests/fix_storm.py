@@ -1,6 +1,7 @@
 """Execution and a FIX venue as processes, orders without pause and kills of either side; what both hold in the end.
 
 ``python -m tests.fix_storm FOLDER SEED ORDERS KILLS [fixcore|jspurefix]`` prints one JSON object; a test and a bench run it.
+KILLS 0: execution ends itself at each of its named points instead, early in a life and later.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import uvloop
 
+from benchmarks.execution_world import POINTS
 from common.errors import Unavailable
 from common.execution_client import ExecutionClient
 from common.messages import ExecutionReport, OrdStatus, Side, TradingState
@@ -32,6 +34,8 @@ class Run:
         self.venue = Part(*_counterparty(venue), str(port), str(folder / "venue"))
         self.execution = Part(sys.executable, "-m", "tests.fix_world", self.address, str(self.store), str(port))
         self.got: list[ExecutionReport] = []
+        #: Dealt, and those of them before which orders were reported since the one before.
+        self.kills = self.trading_kills = 0
 
     async def __aenter__(self) -> Run:
         await self.venue.start()
@@ -78,25 +82,59 @@ class Run:
         return [r for r in self.got if r.client_order_id == name][-1].ord_status
 
 
-async def storm(folder: Path, seed: int, orders: int = 60, kills: int = 4, venue: str = "fixcore") -> Run:
+async def random_kills(run: Run, seed: int, kills: int) -> None:
+    """Of execution and venue in turn: three of four while orders are worked, one whatever the other is doing, also starting."""
     chance = random.Random(seed)
+    for k in range(kills):
+        heard = len(run.got)
+        if chance.random() < 0.75:
+            async with asyncio.timeout(60.0):
+                while len(run.got) == heard:
+                    await asyncio.sleep(0.02)
+        await asyncio.sleep(chance.uniform(0.0, 1.0))
+        run.trading_kills += len(run.got) > heard
+        await (run.execution, run.venue)[k % 2].again()
+        run.kills += 1
+
+
+async def named_points(run: Run) -> None:
+    """Every point, early and under way. A question follows from an order in doubt, and that from a venue that died."""
+    for point in POINTS:
+        asks = "ask" in point
+        for count in (1, 2) if asks else (3, 20):
+            heard = len(run.got)
+            await run.execution.again(point, str(count))
+            async with asyncio.timeout(90.0):
+                while not await run.execution.gone(8.0):
+                    if asks:
+                        await run.venue.again()
+            run.kills += 1
+            run.trading_kills += len(run.got) > heard
+    await run.execution.again()
+
+
+async def storm(folder: Path, seed: int, orders: int = 60, kills: int = 4, venue: str = "fixcore") -> Run:
+    """At least ``orders`` orders, and for as long as kills are dealt."""
+    over = asyncio.Event()
 
     async def trouble() -> None:
-        for k in range(kills):
-            await asyncio.sleep(chance.uniform(0.8, 1.5))
-            part = (run.execution, run.venue)[k % 2]
-            await part.kill()
-            await part.start()
+        try:
+            await (random_kills(run, seed, kills) if kills else named_points(run))
+        finally:
+            over.set()
 
-    async def trade() -> None:
-        for k in range(orders):
+    async def trade() -> int:
+        k = 0
+        while k < orders or not over.is_set():
             name = f"o{k:04}{'x' if k % 5 == 0 else ''}"
             await run.submit(fix_order(name, k % 3, Side.BUY if k % 2 else Side.SELL, lots=1 + k % 3))
             await asyncio.sleep(0.08)
+            k += 1
+        return k
 
     async with Run(folder, venue) as run:
-        await asyncio.gather(trade(), trouble())
-        await run.ended(orders)
+        sent, _ = await asyncio.gather(trade(), trouble())
+        await run.ended(sent)
         assert (await run.client.status())["state"] == TradingState.ACTIVE.name
     return run
 
@@ -126,7 +164,8 @@ def main(folder: Path, seed: int, orders: int, kills: int, venue: str) -> None:
     assert_same_book(run.store, book)
     assert_every_order_ended(run, book)
     from_count = sum(":status " in r.exec_id for r in run.got)
-    print(json.dumps({"arrived": len(book.orders), "fills": book.fills, "kills": kills, "from_count": from_count}))
+    told = {"arrived": len(book.orders), "fills": book.fills, "from_count": from_count}
+    print(json.dumps(told | {"kills": run.kills, "trading_kills": run.trading_kills}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Execution with a FIX session as a process that a test may kill, and what both sides hold at the end.
 
-``python -m tests.fix_world ADDRESS FOLDER PORT``: the product's own parts, on the market of ``fix_market``, with quotes
-that stand.
+``python -m tests.fix_world ADDRESS FOLDER PORT [POINT COUNT]``: the product's own parts, on the market of ``fix_market``, with
+quotes that stand. At the COUNT-th passage of POINT it kills itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from common.subjects import quotes as subject
 from common.wire.codec import encode_quote_batch
 from execution.service import serve
 from execution.sqlite_store import SqliteStore
-from execution.venues.fix.config import FixConfig
+from execution.venues.fix.config import FixConfig, credentials
 from execution.venues.fix.venue import FixVenue
 from tests.execution_world import ROOT, SYMBOLS, make_config, make_limits, standing
 from tests.fix_market import Book, fix_universe
@@ -42,7 +42,7 @@ def fix_venue(port: int, folder: Path, **changes: object) -> FixVenue:
     from execution.venues.fix.initiator import Initiator
 
     config = fix_config(port, **changes)
-    return FixVenue(config, fix_universe(), Initiator(config, folder / "fix"))
+    return FixVenue(config, fix_universe(), Initiator(config, folder / "fix", *credentials(os.environ)))
 
 
 async def quoted(bus: MemoryBus) -> None:
@@ -60,7 +60,7 @@ async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, 
         quoting.add_done_callback(lambda _: ready(bound) if ready is not None else None)
 
     limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
-    config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2)
+    config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2, reconcile_tolerance_s=0.2)
     await serve(
         config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **({"combos": True} | changes)), ready=told
     )
@@ -74,15 +74,26 @@ class Part:
         self._argv = argv
         self.process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
+    async def start(self, *more: str) -> None:
         env = os.environ | {"OMP_NUM_THREADS": "1"}
-        self.process = await asyncio.create_subprocess_exec(*self._argv, cwd=ROOT, env=env)
+        self.process = await asyncio.create_subprocess_exec(*self._argv, *more, cwd=ROOT, env=env)
 
     async def kill(self) -> None:
         assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
+
+    async def again(self, *more: str) -> None:
+        await self.kill()
+        await self.start(*more)
+
+    async def gone(self, seconds: float) -> bool:
+        """True once it has ended by itself; waits so long for it."""
+        assert self.process is not None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), seconds)
+        return self.process.returncode is not None
 
 
 def assert_same_book(store: Path, book: Book) -> None:
@@ -106,4 +117,8 @@ def assert_same_book(store: Path, book: Book) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 4:
+        from benchmarks.execution_world import die_at  # not for a life that is to begin soon
+
+        die_at(sys.argv[4], int(sys.argv[5]), FixVenue)
     uvloop.run(execution(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), asyncio.Event()))

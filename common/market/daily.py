@@ -2,6 +2,9 @@
 
 The files inside the wheel (``arch.data.sp500``, ``.nasdaq``: Yahoo Finance; ``.vix``: FRED, VIXCLS) hold 1999-01-04 to
 2018-12-31 and 2014-01-03 to 2019-01-03. Nothing is filled: a day on which one of them is missing is not a session.
+
+The files are read where the package lies. The package itself is not imported: its models bring SciPy, statsmodels and
+matplotlib, a second of every process that opens the demo, and numba before our settings of it.
 *Tested by* tests/golden/test_market_demo.py, tests/golden/test_risk_var_history.py.
 """
 
@@ -9,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,10 +88,17 @@ def _stamp(day: date) -> Any:
 
 
 def _frames() -> tuple[Any, Any, Any]:
-    try:
-        from arch.data import nasdaq, sp500, vix
-    except ImportError as error:
-        raise Unavailable(
-            "the demo market needs the package arch: install the demo extra (pip install '.[demo]')"
-        ) from error
-    return sp500.load(), nasdaq.load(), vix.load()["vix"].dropna()
+    package = find_spec("arch")
+    if package is None or not package.submodule_search_locations:
+        raise Unavailable("the demo market needs the package arch: install the demo extra (pip install '.[demo]')")
+    folder = Path(package.submodule_search_locations[0]) / "data"
+    spx, nasdaq, vix = (_table(folder / name / f"{name}.csv.gz") for name in ("sp500", "nasdaq", "vix"))
+    return spx, nasdaq, vix["vix"].dropna()
+
+
+def _table(path: Path) -> Any:
+    """One file by date, what is no number as NaN: as ``arch.data`` loads it."""
+    import pandas  # here: only a process that opens the demo needs it
+
+    table = pandas.read_csv(path, index_col="Date", parse_dates=["Date"])
+    return table.apply(pandas.to_numeric, errors="coerce")

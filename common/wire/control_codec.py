@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hedgerow.control.v1 import control_pb2 as pb
@@ -280,6 +280,18 @@ def encode_journal_entry(entry: JournalEntry) -> bytes:
         market=header_to_pb(entry.market),
         **event,
     ).SerializeToString()
+
+
+def decode_event_of(data: bytes, kinds: Collection[type[Any]]) -> JournalEvent | None:
+    """The event of a journal entry where it is of one of these classes, else None: for who reads few of many entries.
+
+    Refuses bytes that are no entry; what an entry of another kind holds is not looked at.
+    """
+    m = parse(pb.JournalEntry(), "JournalEntry", data)
+    name = m.WhichOneof("event")
+    if name is None or not any(_BY_CLASS[kind][0] == name for kind in kinds):
+        return None
+    return _BY_NAME[name](getattr(m, name))
 
 
 def decode_journal_entry(data: bytes) -> JournalEntry:

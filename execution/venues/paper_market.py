@@ -87,8 +87,9 @@ class PaperMarket:
             return False
         source.gapped = not batch.snapshot and (source.gapped or sequence != source.sequence + 1)
         source.sequence = sequence
-        before = [(key, self.touch(key[0]).far(key[1])) for key in self._taken]
         at = batch.instrument
+        named = set(at.tolist())
+        before = [(key, self.touch(key[0]).far(key[1])) for key in self._taken if key[0] in named]
         self._bid_ticks[at] = batch.bid_ticks
         self._ask_ticks[at] = batch.ask_ticks
         self._bid_lots[at] = batch.bid_size_lots

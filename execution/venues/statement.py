@@ -1,13 +1,16 @@
 """What a venue states of itself for the reconciliation: its fills in order, its open orders, its positions.
 
 The fills are numbered by the venue from 1, so that a reader asks for those after the last one it has compared. A venue that
-cannot tell (no such message, no memory) does not offer ``StatingVenue`` and is not reconciled, which is said where asked.
+cannot list them but answers what it has filled of each order is a ``CountingVenue``. One that can do neither is not reconciled,
+which is said where asked.
 *Tested by* tests/unit/test_venue_statement.py, tests/unit/test_reconcile.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Final, Protocol, runtime_checkable
 
 from execution.venues.port import Venue
@@ -76,6 +79,48 @@ class StatingVenue(Venue, Protocol):
         """Its state now, with at most ``limit`` fills after number ``after``; an ``after`` beyond the last one gives none.
 
         Raises ``errors.Unavailable`` where the venue cannot be asked now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTotal:
+    """What a venue says it has filled of one order, with what it had filled of those this one replaced.
+
+    ``notional_ticks``: sum of lots × ticks, exact to ``slack_ticks``; None where no average is stated. ``known`` False: it has no
+    such order. ``wrong``: why it cannot be this order, "" if it can.
+    """
+
+    client_order_id: str
+    known: bool = True
+    open: bool = False
+    cum_lots: int = 0
+    notional_ticks: Decimal | None = None
+    slack_ticks: Decimal = Decimal(0)
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTotals:
+    """Answers to questions about single orders, brought up to what has been heard since. ``strangers``: open orders at the venue
+    that were never sent from here, by id, in words."""
+
+    orders: tuple[OrderTotal, ...]
+    strangers: Mapping[str, str]
+
+
+@runtime_checkable
+class CountingVenue(Venue, Protocol):
+    """A venue that is reconciled by asking about each order."""
+
+    def day_start_ns(self, now_ns: int) -> int:
+        """Market time at which the day of ``now_ns`` began; of orders before it the venue may know nothing."""
+        ...
+
+    async def totals(self, names: Sequence[str]) -> VenueTotals:
+        """What it says of each of these orders now, paced as the venue wants it.
+
+        Raises ``errors.Unavailable`` where it cannot be asked, refuses the question or leaves one unanswered.
         """
         ...
 

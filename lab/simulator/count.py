@@ -1,52 +1,81 @@
-"""Counters of the simulator's own: flow budgets from the journal's orders and reports, nothing from the manager's state.
+"""Counters of the simulator's own: flow budgets and desks' parts from the journal's orders and reports, nothing of the manager's.
 
 *Tested by* tests/simulation/test_simulator_mistakes.py (a reservation that is skipped is caught).
 """
 
 from __future__ import annotations
 
-import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from common.control_messages import CommandTaken, Cycle, JournalEvent, LeaderStarted
+from common.control_messages import Cycle, JournalEvent, LeaderStarted
+from common.factors import desk_of
 from common.limits import Limits
 from common.messages import ExecutionReport, Order, OrdStatus
 from common.units import CENTS_PER_USD
-from common.universe import Universe
+from common.universe import FUTURE, Universe
+from lab.audit_desks import furthest_behind
+
+
+@dataclass(slots=True)
+class Parts:
+    """Whose each filled lot is: dealt lot by lot to the agent furthest behind its share, in the order of the journal."""
+
+    _got: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    #: Signed lots by desk of each fill, by exec id.
+    of_fill: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def take(self, order: Order, report: ExecutionReport) -> Counter[str]:
+        """Signed lots of a fill by desk."""
+        moved: Counter[str] = Counter()
+        got = self._got[order.client_order_id]
+        for _ in range(report.last_lots):
+            agent = furthest_behind(order, got)
+            got[agent] += 1
+            moved[desk_of(agent)] += report.side.sign
+        self.of_fill[report.exec_id] = moved
+        return moved
+
+    def left(self, order: Order) -> Counter[str]:
+        """Lots by desk that have not filled, unsigned."""
+        left: Counter[str] = Counter()
+        for agent, lots in order.allocation:
+            left[desk_of(agent)] += abs(lots) - self._got[order.client_order_id][agent]
+        return left
 
 
 @dataclass(slots=True)
 class FlowCount:
-    """Orders and notional (cents) of the firm's day: what has been used and what open orders hold."""
+    """Orders and notional (cents) of the day, of the firm ("") and of each desk: what is used and what open orders hold.
+
+    ``limits``: those in force, kept by whoever reads the journal.
+    """
 
     universe: Universe
     limits: Limits
-    orders: int = 0
-    notional_cents: int = 0
-    #: Open orders: lots that may still fill.
-    open: dict[str, tuple[Order, int]] = field(default_factory=dict)
+    parts: Parts
+    orders: Counter[str] = field(default_factory=Counter)
+    notional_cents: Counter[str] = field(default_factory=Counter)
+    open: dict[str, Order] = field(default_factory=dict)
 
     def take(self, event: JournalEvent) -> str | None:
-        """One journal entry; what it breaks, in words, or None."""
+        """One journal entry, fills already dealt; what it breaks, in words, or None."""
         if isinstance(event, Cycle):
-            broken = [self._reserve(order) for order in event.orders]
-            return next((b for b in broken if b is not None), None)
+            broken = [wrong for order in event.orders for wrong in self._reserve(order)]
+            return next(iter(broken), None)
         if isinstance(event, ExecutionReport):
-            self._report(event)
+            if event.client_order_id in self.open and event.ord_status.terminal:
+                self._end(event.client_order_id, counts=event.ord_status is not OrdStatus.REJECTED)
         elif isinstance(event, LeaderStarted):
             for state in event.recovered:
                 name = state.order.client_order_id
                 if state.ord_status.terminal and name in self.open:
                     self._end(name, counts=True)
                 elif name not in self.open:
-                    self._reserve(state.order)  # it stands already, whatever the budget says
-        elif (
-            isinstance(event, CommandTaken) and event.command.action == "limits.set" and event.acknowledgement.accepted
-        ):
-            said = json.loads(event.command.arguments_json)
-            self.limits = self.limits.with_change(said["path"], said["value"], "count", "count")
+                    list(self._reserve(state.order))  # it stands already, whatever the budget says
         return None
 
     def _per_lot(self, order: Order) -> int:
@@ -54,28 +83,45 @@ class FlowCount:
         tick = self.universe.tick_size[at] * self.universe.multiplier_usd[at] * CENTS_PER_USD
         return int(np.rint(abs(order.limit_ticks) * tick))
 
-    def _reserve(self, order: Order) -> str | None:
-        self.open[order.client_order_id] = (order, order.quantity_lots)
-        self.orders += 1
-        self.notional_cents += order.quantity_lots * self._per_lot(order)
-        flow = self.limits.flow
-        if self.orders > flow.orders:
-            return f"order {order.client_order_id} is number {self.orders} of the day, limit {flow.orders}"
-        if self.notional_cents > flow.notional_usd * CENTS_PER_USD:
-            usd = self.notional_cents / CENTS_PER_USD
-            return f"order {order.client_order_id} brings the notional to {usd:.0f} USD, limit {flow.notional_usd:.0f}"
-        return None
+    def _reserve(self, order: Order) -> Iterator[str]:
+        self.open[order.client_order_id] = order
+        lots_of = _lots(order)
+        for desk, lots in lots_of.items():
+            self.orders[desk] += 1
+            self.notional_cents[desk] += lots * self._per_lot(order)
+        for desk in lots_of:
+            flow = self.limits.flow_share(f"desk:{desk}" if desk else "firm")
+            whose = f"of desk {desk}" if desk else "of the firm"
+            if flow.orders is not None and self.orders[desk] > flow.orders:
+                yield f"order {order.client_order_id} is number {self.orders[desk]} of the day {whose}, limit {flow.orders}"
+            if flow.notional_usd is not None and self.notional_cents[desk] > flow.notional_usd * CENTS_PER_USD:
+                usd, limit = self.notional_cents[desk] / CENTS_PER_USD, flow.notional_usd
+                yield f"order {order.client_order_id} brings the notional {whose} to {usd:.0f} USD, limit {limit:.0f}"
+            most = self._largest(order, desk)
+            if most is not None and order.quantity_lots > most:
+                yield f"order {order.client_order_id} has {order.quantity_lots} lots, limit {most} {whose}"
 
-    def _report(self, report: ExecutionReport) -> None:
-        name = report.client_order_id
-        if name not in self.open:
-            return
-        order, leaves = self.open[name]
-        self.open[name] = (order, leaves - report.last_lots)
-        if report.ord_status.terminal:
-            self._end(name, counts=report.ord_status is not OrdStatus.REJECTED)
+    def _largest(self, order: Order, desk: str) -> int | None:
+        """Lots of the largest order that may serve a desk (or anybody)."""
+        caps = self.limits.order_by_desk.get(desk) if desk else self.limits.order
+        if caps is None:
+            return None
+        future = self.universe.kind[order.instrument] == FUTURE
+        return caps.max_lots_future if future else caps.max_lots_option
 
     def _end(self, name: str, *, counts: bool) -> None:
-        order, leaves = self.open.pop(name)
-        self.notional_cents -= leaves * self._per_lot(order)
-        self.orders -= 0 if counts else 1
+        order = self.open.pop(name)
+        left = self.parts.left(order)
+        left[""] = sum(left.values())
+        for desk in _lots(order):
+            self.notional_cents[desk] -= left[desk] * self._per_lot(order)
+            self.orders[desk] -= 0 if counts else 1
+
+
+def _lots(order: Order) -> Counter[str]:
+    """Lots of an order, unsigned: of the firm under "", of each desk under its name."""
+    lots = Counter({"": order.quantity_lots})
+    for agent, n in order.allocation:
+        if desk_of(agent) and n:
+            lots[desk_of(agent)] += abs(n)
+    return lots

@@ -9,18 +9,23 @@ over is gone unless execution asks.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from common.errors import Unavailable
 from common.messages import Order, QuoteBatch, Side
-from common.units import NO_PRICE, NS_PER_MS
+from common.units import NO_PRICE, NS_PER_MS, NS_PER_S
 from common.universe import Universe
 from execution.venues.port import VenueEvent, VenueKind
+from execution.venues.statement import VenueStatement
+from lab.simulator.statement import Statements
 from lab.simulator.world import Process, World
 
 #: Market time between two looks of the adapter for news while an order is open.
 _POLL_NS = 100 * NS_PER_MS
+#: A request or answer about a statement takes so long, shortest and longest.
+_STATEMENT_NS = (NS_PER_MS, 40 * NS_PER_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,10 @@ class Exchange:
         self.tickets: dict[str, Ticket] = {}
         self.fills: dict[str, VenueEvent] = {}
         self.down_until_ns = 0
+        self.statements = Statements(self)
         self.on_send: list[Callable[[Order], None]] = []
+        #: Hears of every statement as it is made; of None where the venue could not be asked.
+        self.on_statement: list[Callable[[VenueStatement | None], None]] = []
         self._market_ns = market_ns
         self._link: VenueLink | None = None
         self._quotes: dict[int, tuple[int, int, int, int]] = {}
@@ -92,6 +100,15 @@ class Exchange:
         self._link = link
         for event in self._lies:
             self._deliver(event)
+
+    def mend(self) -> None:
+        """Quick and honest from now on; what a line that was down held back arrives."""
+        self.mood = Mood(thin=0.0, doubled=0.0)
+        self.down_until_ns, self.statements.lie = 0, None
+        while self._link is not None and self._link.under_way:
+            self._link.arrive()
+        if self._link is not None:
+            self._link.last_ns = self.world.now_ns
 
     def submit(self, order: Order) -> None:
         """Take an order."""
@@ -194,7 +211,8 @@ class Exchange:
             at_ns = max(world.now_ns, self.down_until_ns) + world.between(NS_PER_MS // 5, NS_PER_MS)
             at_ns = max(at_ns + int(world.rng.random() * self.mood.late_ns), link.last_ns)
             link.last_ns = at_ns
-            world.at(at_ns, lambda: link.inbox.append(event))
+            link.under_way.append(event)
+            world.at(at_ns, link.arrive)
 
 
 class VenueLink:
@@ -208,6 +226,7 @@ class VenueLink:
         self._now_ns = 0
         self.inbox: list[VenueEvent] = []
         self.last_ns = 0
+        self.under_way: deque[VenueEvent] = deque()
         exchange.login(self)
 
     @property
@@ -249,6 +268,24 @@ class VenueLink:
         if ticket is None:
             return [VenueEvent(VenueKind.NOT_FOUND, client_order_id, now_ns, text="the venue never had it")]
         return list(ticket.events)
+
+    def arrive(self) -> None:
+        """The next event on its way is here; nothing where it came earlier, when the line was mended."""
+        if self.under_way:
+            self.inbox.append(self.under_way.popleft())
+
+    async def statement(self, after: int, limit: int) -> VenueStatement:
+        """See ``StatingVenue``. Made at the venue at one moment, here a little later; nothing orders it among the events."""
+        exchange, world = self._exchange, self._process.world
+        self._process.act("ask")
+        await self._process.sleep(world.between(*_STATEMENT_NS) / NS_PER_S)
+        stated = None if exchange.down else exchange.statements.state(after, limit)
+        for told in exchange.on_statement:
+            told(stated)
+        if stated is None:
+            raise Unavailable("the line to the venue is down")
+        await self._process.sleep(world.between(*_STATEMENT_NS) / NS_PER_S)
+        return stated
 
     def on_quotes(self, batch: QuoteBatch) -> list[VenueEvent]:
         """The quotes only tell the time here; what has come from the venue."""

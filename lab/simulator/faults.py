@@ -46,8 +46,7 @@ class Faults:
             process.disarm()
             process.restart_ns = 300 * NS_PER_MS
             process.thaw()
-        run.exchange.mood = Mood(thin=0.0, doubled=0.0)
-        run.exchange.down_until_ns = 0
+        run.exchange.mend()
         run.feed.silent.clear()
         run.deaf.clear()
 
@@ -137,6 +136,17 @@ class Faults:
         self._mood(fault, late_ns=late_ns, doubled=doubled, fills_after_end=0.8 * bool(fault.number & 6), thin=0.8)
         if fault.number == 0:
             self._mood(fault, rejected=0.7)
+
+    def _statement_lies(self, fault: Fault) -> None:
+        statements = self._run.exchange.statements
+        statements.begin(fault.word)
+        lie = statements.lie
+
+        def over() -> None:
+            if statements.lie is lie:
+                statements.lie = None
+
+        self._world.after(fault.for_ns, over)
 
     def _mood(self, fault: Fault, **change: Any) -> None:
         exchange = self._run.exchange

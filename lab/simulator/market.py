@@ -38,14 +38,14 @@ MAX_LOTS = 40
 
 
 @cache
-def universe_of(symbols: tuple[str, ...]) -> Universe:
-    """Per underlying a future and twelve options."""
+def universe_of(symbols: tuple[str, ...], expiries: int = len(_DAYS)) -> Universe:
+    """Per underlying a future and six options of each expiry."""
     rows: list[tuple[str, int, int, int, float, int]] = []
     underlyings = []
     for k, symbol in enumerate(symbols):
         underlyings.append(Underlying(symbol, len(rows), 0.01, 0.02))
         rows.append((f"{symbol}-FUT", FUTURE, k, START_NS + 80 * NS_PER_DAY, 0.0, 0))
-        for days in _DAYS:
+        for days in _DAYS[:expiries]:
             width = _VOL * np.sqrt(days / 365.0)
             for z in _STRIKES:
                 strike = round(_PRICE[k] * np.exp(z * width) / 5.0) * 5.0
@@ -154,12 +154,13 @@ MANAGER = ManagerConfig(
 
 
 def owners(universe: Universe, book: Book, shard: int) -> dict[str, str]:
-    """An assignment of every key: the gamma of each underlying to one of two shards, vega to the only one."""
+    """An assignment of every key: the gamma of each underlying and desk to one of two shards, vega to the only one."""
     out = {}
     for key in all_keys(universe, book, START_NS):
-        kind, symbol = key.split("/")[:2]
+        kind, symbol = factors.without_desk(key).split("/")[:2]
         if kind == factors.GAMMA:
-            out[key] = f"gamma-{(universe.underlying_index(symbol) + shard) % 2}"
+            place = universe.underlying_index(symbol) + book.desk_names.index(factors.desk_of(key))
+            out[key] = f"gamma-{(place + shard) % 2}"
         elif kind == factors.VEGA:
             out[key] = "vega-0"
     return out

@@ -18,6 +18,8 @@ from common.messages import Order, OrdStatus
 from execution import checks, core, engine, trading, venue_news
 from execution.events import Ack, CancelAtVenue, Send
 from execution.hand import act, decide
+from lab.simulator import planted_desks as desks
+from lab.simulator import planted_statement as statement
 from manager import book_import, fold, service, step, telling, waiting
 from manager.events import Submit
 from manager.flows import Flows
@@ -309,6 +311,20 @@ _ALL = (
     ),
     Mistake("import counted twice", "a file of clients' trades counts again when it comes again", 5, _imported_again),
     Mistake("told at once", "agents are told positions that the journal does not have yet", 5, _told_at_once),
+    Mistake("another desk's limit", "a desk is held to the budget of another", 4, desks.another_desks_limit),
+    Mistake("approved by oneself", "who asks for a wider limit approves it", 4, desks.approved_by_oneself),
+    Mistake("wide at once", "a wider limit holds before a second person", 4, desks.wide_at_once),
+    Mistake("approval without end", "a wider limit waits longer than the limits say", 4, desks.approval_without_end),
+    Mistake("crossing on one side", "only the buying desk books a crossing", 5, desks.one_sided),
+    Mistake("entities forgotten", "desks of two legal entities cross", 5, desks.entities_forgotten),
+    Mistake("first desk gets all", "a part fill goes to one desk of several", 5, desks.first_desk_gets_all),
+    Mistake("crossing at the ask", "a crossing is priced off one side of the quote", 6, desks.priced_at_the_ask),
+    Mistake("desk goes on", "desks are decided with one that is stopped", 7, desks.desk_goes_on),
+    Mistake("halt left out", "a break with the venue halts nothing", 5, statement.halt_left_out),
+    Mistake("looks at once", "what is on its way counts as a break", 5, statement.looks_at_once),
+    Mistake("cut forgotten", "fills before the statement's begin are missed in it", 5, statement.cut_forgotten),
+    Mistake("positions not compared", "the venue's positions are not looked at", 5, statement.positions_not_compared),
+    Mistake("fills not compared", "a fill stated at another price is taken", 5, statement.fills_not_compared),
     Mistake("stale quote accepted", "execution checks no reference", 6, _stale_accepted),
     Mistake("pause ignored", "execution takes orders while paused", 7, _pause_ignored),
     Mistake("kill spares", "a kill cancels nothing", 7, _kill_spares),

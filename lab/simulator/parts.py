@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,9 @@ from manager.service import ManagerService, Ports
 from manager.state import ManagerSetup
 
 RUN_ID = "simulated"
+#: Wall seconds; live a minute and five seconds. The tolerance is longer than a message takes and an unknown order stays so.
+RECONCILE_EVERY_S = 1.0
+RECONCILE_TOLERANCE_S = 1.2
 Heard = Callable[[QuoteBatch], None]
 
 
@@ -126,7 +130,13 @@ class Execution:
 
     async def _main(self, process: Process) -> str:
         setting = self._setting
-        config = ExecutionConfig(store=Path("store"), limits=setting.execution_limits, speed=SPEED)
+        config = ExecutionConfig(
+            store=Path("store"),
+            limits=setting.execution_limits,
+            speed=SPEED,
+            reconcile_every_s=RECONCILE_EVERY_S,
+            reconcile_tolerance_s=RECONCILE_TOLERANCE_S,
+        )
         state = start(ExecutionSetup(setting.universe, config.limits, self.store.load()))
         for told in self.on_life:
             told()
@@ -154,11 +164,18 @@ class Execution:
         )
         self.state = state
         await engine.recover()
-        working = asyncio.get_running_loop().create_task(engine.run())
+        running = asyncio.get_running_loop()
+        working, reconciling = running.create_task(engine.run()), running.create_task(reconciler.run())
         await feed.start()
         self._wire.serve(process, ExecutionServicer(engine, process, reconciler))
         process.say(f"serves; trading is {state.trading.state.name}, epoch {state.epoch}")
-        await working
+        await asyncio.wait({working, reconciling}, return_when=asyncio.FIRST_COMPLETED)
+        engine.stop()
+        reconciling.cancel()
+        failures = await asyncio.gather(working, reconciling, return_exceptions=True)
+        failure = next((f for f in failures if isinstance(f, Exception)), None)
+        if failure is not None:
+            raise failure
         return "stopped"
 
 
@@ -187,7 +204,8 @@ class Feed:
     ) -> None:
         self._nats, self._exchange, self._setting = nats, exchange, setting
         self._path = path
-        self._recorded: list[QuoteBatch] = []
+        #: Every batch by source, in the order of its sequence from 1.
+        self.recorded: dict[str, list[QuoteBatch]] = defaultdict(list)
         #: Source that says nothing until a wall time: it goes silent while others move on.
         self.silent: dict[str, int] = {}
         self.standing = MarketSnapshot(setting.universe)
@@ -213,11 +231,11 @@ class Feed:
         source = batch.header.source
         if process.world.now_ns < self.silent.get(source, 0):
             return
-        sequence = sum(1 for b in self._recorded if b.header.source == source) + 1
+        sequence = len(self.recorded[source]) + 1
         stamped = replace(batch, header=replace(batch.header, sequence=sequence, receive_time_ns=process.wall_ns()))
 
         def record() -> None:
-            self._recorded.append(stamped)
+            self.recorded[source].append(stamped)
             self._exchange.quote(stamped)
             self.standing.apply(stamped)
 

@@ -30,12 +30,18 @@ _TRIES = 12
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Something a person wants at a time. ``direct``: over gRPC, past NATS and managers."""
+    """Something a person wants at a time. ``direct``: over gRPC, past NATS and managers. ``name``: the command's id if not "".
+
+    ``then``: what the person wants once this has been answered.
+    """
 
     at_ns: int
     action: str
     arguments: dict[str, Any]
     direct: bool = False
+    who: str = "risk"
+    name: str = ""
+    then: tuple[Wish, ...] = ()
 
 
 class People:
@@ -71,7 +77,10 @@ class People:
         """Ask until it is answered; True if it holds. What frees or stops trading is asked one after the other."""
         self.open += 1
         async with self._turn if wish.action in ("pause", "resume", "kill") else nullcontext():
-            return await self._do(wish)
+            held = await self._do(wish)
+        for more in wish.then:
+            await self.do(more)
+        return held
 
     async def _do(self, wish: Wish) -> bool:
         try:
@@ -91,8 +100,9 @@ class People:
     async def _command(self, wish: Wish) -> bool:
         assert self._bus is not None
         self._number += 1
-        command = Command(f"c{self._number}", wish.action, "risk", "simulated", json.dumps(wish.arguments))
-        self.process.say(f"{command.command_id}: {wish.action} {_short(wish.arguments)}")
+        name = wish.name or f"c{self._number}"
+        command = Command(name, wish.action, wish.who, "simulated", json.dumps(wish.arguments))
+        self.process.say(f"{name}: {wish.who} asks for {wish.action} {_short(wish.arguments)}")
         subject = subjects.control(wish.action)
         for _ in range(_TRIES):
             try:

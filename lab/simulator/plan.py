@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 
 from common.units import NS_PER_MS, NS_PER_S
+from lab.simulator.desks import has_desks, of_desks, stops, with_desks
 from lab.simulator.market import (
     AGENTS,
     MANAGER,
@@ -22,6 +23,8 @@ from lab.simulator.market import (
 )
 from lab.simulator.nats import Noise
 from lab.simulator.people import Wish
+from lab.simulator.second import widenings, with_approval
+from lab.simulator.statement import LIES
 from lab.simulator.steering import steering
 
 #: Faults happen between these times; then everything is mended and it must converge.
@@ -44,6 +47,7 @@ _WEIGHTS = {
     "venue slow": 2,
     "venue lies": 5,
     "venue thin": 1,
+    "statement lies": 3,
     "clock step": 2,
     "quotes lost": 4,
     "source silent": 2,
@@ -98,13 +102,17 @@ class Plan:
     managers: tuple[str, ...]
     faults: tuple[Fault, ...]
     wishes: tuple[Wish, ...]
+    #: Fills that the venue's statement goes back, None for all of them.
+    states_back: int | None = None
 
 
 def plan_of(seed: int) -> Plan:
     """The plan of a seed, by a generator of its own, so that what happens in the run does not change it."""
     rng = random.Random(f"plan {seed}")
     symbols = ("AAA", "BBB") if rng.random() < 0.2 else ("AAA",)
-    universe = universe_of(symbols)
+    several = has_desks(seed) and len(symbols) == 1
+    # Several desks are decided lot by lot, which takes long where there are many instruments.
+    universe = universe_of(symbols, 1) if several else universe_of(symbols)
     tight = rng.random()
     orders = rng.randint(3, 12) if tight < 0.2 else 100_000
     notional = rng.uniform(2e6, 2e7) if 0.2 < tight < 0.35 else 1e12
@@ -120,6 +128,7 @@ def plan_of(seed: int) -> Plan:
         AGENTS,
         MANAGER,
     )
+    setting = with_approval(seed, with_desks(seed, setting) if several else setting)
     quiet = rng.random() < 0.3
     share = 0.0 if quiet else rng.choice((0.01, 0.03))
     managers = ("manager-a", "manager-b", "manager-c") if rng.random() < 0.2 else ("manager-a", "manager-b")
@@ -128,11 +137,18 @@ def plan_of(seed: int) -> Plan:
     faults = [_fault(rng, symbols) for _ in range(count)]
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
     faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
-    wishes += steered
+    wishes = of_desks(seed, setting.book, wishes + steered)
+    wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
+    wishes += tuple(w for w in widenings(seed, setting.limits, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     faults.sort(key=lambda f: f.at_ns)
-    return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes)
+    return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes, _states_back(seed))
+
+
+def _states_back(seed: int) -> int | None:
+    rng = random.Random(f"statement {seed}")
+    return rng.randint(3, 15) if rng.random() < 0.4 else None
 
 
 def _dies_over(wish: Wish) -> Fault:
@@ -160,6 +176,8 @@ def _fault(rng: random.Random, symbols: tuple[str, ...]) -> Fault:
         return Fault(at_ns, what, rng.choice(("leader", "leader", "manager-b")), for_ns)
     if what == "venue lies":  # long enough that some order meets it
         return Fault(at_ns, what, "venue", max(for_ns, 3 * NS_PER_S), number=rng.randint(0, 7))
+    if what == "statement lies":  # long enough for the looks that must agree on it
+        return Fault(at_ns, what, "venue", 6 * NS_PER_S, rng.choice(LIES))
     if what.startswith("venue") or what in ("nats outage", "reassign"):
         return Fault(at_ns, what, "venue" if what.startswith("venue") else "all", for_ns, number=rng.randint(0, 7))
     if what == "clock step":

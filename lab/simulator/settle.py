@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agents.step import AgentSetup, Decide, start, step
-from common.control_messages import Command
-from common.factors import kind_of
+from common.control_messages import Command, Crossing, Cycle
+from common.factors import desk_of, kind_of, without_desk
 from common.messages import I64, Order, TradingState
 from common.universe import FUTURE, Book
 from manager import events as ev
@@ -33,7 +34,7 @@ def unsettled(run: Simulation) -> str:
     if len(leaders) != 1:
         return f"promise 3: {len(leaders)} managers lead"
     leader = leaders[0]
-    for rule in (_processes, _orders, _money, _positions):
+    for rule in (_processes, _orders, _money, _positions, _cash):
         for wrong in rule(run, leader):
             return wrong
     return _wanted(run, leader)
@@ -81,8 +82,8 @@ def _money(run: Simulation, leader: ManagerService) -> Iterator[str]:
     for (scope, _), meter in leader.state.fold.flows.meters.items():
         if any(meter.reserved):
             yield f"promise 4: {scope} still has {meter.reserved} reserved"
-    if run.watch.journal.limits.open:
-        yield f"promise 4: by the journal {list(run.watch.journal.limits.open)} are still reserved"
+    if run.watch.journal.flows.open:
+        yield f"promise 4: by the journal {list(run.watch.journal.flows.open)} are still reserved"
 
 
 def _positions(run: Simulation, leader: ManagerService) -> Iterator[str]:
@@ -98,52 +99,100 @@ def _positions(run: Simulation, leader: ManagerService) -> Iterator[str]:
     book = run.plan.setting.book.net_lots(len(net))
     if (book + leader.state.fold.ledger.net_lots() != net).any():
         yield f"promise 5: {leader.holder}'s positions are not book, fills and imported trades"
-    shared = imported(run)
+    shared = imported(run).sum(axis=0)
     for mine in leader.state.fold.ledger.by_agent.values():
         for at, lots in mine.items():
             shared[at] += lots
     if (book + shared != net).any():
         yield "promise 5: what the agents were allocated does not add up to the fills"
+    by_desk = desk_positions(run)
+    if (by_desk.sum(axis=0) != net).any():
+        yield "promise 5: what the desks hold does not add up to the fills"
+    if (run.plan.setting.book.desk_lots(len(net)) + leader.state.fold.ledger.net_desk_lots() != by_desk).any():
+        yield f"promise 5: {leader.holder}'s desks do not hold their books, fills, crossings and imported trades"
     for name, shell in run.agents.items():
         state = shell._state
-        if state is None or state.positions is None or (state.lots != net).any():
+        if state is None or state.positions is None or (state.desk_lots != by_desk).any():
             yield f"promise 5: {name} does not hold the positions that the fills give"
 
 
+def _cash(run: Simulation, leader: ManagerService) -> Iterator[str]:
+    """Each desk's cash is what its lots were filled and crossed at; over the desks only the venue's fills are left (5)."""
+    want, ledger = desk_cash_cents(run), leader.state.fold.ledger
+    for desk in run.watch.journal.desks:
+        own = (c for who, c in ledger.cash_cents.items() if desk_of(who) == desk and without_desk(who) != "client")
+        if (has := sum(own)) != want[desk]:
+            yield f"promise 5: {leader.holder} holds {has} cents for desk {desk!r}, fills and crossings give {want[desk]}"
+
+
+def desk_cash_cents(run: Simulation) -> Counter[str]:
+    """What each desk's trades took (negative) or brought: its part of the venue's fills, and its crossings at mid."""
+    universe, journal, cents = run.plan.setting.universe, run.watch.journal, Counter[str]()
+    tick = np.rint(100 * universe.tick_size * universe.multiplier_usd).astype(np.int64)
+    for exec_id, moved in journal.parts.of_fill.items():
+        event = run.exchange.fills[exec_id]
+        at = run.exchange.tickets[event.client_order_id].order.instrument
+        for desk, lots in moved.items():
+            cents[desk] -= lots * event.ticks * int(tick[at])
+    for c in journal.crossings.values():
+        paid = c.lots * (c.bid_ticks + c.ask_ticks) * int(tick[c.instrument]) // 2
+        cents[c.buyer] -= paid
+        cents[c.seller] += paid
+    return cents
+
+
 def imported(run: Simulation) -> I64:
-    """What clients' trades brought, by the journal, signed lots (n,)."""
-    out = np.zeros(len(run.plan.setting.universe), np.int64)
-    for trade in run.watch.journal.trades.values():
-        former = run.watch.journal.trades.get(trade.corrects or trade.cancels)
-        if former is not None:
-            out[former.instrument] -= former.lots
-        out[trade.instrument] += 0 if trade.cancels else trade.lots
+    """What clients' trades brought each desk, by the journal, signed lots (desks, n)."""
+    journal = run.watch.journal
+    out = np.zeros((len(journal.desks), len(run.plan.setting.universe)), np.int64)
+    for trade in journal.trades.values():
+        for instrument, moved in journal.effects(trade):
+            _add(out, journal.desks, instrument, moved)
     return out
+
+
+def _add(out: I64, desks: tuple[str, ...], instrument: int, moved: Counter[str]) -> None:
+    for desk, lots in moved.items():
+        out[desks.index(desk), instrument] += lots
 
 
 def position(run: Simulation) -> I64:
     """Opening book, the venue's own fills and imported trades, signed lots (n,)."""
-    net = run.plan.setting.book.net_lots(len(run.plan.setting.universe)) + imported(run)
+    net = run.plan.setting.book.net_lots(len(run.plan.setting.universe)) + imported(run).sum(axis=0)
     for event in run.exchange.fills.values():
         order = run.exchange.tickets[event.client_order_id].order
         net[order.instrument] += order.side.sign * event.lots
-    return net
+    return np.asarray(net)
+
+
+def desk_positions(run: Simulation) -> I64:
+    """Each desk's opening book, its part of the venue's fills, its crossings and imported trades, signed lots (desks, n)."""
+    journal = run.watch.journal
+    out = run.plan.setting.book.desk_lots(len(run.plan.setting.universe)) + imported(run)
+    for exec_id, moved in journal.parts.of_fill.items():
+        order = run.exchange.tickets[run.exchange.fills[exec_id].client_order_id].order
+        _add(out, journal.desks, order.instrument, moved)
+    for c in journal.crossings.values():
+        _add(out, journal.desks, c.instrument, Counter({c.buyer: c.lots, c.seller: -c.lots}))
+    return np.asarray(out)
 
 
 def _wanted(run: Simulation, leader: ManagerService) -> str:
-    for order in _second_system(run, leader):
+    orders, crossings = _second_system(run, leader)
+    for order in orders:
         if _would_pass(run, order):
             side, name = order.side.name.lower(), order.instrument_id
             return f"promise 8: risk stands outside and nobody acts: {side} {order.quantity_lots} {name} is missing"
+    for c in crossings:
+        what = f"{c.lots} of instrument {c.instrument} from {c.seller} to {c.buyer}"
+        return f"promise 8: desks could help each other and nobody acts: a crossing of {what} is missing"
     return ""
 
 
-def _second_system(run: Simulation, leader: ManagerService) -> list[Order]:
-    """Orders that a system without a past would send now."""
+def _second_system(run: Simulation, leader: ManagerService) -> tuple[list[Order], list[Crossing]]:
+    """Orders and crossings that a system without a past would decide now."""
     setting, fold = run.plan.setting, leader.state.fold
-    net = position(run)
-    held = np.flatnonzero(net)
-    book = Book(setting.book.book_id, ("all",) * len(held), held.astype(np.uint32), net[held])
+    book = _book(run)
     fresh = manager.start(manager.ManagerSetup(setting.universe, book, setting.manager, fold.limits, "second"))
     quotes = [run.feed.standing.as_batch(symbol) for symbol in setting.universe.symbols]
     owner = {} if fold.assignment is None else fold.assignment.owner
@@ -161,7 +210,18 @@ def _second_system(run: Simulation, leader: ManagerService) -> list[Order]:
         for proposal in step(agent, Decide())[1]:
             manager.step(fresh, ev.ProposalArrived(0, proposal))
     said = manager.step(fresh, ev.Decide(fresh.now_ns, 0))[1]
-    return [order for i in said if isinstance(i, ev.Submit) for order in i.orders]
+    entries = [i.entry.event for i in said if isinstance(i, ev.Record)]
+    crossings = [c for event in entries if isinstance(event, Cycle) for c in event.crossings]
+    return [order for i in said if isinstance(i, ev.Submit) for order in i.orders], crossings
+
+
+def _book(run: Simulation) -> Book:
+    """What every desk holds now, as an opening book."""
+    opened, lots = run.plan.setting.book, desk_positions(run)
+    account = [desk.accounts[0] for desk in opened.desks] or ["all"]
+    held = [(account[d], at, lots[d, at]) for d, at in zip(*np.nonzero(lots), strict=True)]
+    instrument, quantity = np.array([at for _, at, _ in held], np.uint32), np.array([n for *_, n in held], np.int64)
+    return Book(opened.book_id, tuple(who for who, *_ in held), instrument, quantity, desks=opened.desks)
 
 
 def _would_pass(run: Simulation, order: Order) -> bool:
@@ -170,6 +230,6 @@ def _would_pass(run: Simulation, order: Order) -> bool:
     kind = limits.future if universe.kind[order.instrument] == FUTURE else limits.option
     if order.quantity_lots > kind.max_order_lots:
         return False
-    opened = run.plan.setting.book.net_lots(len(universe)) + imported(run)
+    opened = run.plan.setting.book.net_lots(len(universe)) + imported(run).sum(axis=0)
     traded = position(run)[order.instrument] - opened[order.instrument]
     return bool(order.side.sign * (int(traded) + order.signed_lots) <= kind.max_position_lots)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import subjects
 from common.errors import HedgerowError
+from common.limits import Limits
 from common.messages import ExecutionReport, Order, OrdStatus, PositionUpdate, QuoteBatch, Side, TradingState
 from common.subjects import feed_source
 from common.units import NO_PRICE
@@ -21,10 +22,12 @@ from common.wire import codec
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from lab.simulator.record import JournalWatch
+from lab.simulator.watch_statement import StatementWatch
 from manager.orders import command_of
 
 if TYPE_CHECKING:
     from lab.simulator.run import Simulation
+    from manager.service import ManagerService
 
 
 class _Heard:
@@ -60,10 +63,12 @@ class Watch:
         self.sent: dict[str, Order] = {}
         self.stored: dict[str, OrderRecord] = {}
         self.reports: list[ExecutionReport] = []
-        self._fills: set[str] = set()
+        self.booked: set[str] = set()
         self._epoch = 0
+        self.statements = StatementWatch(run)
         #: What execution has stored as stopped, by scope.
-        self._stopped: dict[str, TradingState] = {}
+        self.stopped: dict[str, TradingState] = {}
+        self._compared: Limits | None = None
         self._commanded: set[str] = set()
         self._heard: dict[str, _Heard] = defaultdict(_Heard)
         self._fresh: dict[str, str] = {}
@@ -94,8 +99,8 @@ class Watch:
             self._fail(f"promise 4: order {name} leaves though it was refused")
         if order.epoch != self._epoch:
             self._fail(f"promise 3: order {name} of epoch {order.epoch} leaves under epoch {self._epoch}")
-        if (held := self._held(order, self._stopped)) is not None:
-            self._fail(f"promise 7: order {name} leaves while execution holds {held} {self._stopped[held].name}")
+        if (held := self._held(order, self.stopped)) is not None:
+            self._fail(f"promise 7: order {name} leaves while execution holds {held} {self.stopped[held].name}")
         if self._held(order, self._run.people.stopped) is not None:
             self._fail(f"promise 7: order {name} leaves after a pause or kill was acknowledged")
         if command := command_of(order):
@@ -145,9 +150,9 @@ class Watch:
                     self._epoch = epoch
                 case TradingSet(state, who, why, scope):
                     self._world.say("execution", f"is {state.name} {scope} by {who}: {why}".replace("  ", " "))
-                    self._stopped.pop(scope, None)
+                    self.stopped.pop(scope, None)
                     if state is not TradingState.ACTIVE:
-                        self._stopped[scope] = state
+                        self.stopped[scope] = state
 
     def _new_order(self, record: OrderRecord) -> None:
         order, name = record.order, record.order.client_order_id
@@ -160,8 +165,8 @@ class Watch:
                 self._fail(f"promise 6: order {name} is accepted on old news: {stale}")
             if order.epoch != self._epoch:
                 self._fail(f"promise 3: order {name} of epoch {order.epoch} is taken under epoch {self._epoch}")
-            if (held := self._held(order, self._stopped)) is not None:
-                self._fail(f"promise 7: order {name} is taken while execution holds {held} {self._stopped[held].name}")
+            if (held := self._held(order, self.stopped)) is not None:
+                self._fail(f"promise 7: order {name} is taken while execution holds {held} {self.stopped[held].name}")
         self.stored[name] = record
 
     def _within_limits(self, order: Order) -> None:
@@ -195,9 +200,9 @@ class Watch:
         venue = self._run.exchange.fills.get(report.exec_id)
         if venue is None or (venue.lots, venue.ticks) != (report.last_lots, report.last_ticks):
             self._fail(f"promise 2: execution books fill {report.exec_id}, which the venue does not have so")
-        elif venue.client_order_id != report.client_order_id or report.exec_id in self._fills:
+        elif venue.client_order_id != report.client_order_id or report.exec_id in self.booked:
             self._fail(f"promise 2: execution books fill {report.exec_id} twice or for another order")
-        self._fills.add(report.exec_id)
+        self.booked.add(report.exec_id)
 
     def _held(self, order: Order, stopped: Container[str]) -> str | None:
         """Scope by which an order is stopped: everything ("") or its underlying. None: by nothing."""
@@ -230,18 +235,38 @@ class Watch:
                     leader.state.check()
                 except HedgerowError as error:
                     self._fail(f"promise 5: {leader.holder}: {error}")
+                self._limits_in_force(leader)
         elif subject == subjects.POSITIONS:
             self._positions(codec.decode_position_update(data))
 
+    def _limits_in_force(self, leader: ManagerService) -> None:
+        """A leader whose state the journal holds to the last entry decides by the limits that people made (promise 4)."""
+        fold = leader.state.fold
+        if fold.sequence != self.journal.number or fold.limits is self._compared:
+            return
+        self._compared = fold.limits
+        if wrong := self.journal.limits.differs(fold.limits):
+            self._fail(f"promise 4: {leader.holder}: {wrong}")
+
     def _positions(self, update: PositionUpdate) -> None:
-        """A position version is the sum of that many fills and imported trades, in the journal's order (promise 5)."""
-        want: Counter[int] = Counter()
+        """A position version is the sum of that many fills, crossings, imports in the journal's order, by desk (promise 5)."""
+        want: Counter[tuple[str, int]] = Counter()
         moves = self.journal.moves
-        for instrument, lots in moves[: update.version]:
-            want[instrument] += lots
-        said = {int(i): int(n) for i, n in zip(update.instrument, update.traded_lots, strict=True)}
-        if update.version > len(moves) or {i: n for i, n in said.items() if n} != {i: n for i, n in want.items() if n}:
+        for instrument, lots_of in moves[: update.version]:
+            for desk, lots in lots_of.items():
+                want[desk, instrument] += lots
+        lots_by_desk = dict(zip(update.desk, update.desk_lots, strict=True)) or {"": update.traded_lots}
+        rows = [
+            (d, int(i), int(n)) for d, of in lots_by_desk.items() for i, n in zip(update.instrument, of, strict=True)
+        ]
+        said, want = {(d, i): n for d, i, n in rows if n}, Counter({key: n for key, n in want.items() if n})
+        if update.version > len(moves) or said != want:
             self._fail(f"promise 5: positions version {update.version} say {said}, the journal gives {dict(want)}")
+        total = Counter[int]()
+        for _, instrument, n in rows:
+            total[instrument] += n
+        if any(total[int(i)] != n for i, n in zip(update.instrument, update.traded_lots, strict=True)):
+            self._fail(f"promise 5: positions version {update.version}: the desks do not add up to the firm")
 
     def _on_published(self, subject: str, data: bytes, who: str) -> None:
         if subject != subjects.proposal(who):

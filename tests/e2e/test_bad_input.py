@@ -35,7 +35,7 @@ def standing(run: LiveRun) -> dict[str, Any]:
 
 def _standing(run: LiveRun) -> dict[str, Any]:
     """What no refused word may change. Who owns which key is the fleet's own: it moves where an agent is silent."""
-    status = run.ask("status")
+    status, _ = run.until("status", lambda status: status, 30.0)
     return {key: status[key] for key in ("limits", "leader", "run_id", "parameters")} | {
         "trading": status["trading"]["state"],
         "agents": {a["agent"] for a in status["agents"]},

@@ -27,6 +27,7 @@ from common.bus.nats_bus import NatsBus
 from common.control_messages import Acknowledgement, Command
 from common.wire import codec
 from deploy.nats_server import NatsServer
+from tests.process_tree import alive, tree
 from tests.toy_world import SYMBOLS, ToyFeed, ToyManager, until
 
 pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
@@ -88,22 +89,6 @@ async def a_world(url: str, folder: Path, **settings: object) -> AsyncIterator[W
         ticking.cancel()
         await asyncio.wait([ticking])
         await bus.close()
-
-
-def tree(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def alive(processes: list[psutil.Process]) -> list[str]:
-    out = []
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                out.append(f"{process.pid} {process.name()}")
-    return out
 
 
 def argv(process: psutil.Process) -> list[str]:

@@ -12,11 +12,11 @@ import subprocess
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from benchmarks.harness import ROOT, LiveRun, hedgerow
 from benchmarks.live_runs import agent_back, agents_of, fills_beyond, leader_after, owns_keys
+from tests.process_tree import alive, tree
 
 pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 READY_S = 180.0
@@ -114,33 +114,14 @@ def test_the_story_of_an_order_can_be_told_afterwards(finished: Path) -> None:
     assert "The proposal" in done.stdout and "The decision" in done.stdout
 
 
-def _children(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
-
-
-def _alive(processes: list[psutil.Process]) -> list[str]:
-    return [" ".join(p.cmdline()) for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-
-
-def test_ctrl_c_stops_cleanly_and_a_killed_launcher_leaves_nothing(tmp_path: Path) -> None:
-    with LiveRun(tmp_path / "one", *SPEED, "--no-report", env=ENV) as run:
-        run.until("first fills", fills_beyond(0), READY_S)
-        second = subprocess.run(
-            [*hedgerow("live"), "--run-dir", str(run.folder)], capture_output=True, text=True, cwd=ROOT, timeout=60
-        )
-        assert second.returncode == 5 and "in use" in second.stderr
-        below = _children(run.process.pid)
-        run.process.send_signal(signal.SIGINT)
-        assert run.wait(60) == 130
-        assert "0 orders still working" in run.output()
-        assert _alive(below) == []
-    with LiveRun(tmp_path / "two", *SPEED, "--no-report", env=ENV) as run:
+def test_a_launcher_killed_in_the_midst_of_the_start_leaves_nothing(tmp_path: Path) -> None:
+    with LiveRun(tmp_path / "run", *SPEED, "--no-report", env=ENV) as run:
         run.until("a leader", lambda status: status["leader"]["leading"] or None, READY_S)
         time.sleep(3.0)
-        below = _children(run.process.pid)
+        below = tree(run.process.pid)
         run.process.kill()
         run.process.wait()
         deadline = time.monotonic() + 10.0
-        while _alive(below) and time.monotonic() < deadline:
+        while alive(below) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert _alive(below) == []
+        assert below and alive(below) == []

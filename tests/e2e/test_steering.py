@@ -1,6 +1,6 @@
 """People steer a running system: stops of a part, manual hedges, live parameters, limits, client trades; then audit and replay.
 
-One run, ended by hand; every command is a process of its own, as at a second terminal.
+One run, ended by Ctrl-C, which leaves nothing behind; every command is a process of its own, as at a second terminal.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from deploy.finish import read_journal
 from execution.sqlite_store import SqliteStore
 from lab.audit import Run, audit
 from tests import security_world
+from tests.process_tree import alive, tree
 
 pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 READY_S = 180.0
@@ -59,8 +60,11 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         security_world.note_processes(folder, run.process.pid)
         fills = run.ask("status")["orders"]["fills"]
         run.until("fills after all that", fills_beyond(fills), READY_S)
+        below = tree(run.process.pid)
         run.process.send_signal(signal.SIGINT)
         assert run.wait(60) == 130, run.output()[-3000:]
+        assert "0 orders still working" in run.output()
+        assert below and alive(below) == []
     return folder
 
 

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib import import_module
+
 import numpy as np
+import pandas
 import pytest
-from arch.data import nasdaq, sp500, vix
 
 from common.market.config import DemoConfig
 from common.market.demo import SYMBOLS, DemoMarket
 from common.units import NO_PRICE, NS_PER_YEAR
 from tests.market_data import as_bytes, column, demo, demo_batches
 
-FILES = {"SPX": sp500, "IXIC": nasdaq}
+FILES = {"SPX": "sp500", "IXIC": "nasdaq"}
 DAYS = 10
 STEPS = 196
 
 
+def real_days(name: str) -> pandas.DataFrame:
+    """A file as arch itself loads it; here, so that who only collects this module does not wait for arch."""
+    return import_module(f"arch.data.{name}").load()
+
+
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_every_day_has_its_real_open_high_low_and_close(symbol: str) -> None:
-    real = FILES[symbol].load().loc["2018-01-29":"2018-02-09", ["Open", "High", "Low", "Close"]].to_numpy()
+    real = real_days(FILES[symbol]).loc["2018-01-29":"2018-02-09", ["Open", "High", "Low", "Close"]].to_numpy()
     at = SYMBOLS.index(symbol)
     paths = np.stack([d.index[at] for d in demo().days])
     assert paths.shape == (DAYS, STEPS)
     found = np.stack([paths[:, 0], paths.max(axis=1), paths.min(axis=1), paths[:, -1]], axis=1)
     np.testing.assert_array_equal(found, real)
+
+
+def test_the_files_are_read_without_the_package_that_carries_them() -> None:
+    """Its models take a second to load, and set numba up before the kernels do: they would all be compiled anew."""
+    code = (
+        "import sys; from common.market.config import DemoConfig; from common.market.demo import DemoMarket;"
+        "assert DemoMarket(None, DemoConfig()).days;"
+        "print(sorted({'arch', 'scipy.stats', 'statsmodels', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
@@ -36,13 +56,13 @@ def test_the_quoted_future_touches_high_and_low_to_the_tick(symbol: str) -> None
     times = np.array([b.header.event_time_ns for b in batches])
     years = (universe.expiry_ns[terms.future_instrument] - times) / NS_PER_YEAR
     index = (mid * np.exp(-terms.carry_per_year * years)).reshape(DAYS, STEPS)
-    real = FILES[symbol].load().loc["2018-01-29":"2018-02-09"]
+    real = real_days(FILES[symbol]).loc["2018-01-29":"2018-02-09"]
     np.testing.assert_allclose(index.max(axis=1), real["High"], atol=0.13)
     np.testing.assert_allclose(index.min(axis=1), real["Low"], atol=0.13)
 
 
 def test_the_vix_is_joined_by_the_stated_rule() -> None:
-    real = vix.load()["vix"].dropna()
+    real = real_days("vix")["vix"].dropna()
     closes = real.loc["2018-01-26":"2018-02-09"].to_numpy()
     assert closes[0] == 11.08
     for at, day in enumerate(demo().days):
@@ -51,7 +71,7 @@ def test_the_vix_is_joined_by_the_stated_rule() -> None:
 
 
 def test_the_two_move_as_they_did_the_year_before() -> None:
-    returns = [np.log(FILES[s].load()["Close"]).diff().loc["2017-01-30":"2018-01-26"].to_numpy() for s in SYMBOLS]
+    returns = [np.log(real_days(FILES[s])["Close"]).diff().loc["2017-01-30":"2018-01-26"].to_numpy() for s in SYMBOLS]
     steps = np.concatenate([np.diff(np.log(d.index), axis=1) for d in demo().days], axis=1)
     assert np.corrcoef(steps)[0, 1] == pytest.approx(np.corrcoef(returns)[0, 1], abs=0.03)
     np.testing.assert_allclose(demo().universe.covariance_daily, np.cov(returns), rtol=0.05)

@@ -24,7 +24,18 @@ def test_every_kind_of_fault_and_wish_comes_up_in_time_and_can_be_carried_out() 
         wishes.update(wish.action for wish in plan.wishes)
         assert all(FIRST_NS - 10**9 <= fault.at_ns <= LAST_NS for fault in plan.faults)
         assert [fault.at_ns for fault in plan.faults] == sorted(fault.at_ns for fault in plan.faults)
-    assert len(kinds) >= 17
+    assert len(kinds) >= 18
     assert all(hasattr(Faults, "_" + what.replace(" ", "_")) for what in kinds)
-    assert set(wishes) == {"pause", "resume", "kill", "limits.set", "hedge", "book.import", "agents.set", "agents.undo"}
+    asked = {
+        "pause",
+        "resume",
+        "kill",
+        "limits.set",
+        "limits.approve",
+        "hedge",
+        "book.import",
+        "agents.set",
+        "agents.undo",
+    }
+    assert set(wishes) == asked
     assert any("scope" in wish.arguments for seed in range(50) for wish in plan_of(seed).wishes)

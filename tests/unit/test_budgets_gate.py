@@ -95,7 +95,7 @@ def test_planted_without_the_gate_the_sum_would_be_broken(monkeypatch: pytest.Mo
         return max(worst, default=start) - max(start, 1e5)
 
     assert after(Desk(limits=limits(sum=both))) <= 1.0
-    monkeypatch.setattr("manager.ticket.admitted", lambda state, drafts, now_ns: tuple(drafts))
+    monkeypatch.setattr("manager.ticket.admitted", lambda state, drafts, now_ns, view: tuple(drafts))
     monkeypatch.setattr("manager.problem.scope_rows", lambda s, v, m: (np.zeros((0, 2 * len(m.index))), np.zeros(0)))
     assert after(Desk(limits=limits(sum=both))) > 1.0
 

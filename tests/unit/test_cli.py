@@ -6,6 +6,7 @@ Nothing here may get as far as starting a process.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -268,3 +269,12 @@ def test_numbers_of_limits_are_read_as_people_write_them() -> None:
         "[1]",
         1e6,
     ]
+
+
+def test_a_command_over_nats_loads_no_grpc_no_ray_and_no_kernels() -> None:
+    code = (
+        "import sys, deploy.cli, deploy.control, deploy.commands, console.projections;"
+        "print(sorted({'grpc', 'ray', 'numba', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -21,6 +21,7 @@ BREAK = {
 def view(**changes: object) -> dict[str, object]:
     return {
         "venue": "paper", "fills": 1234, "orders": 2, "positions": 3, "breaks": [], "in_doubt": [], "state": "ACTIVE",
+        "not_compared": "",
         **changes,
     }  # fmt: skip
 
@@ -47,3 +48,12 @@ def test_breaks_come_with_their_time_and_the_trading_state() -> None:
     assert said[1] == f"{BREAK['text']}; since 2023-11-14 22:13:20 UTC"
     assert said[2].startswith("in doubt, it may be under way: position")
     assert said[3] == "1 breaks; trading is PAUSED"
+
+
+def test_a_venue_asked_order_by_order_says_what_that_cannot_show() -> None:
+    said = list(lines(view(fills=0, orders=12, not_compared="single fills")))
+    assert said == [
+        "venue paper: asked about 12 orders, which make 3 positions",
+        "not compared: single fills",
+        "both sides agree",
+    ]

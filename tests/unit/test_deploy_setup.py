@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numba
 import pytest
+from rich.console import Console
 
 from common.errors import HedgerowError, InputError, Unavailable, UsageError
 from common.market.recorded import FILE_NAME, Recorder
+from common.security import access
 from deploy.config import EXAMPLES, RunConfig, load
+from deploy.live import Launcher
+from deploy.run_folder import RunFolder
 from deploy.setup import check_reachable, prepare
 from tests.unit.test_market_csv import HEADER, ROWS
 from tests.unit.test_market_open import BOOK
@@ -41,6 +49,15 @@ def test_a_run_is_prepared_and_its_reference_reads_back(settings: RunConfig) -> 
     assert prepared.speed == 1.0
     faster = settings.model_copy(update={"live": settings.live.model_copy(update={"wall_seconds": 0.5})})
     assert prepare(faster, "r2").speed == pytest.approx(60.0 / 0.5)
+
+
+def test_every_part_loads_the_kernels_that_the_launcher_compiled(settings: RunConfig, tmp_path: Path) -> None:
+    folder = RunFolder.open(tmp_path / "run", 0)
+    env = {**os.environ, **Launcher(prepare(settings, "r"), folder, Console())._env("nats://x", access.FLEET)}
+    folder.close()
+    program = "import common.kernels.jit, numba; print(numba.config.CACHE_DIR)"
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == numba.config.CACHE_DIR
 
 
 def test_limits_on_underlyings_the_market_has_not_are_refused_with_their_lines(

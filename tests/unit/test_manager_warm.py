@@ -1,4 +1,4 @@
-"""After the warm-up a first budget round loads no kernel any more."""
+"""After the warm-up neither a first budget round nor a first decision loads a kernel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.limits_scopes import MarginGrid
 from common.snapshot import MarketSnapshot
 from manager.budgets_marks import margin_cells, marks
 from manager.warm import warm
-from tests.manager_world import NOW_NS, quotes, universe
+from tests.manager_world import NOW_NS, Desk, all_agents, quotes, universe
 
 def loaded():
     kernels = {k for m in list(sys.modules.values()) if m.__name__.startswith("common.kernels")
@@ -33,12 +33,16 @@ for symbol in world.symbols:
 rows = np.arange(len(world), dtype=np.intp)
 marks(market, rows, NOW_NS)
 _, missing = margin_cells(market, rows, MarginGrid(), NOW_NS)
-print(json.dumps([before, after, loaded(), len(rows) - len(missing)]))
+desk = Desk()
+desk.feed(1.0)
+all_agents(desk, 40.0)
+ordered = len(desk.decide())
+print(json.dumps([before, after, loaded(), len(rows) - len(missing), ordered]))
 """
 
 
-def test_a_round_after_it_loads_nothing() -> None:
+def test_a_round_and_a_decision_after_it_load_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    before, after, later, valued = json.loads(done.stdout)
-    assert before < after == later and valued > 10
+    before, after, later, valued, ordered = json.loads(done.stdout)
+    assert before < after == later and valued > 10 and ordered > 0

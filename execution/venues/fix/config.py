@@ -47,6 +47,15 @@ class FixConfig(BaseModel):
     mass_status: bool = Field(
         default=True, description="Ask for all orders (AF) after a logon, so that one we do not know is found."
     )
+    status_per_s: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Orders asked about in a second at most when the books are reconciled.",
+    )
+    average_decimals: int = Field(
+        default=4, ge=0, le=12, description="Decimals to which the venue's AvgPx (6) is exact."
+    )
     cancels_on_disconnect: bool = Field(
         default=False, description="Whether the venue cancels our orders when the line breaks; stated, not relied on."
     )

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from common.messages import Side
+from common.messages import Order, Side
 from execution.venues.fix.message import FixMessage, Tag
 from execution.venues.fix.naming import Contracts
 from execution.venues.fix.outgoing import MARK
@@ -58,6 +58,15 @@ def order_named(message: FixMessage) -> str:
     return given
 
 
+def mismatch(message: FixMessage, order: Order, contracts: Contracts) -> str:
+    """Why a report is of another contract or side than the order, "" if it is not."""
+    side, symbol = message.text(Tag.Side), message.text(Tag.Symbol)
+    if side and _SIDES.get(side) is not order.side:
+        return f"a report of it has Side {side!r}"
+    own = contracts.name(order.instrument).symbol
+    return f"a report of it has Symbol {symbol!r}, ordered was {own}" if symbol and symbol != own else ""
+
+
 def report_events(message: FixMessage, view: OrderView, contracts: Contracts, now: Now) -> list[VenueEvent]:
     """Events of an ExecutionReport (8) of ``view``'s order; the view is brought up to them."""
     return _Reading(message, view, contracts, now).events()
@@ -87,7 +96,7 @@ class _Reading:
 
     def events(self) -> list[VenueEvent]:
         try:
-            wrong = self._mismatch()
+            wrong = mismatch(self._message, self._view.order, self._contracts)
             told = self._trade() if self._kind in (_TRADE, "1", "2") else self._other()
         except ValueError as error:
             return [self._disputed(f"a report of it cannot be read: {error}")]
@@ -110,14 +119,6 @@ class _Reading:
         if not price or self._view.base_lots:
             return None
         return self._contracts.ticks(self._view.order.instrument, price)
-
-    def _mismatch(self) -> str:
-        """Why the report is of another contract or side than the order, "" if it is not."""
-        side, symbol = self._message.text(Tag.Side), self._message.text(Tag.Symbol)
-        if side and _SIDES.get(side) is not self._view.order.side:
-            return f"a report of it has Side {side!r}"
-        own = self._contracts.name(self._view.order.instrument).symbol
-        return f"a report of it has Symbol {symbol!r}, ordered was {own}" if symbol and symbol != own else ""
 
     # -- trades --------------------------------------------------------------------------------------------------------
 

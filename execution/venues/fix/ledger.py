@@ -12,7 +12,7 @@ from common.messages import Order, OrdStatus
 from common.tactics import Combo
 from execution.venues.fix.incoming import Now, cancel_reject_event, disputed, order_named, report_events
 from execution.venues.fix.incoming_combo import combo_events
-from execution.venues.fix.message import NEVER_RESENT, FixMessage, MsgType, Tag
+from execution.venues.fix.message import SENDS_ORDERS, FixMessage, MsgType, Tag
 from execution.venues.fix.naming import Contracts
 from execution.venues.fix.view import OrderView, made_good, restored
 from execution.venues.port import OwnRecords, VenueEvent, VenueKind
@@ -46,6 +46,11 @@ class Ledger:
         """An order of ours by its id, None if there is none."""
         view = self._view(name)
         return None if view is None else view.order
+
+    def ended(self, name: str) -> bool:
+        """True of an order of ours that has ended here; of a combo once all its legs have."""
+        records = [self._records.record(leg) for leg in self.told_of(name)]
+        return all(record is not None and not record.open for record in records)
 
     def at_venue(self, name: str) -> str:
         """The id under which the venue knows an order: of a leg its combo's."""
@@ -132,7 +137,7 @@ class Ledger:
             return []
         if kind == MsgType.REPLACE:
             return [VenueEvent(VenueKind.REPLACE_REJECTED, name, now_ns, text=text)]
-        if kind in NEVER_RESENT:
+        if kind in SENDS_ORDERS:
             return [VenueEvent(VenueKind.REJECTED, leg, now_ns, text=text) for leg in self.told_of(name)]
         return [VenueEvent(VenueKind.CANCEL_REJECTED, name, now_ns, text=text)] if kind == MsgType.CANCEL else []
 

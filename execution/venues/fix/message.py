@@ -78,6 +78,7 @@ class Tag(IntEnum):
     MultiLegRptTypeReq = 563
     MassStatusReqID = 584
     MassStatusReqType = 585
+    LastRptRequested = 912
     LegSymbol = 600
     LegSecurityType = 609
     LegMaturityMonthYear = 610
@@ -112,8 +113,8 @@ class MsgType:
     MULTILEG: Final = "AB"
 
 
-#: Sent again after a break, these would trade at a price of long ago: the engine fills the gap instead.
-NEVER_RESENT: Final = (MsgType.NEW_ORDER, MsgType.REPLACE, MsgType.MULTILEG)
+#: Messages that bring an order to the venue.
+SENDS_ORDERS: Final = (MsgType.NEW_ORDER, MsgType.REPLACE, MsgType.MULTILEG)
 
 
 @dataclass(frozen=True)

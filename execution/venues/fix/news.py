@@ -17,7 +17,7 @@ class Said(Enum):
 
     LOGGED_ON = "logged on"
     LOGGED_OUT = "logged out"
-    #: The engine has missed messages and asks for them.
+    #: One side has missed messages and asks for them; the venue is not sent ours again.
     GAP = "gap"
     HEARD = "heard"
     #: A message of ours has got its sequence number.

@@ -34,7 +34,7 @@ class LoggedOut:
 
 @dataclass(frozen=True, slots=True)
 class GapOpened:
-    """Our engine asked for messages it has missed."""
+    """Our engine asked for messages it has missed, or the venue for some of ours, which it is not sent again."""
 
 
 @dataclass(frozen=True, slots=True)

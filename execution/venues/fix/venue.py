@@ -18,20 +18,26 @@ from common.clock import WallClock
 from common.errors import Unavailable
 from common.messages import Order, QuoteBatch
 from common.ports import Clock
+from common.units import NS_PER_DAY, NS_PER_S
 from common.universe import Universe
 from execution.venues.fix import outgoing, session_gate
 from execution.venues.fix.config import FixConfig
 from execution.venues.fix.incoming import disputed, order_named
+from execution.venues.fix.inquiry import Inquiry
 from execution.venues.fix.ledger import Ledger
 from execution.venues.fix.message import FixMessage, MsgType, Tag
 from execution.venues.fix.naming import Contracts
 from execution.venues.fix.news import News, Said, Tell
 from execution.venues.fix.session_gate import Gate, GateEvent, GateState
 from execution.venues.port import OwnRecords, VenueEvent, VenueKind, VenueLink
+from execution.venues.statement import VenueTotals
 
 LOOK_S: Final = 0.1
 #: A probe not answered by then is sent anew.
 PROBE_S: Final = 0.5
+#: Between two groups of questions of a reconciliation; how long one waits for open orders nobody sent, after the last answer.
+INQUIRY_S: Final = 0.02
+MASS_S: Final = 1.0
 _ENDS = (
     VenueKind.CANCELED,
     VenueKind.REJECTED,
@@ -75,7 +81,7 @@ class Link(Protocol):
 
 
 class FixVenue:
-    """``port.LinkedVenue``, ``AsksRecords`` and ``CancelsAll`` over a FIX session. Raises ``InputError`` as ``Contracts``."""
+    """``LinkedVenue``, ``AsksRecords``, ``CancelsAll``, ``CountingVenue`` over FIX. Raises ``InputError`` as ``Contracts``."""
 
     def __init__(self, config: FixConfig, universe: Universe, link: Link, clock: Clock | None = None) -> None:
         self._config = config
@@ -96,6 +102,8 @@ class FixVenue:
         self._unanswered: dict[str, float] = {}
         self._asked: dict[str, float] = {}
         self._cancels: dict[str, None] = {}
+        #: The pass of questions that is under way.
+        self._inquiry: Inquiry | None = None
 
     @property
     def name(self) -> str:
@@ -209,6 +217,55 @@ class FixVenue:
         self._now_ns = max(self._now_ns, now_ns)
         return []
 
+    # -- the reconciliation --------------------------------------------------------------------------------------------
+
+    def day_start_ns(self, now_ns: int) -> int:
+        """See ``CountingVenue``: the last ``session_start`` before that time."""
+        hours, minutes, seconds = map(int, self._config.session_start.split(":"))
+        start_ns = (hours * 3600 + minutes * 60 + seconds) * NS_PER_S
+        return now_ns - (now_ns - start_ns) % NS_PER_DAY
+
+    async def totals(self, names: Sequence[str]) -> VenueTotals:
+        """See ``CountingVenue``: one OrderStatusRequest an order, and one for all that the venue has open."""
+        mass = outgoing.mass_status(self._next()) if self._config.mass_status else None
+        mass_id = "" if mass is None else mass.text(Tag.MassStatusReqID)
+        inquiry = Inquiry(self._at, self._contracts, names, mass_id, self._config.average_decimals)
+        self._inquiry = inquiry
+        try:
+            if mass is not None:
+                self._ask_for(mass)
+            began_s = self._second
+            asked = 0
+            while not inquiry.done:
+                allowed = int((self._second - began_s + INQUIRY_S) * self._config.status_per_s) - asked
+                orders = inquiry.due(allowed, self._second)
+                asked += len(orders)
+                for order in orders:
+                    self._ask_for(outgoing.status(order, self._contracts))
+                await asyncio.sleep(INQUIRY_S)
+                self._still_answers(inquiry)
+            until_s = self._second + MASS_S
+            while not inquiry.told_all and self._second < until_s:
+                await asyncio.sleep(INQUIRY_S)
+            return inquiry.totals()
+        finally:
+            self._inquiry = None
+
+    def _ask_for(self, message: FixMessage) -> None:
+        if self._gate.state is not GateState.OPEN or not self._link.send(message):
+            raise Unavailable(f"the FIX session with {self._config.target_comp_id} is {self._gate.state.value}")
+
+    def _still_answers(self, inquiry: Inquiry) -> None:
+        """Raises ``Unavailable`` where the session has gone, or a question is refused or waits too long."""
+        venue, wait_s = self._config.target_comp_id, self._config.answer_timeout_s
+        if self._gate.state is not GateState.OPEN:
+            raise Unavailable(f"the FIX session with {venue} is {self._gate.state.value}")
+        if inquiry.refused:
+            raise Unavailable(f"{venue} makes no statement: it refuses OrderStatusRequest: {inquiry.refused}")
+        if late := inquiry.overdue(self._second - wait_s):
+            said = f"it has not answered OrderStatusRequest of order {late} within {wait_s:g} s"
+            raise Unavailable(f"{venue} makes no statement: {said}; {inquiry.answered} of {inquiry.count} are answered")
+
     # -- what the engine tells -----------------------------------------------------------------------------------------
 
     def take(self, news: News) -> None:
@@ -260,6 +317,8 @@ class FixVenue:
             self._hear([VenueEvent(VenueKind.UNCERTAIN, leg, self._now_ns, text=text) for leg in legs])
 
     def _heard(self, message: FixMessage) -> None:
+        if self._inquiry is not None and self._inquiry.take(message):
+            return
         try:
             events = self._at.take(message, self._now_ns)
         except ValueError as error:

@@ -544,7 +544,7 @@ class ReconcileBreak(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., subject: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ours: _Optional[str] = ..., theirs: _Optional[str] = ..., since_wall_ns: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ReconcileResponse(_message.Message):
-    __slots__ = ("wall_ns", "venue", "why_not", "fills", "orders", "positions", "breaks", "in_doubt", "state")
+    __slots__ = ("wall_ns", "venue", "why_not", "fills", "orders", "positions", "breaks", "in_doubt", "state", "not_compared")
     WALL_NS_FIELD_NUMBER: _ClassVar[int]
     VENUE_FIELD_NUMBER: _ClassVar[int]
     WHY_NOT_FIELD_NUMBER: _ClassVar[int]
@@ -554,6 +554,7 @@ class ReconcileResponse(_message.Message):
     BREAKS_FIELD_NUMBER: _ClassVar[int]
     IN_DOUBT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    NOT_COMPARED_FIELD_NUMBER: _ClassVar[int]
     wall_ns: int
     venue: str
     why_not: str
@@ -563,4 +564,5 @@ class ReconcileResponse(_message.Message):
     breaks: _containers.RepeatedCompositeFieldContainer[ReconcileBreak]
     in_doubt: _containers.RepeatedCompositeFieldContainer[ReconcileBreak]
     state: TradingState
-    def __init__(self, wall_ns: _Optional[int] = ..., venue: _Optional[str] = ..., why_not: _Optional[str] = ..., fills: _Optional[int] = ..., orders: _Optional[int] = ..., positions: _Optional[int] = ..., breaks: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., in_doubt: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., state: _Optional[_Union[TradingState, str]] = ...) -> None: ...
+    not_compared: str
+    def __init__(self, wall_ns: _Optional[int] = ..., venue: _Optional[str] = ..., why_not: _Optional[str] = ..., fills: _Optional[int] = ..., orders: _Optional[int] = ..., positions: _Optional[int] = ..., breaks: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., in_doubt: _Optional[_Iterable[_Union[ReconcileBreak, _Mapping]]] = ..., state: _Optional[_Union[TradingState, str]] = ..., not_compared: _Optional[str] = ...) -> None: ...

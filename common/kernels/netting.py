@@ -1,0 +1,277 @@
+"""The loops of one netting decision beside its solve: prices, whole lots, limits, and whether any lot can pay at all.
+
+What they compute is said where they are called (``manager/lots.py``, ``manager/problem.py``, ``manager/risk_price.py``). They are
+compiled because a decision happens once in many milliseconds: hundreds of small array calls, each cold in the caches by
+then, took several times as long as the arithmetic. Every operation rounds by itself and in one order, so that a decision is
+the same wherever it is made. f factors, m instruments, k rows; trades are signed lots (m,), or z+ and z- (2m,).
+*Tested by* tests/unit/test_kernels_netting.py, tests/properties/test_netting_lots.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from common.kernels.jit import F64, I64, exact_inline, exact_kernel
+
+#: A trade this far beyond a cap or row is still inside it.
+_SLACK: Final = 1e-9
+#: A single lot must lower the objective by this share of it to be worth a move.
+_BETTER: Final = 1e-9
+
+
+@exact_inline
+def outside_by(exposure: float, lower: float, upper: float) -> float:
+    """Signed distance to an interval: positive above, negative below, 0 inside."""
+    if exposure > upper:
+        return exposure - upper
+    if exposure < lower:
+        return exposure - lower
+    return 0.0
+
+
+@exact_inline
+def _of_risk(r: F64, kink: F64, risk: F64) -> float:
+    """kink'|r| + ½ r'Wr over the entries that are not 0."""
+    total = 0.0
+    for i in range(len(r)):
+        if r[i] != 0.0:
+            pull = 0.0
+            for j in range(len(r)):
+                if r[j] != 0.0:
+                    pull += risk[i, j] * r[j]
+            total += kink[i] * abs(r[i]) + 0.5 * r[i] * pull
+    return total
+
+
+@exact_inline
+def _of_trade(size: float, cost: float, impact: float, root: float) -> float:
+    """Cost of ``size`` >= 0 lots: linear, ½ impact size², root size^1.5."""
+    total = cost * size + 0.5 * impact * size * size
+    if root != 0.0:
+        total += root * size * math.sqrt(size)
+    return total
+
+
+@exact_kernel
+def standing(exposure: F64, lower: F64, upper: F64, kink: F64, risk: F64) -> tuple[F64, F64]:
+    """(r, price), (f,) each: what stands outside, and what a unit of it costs at the margin before any trade."""
+    f = len(exposure)
+    r, price = np.empty(f), np.empty(f)
+    for i in range(f):
+        r[i] = outside_by(exposure[i], lower[i], upper[i])
+    for i in range(f):
+        total = 0.0
+        for j in range(f):
+            if r[j] != 0.0:
+                total += risk[i, j] * r[j]
+        price[i] = total + (kink[i] if r[i] > 0.0 else -kink[i] if r[i] < 0.0 else 0.0)
+    return r, price
+
+
+@exact_kernel
+def any_lot_pays(r: F64, price: F64, sensitivity: F64, cost: F64, buy_cap: F64, sell_cap: F64) -> bool:
+    """Whether a lot of some instrument gives back more at the standing price than it costs."""
+    f, m = sensitivity.shape
+    for j in range(m):
+        buy = sell = 0.0
+        for i in range(f):
+            if r[i] == 0.0:
+                continue
+            inward = -sensitivity[i, j] if r[i] > 0.0 else sensitivity[i, j]
+            worth = abs(price[i]) * min(abs(inward), abs(r[i]))
+            if inward > 0.0:
+                buy += worth
+            else:
+                sell += worth
+        if (buy > cost[j] and buy_cap[j] >= 1.0) or (sell > cost[j] and sell_cap[j] >= 1.0):
+            return True
+    return False
+
+
+@exact_kernel
+def objective(
+    exposure: F64,
+    lower: F64,
+    upper: F64,
+    kink: F64,
+    risk: F64,
+    sensitivity: F64,
+    cost: F64,
+    impact: F64,
+    root: F64,
+    lots: F64,
+) -> float:
+    """Cost of a trade and of the risk it leaves outside, USD."""
+    f, m = sensitivity.shape
+    r = exposure.copy()
+    trading = 0.0
+    for j in range(m):
+        if lots[j] != 0.0:
+            trading += _of_trade(abs(lots[j]), cost[j], impact[j], root[j])
+            for i in range(f):
+                r[i] += sensitivity[i, j] * lots[j]
+    for i in range(f):
+        r[i] = outside_by(r[i], lower[i], upper[i])
+    return trading + _of_risk(r, kink, risk)
+
+
+@exact_inline
+def _allowed(lots: F64, buy_cap: F64, sell_cap: F64, rows: F64, room: F64) -> bool:
+    m = len(lots)
+    for j in range(m):
+        if lots[j] > buy_cap[j] + _SLACK or -lots[j] > sell_cap[j] + _SLACK:
+            return False
+    for k in range(len(room)):
+        used = 0.0
+        for j in range(m):
+            if lots[j] > 0.0:
+                used += rows[k, j] * lots[j]
+            elif lots[j] < 0.0:
+                used += rows[k, m + j] * -lots[j]
+        if not used <= room[k] * (1.0 + _SLACK) + _SLACK:
+            return False
+    return True
+
+
+@exact_kernel
+def whole_lots(
+    exposure: F64,
+    lower: F64,
+    upper: F64,
+    kink: F64,
+    risk: F64,
+    sensitivity: F64,
+    cost: F64,
+    impact: F64,
+    root: F64,
+    buy_cap: F64,
+    sell_cap: F64,
+    rows: F64,
+    room: F64,
+    solution: F64,
+) -> tuple[F64, float]:
+    """(lots (m,), what they gain over no trade, USD): the nearest whole lots that are allowed, then the best single-lot
+    move, again and again, at most twice per instrument. Ties by lowest instrument, buying first."""
+    f, m = sensitivity.shape
+    lots = np.rint(solution)
+    if not _allowed(lots, buy_cap, sell_cap, rows, room):
+        lots = np.trunc(solution)
+    value, r, left = np.empty(2 * m), np.empty(f), np.empty(f)
+    args = (exposure, lower, upper, kink, risk, sensitivity, cost, impact, root)
+    now = objective(*args, lots)
+    for _ in range(2 * m):
+        for i in range(f):
+            left[i] = exposure[i]
+        trading = 0.0
+        for j in range(m):
+            if lots[j] != 0.0:
+                trading += _of_trade(abs(lots[j]), cost[j], impact[j], root[j])
+                for i in range(f):
+                    left[i] += sensitivity[i, j] * lots[j]
+        for k in range(2 * m):
+            j = k % m
+            step = 1.0 if k < m else -1.0
+            for i in range(f):
+                r[i] = outside_by(left[i] + step * sensitivity[i, j], lower[i], upper[i])
+            old, new = abs(lots[j]), abs(lots[j] + step)
+            change = _of_trade(new, cost[j], impact[j], root[j]) - _of_trade(old, cost[j], impact[j], root[j])
+            value[k] = trading + change + _of_risk(r, kink, risk)
+        moved = False
+        while True:
+            best = 0
+            for k in range(1, 2 * m):
+                if value[k] < value[best]:
+                    best = k
+            if not value[best] < now - _BETTER * max(1.0, abs(now)):
+                break
+            step = 1.0 if best < m else -1.0
+            lots[best % m] += step
+            if _allowed(lots, buy_cap, sell_cap, rows, room):
+                now, moved = value[best], True
+                break
+            lots[best % m] -= step
+            value[best] = np.inf
+        if not moved:
+            break
+    return lots, objective(*args, np.zeros(m)) - objective(*args, lots)
+
+
+@exact_kernel
+def dearest(sensitivity: F64, cost: F64, kink_multiple: float, admissible_multiple: float) -> tuple[F64, F64]:
+    """(w, dearest) in USD per unit, (f,): see ``manager.risk_price.kinks``."""
+    f, m = sensitivity.shape
+    w, most = np.zeros(f), np.zeros(f)
+    for i in range(f):
+        cheapest = np.inf
+        for j in range(m):
+            effect = abs(sensitivity[i, j])
+            if effect > 1e-9:
+                cheapest = min(cheapest, cost[j] / effect)
+        admitted = 0.0
+        for j in range(m):
+            effect = abs(sensitivity[i, j])
+            if effect > 1e-9:
+                ratio = cost[j] / effect
+                most[i] = max(most[i], ratio)
+                if ratio <= admissible_multiple * cheapest:
+                    admitted = max(admitted, ratio)
+        w[i] = kink_multiple * admitted
+    return w, most
+
+
+@exact_kernel
+def risk_growth(items: F64, covariance: F64, pull: F64) -> float:
+    """Most by which any subset of ``items`` (k, f) raises x'Cx, given C x = ``pull``: see ``manager.budgets_gate``."""
+    k, f = items.shape
+    total = 0.0
+    moved = np.empty(f)
+    for a in range(k):
+        grows = 0.0
+        for i in range(f):
+            moved[i] = 0.0
+            for j in range(f):
+                moved[i] += items[a, j] * covariance[j, i]
+            grows += 2.0 * items[a, i] * pull[i]
+        for b in range(k):
+            between = 0.0
+            for i in range(f):
+                between += moved[i] * items[b, i]
+            grows += between if a == b else max(between, 0.0)
+        total += max(grows, 0.0)
+    return total
+
+
+@exact_kernel
+def common_variance(
+    sensitivity: F64, common_rows: I64, delta_rows: I64, futures: I64, returns: F64, sigma: F64, shrink: float
+) -> tuple[float, F64]:
+    """(variance of the common factor, what each underlying (u,) keeps of its own): see ``manager.risk_price``.
+
+    ``sensitivity`` (all factors, n); of each desk its row of the common factor and, per underlying, of the delta.
+    """
+    u = len(futures)
+    beta, left = np.ones(u), np.empty(u)
+    for k in range(u):
+        for d in range(len(common_rows)):
+            ratio = sensitivity[common_rows[d], futures[k]] / sensitivity[delta_rows[d * u + k], futures[k]]
+            if np.isfinite(ratio):
+                beta[k] = ratio
+                break
+    least, above, below = np.inf, 0.0, 0.0
+    for i in range(u):
+        own = returns[i, i] * (sigma[i] * sigma[i])
+        least = min(least, own / max(beta[i] * beta[i], 1e-12))
+        for j in range(u):
+            if i != j:
+                both = beta[i] * beta[j]
+                above += returns[i, j] * (sigma[i] * sigma[j]) * both
+                below += both * both
+    most = (1.0 - shrink) * least
+    fitted = above / below if below > 0.0 else most
+    variance = min(max(fitted, shrink * most), most)
+    for i in range(u):
+        left[i] = returns[i, i] * (sigma[i] * sigma[i]) - variance * (beta[i] * beta[i])
+    return variance, left
