@@ -3,7 +3,7 @@
 Every act is on the disc before anybody hears of it. One session at a time: opening one ends every older one, and what those
 still hold is never taken, so "I do not have it" is final. Bounds: a session that does not read is cut at ``UNREAD_MAX`` bytes
 and resumes by sequence; a session's requests are read one by one, the rest waits in its socket.
-*Tested by* tests/integration/test_venue_process.py, tests/e2e/test_chaos.py.
+*Tested by* tests/integration/test_venue_process.py, tests/integration/test_venue_sessions.py, tests/e2e/test_chaos.py.
 """
 
 from __future__ import annotations
@@ -189,7 +189,9 @@ class VenueServer:
 
     def _tell(self, response: pb.VenueResponse) -> None:
         writer = self._session
-        if writer is None:
+        if writer is None or writer.is_closing():
+            # A transport that has ended raises on a write; its reader hears of the end a little later.
+            self._session = None
             return
         if writer.transport.get_write_buffer_size() > UNREAD_MAX:
             _log.warning("the session does not read; it is cut and resumes by sequence")
