@@ -12,8 +12,9 @@ from lab.simulator.run import simulate
 NEAR = {
     "hedge asked twice": 64,
     "approval without end": 70,
-    "entities forgotten": 26,
-    "fill dropped": 22,
+    "entities forgotten": 16,
+    "fill dropped": 18,
+    "execution fence off": 20,
     "dedupe off": 12,
     "import counted twice": 12,
     "positions not compared": 10,
