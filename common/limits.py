@@ -2,7 +2,7 @@
 
 A factor pattern is a factor name or a prefix ending in ``*``, with ``@DESK`` for one desk alone; the most specific one
 holds. ``delta:*`` is the firm's limit for the delta of *each* underlying; ``delta:SPX`` may only be tighter. Flow budgets
-are per UTC day of market time. Amounts are US dollars in the factor's own unit (see ``common/factors.py``). Scopes are
+are per trading day. Amounts are US dollars in the factor's own unit (see ``common/factors.py``). Scopes are
 ``firm``, ``desk:rates``, ``kind:gamma``, ``agent:gamma-0``, ``underlying:SPX``. What each part means:
 ``common/limits_scopes.py``; what contradicts what: ``common/limits_checks.py``; who may widen: ``common/limits_changes.py``.
 *Tested by* tests/unit/test_limits.py, tests/unit/test_limits_scopes.py.

@@ -82,7 +82,7 @@ class FlowShare(Frozen):
 
 
 class DrawdownStop(Frozen):
-    """Realised and marked P&L may fall this far below its high of the UTC day; then the scope is reduce-only."""
+    """Realised and marked P&L may fall this far below its high of the trading day; then the scope is reduce-only."""
 
     stop_usd: float = Field(gt=0.0)
 

@@ -68,7 +68,7 @@ def decide_books_lots(
     part = replace(p, shared=only(p.shared, (np.abs(x) + np.abs(y)).max(axis=0) > NOTHING))
     still = replace(part, shared=replace(part.shared, exposure=p.shared.exposure + waits))
     lots = round_books(still, x, min_gain_usd)
-    if objective_books(p, nothing) - objective_books(p, lots.astype(np.float64)) <= min_gain_usd:
+    if lots.any() and objective_books(p, nothing) - objective_books(p, lots.astype(np.float64)) <= min_gain_usd:
         alone = solve_few_rows(part, max(iteration_limit - spent, 1))
         spent += alone.iterations
         lots = round_books(p, now.lots, min_gain_usd) if alone.failure else round_books(part, alone.lots, min_gain_usd)

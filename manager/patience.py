@@ -114,7 +114,7 @@ def decide_lots(
     z, y = both.lots[:m], both.lots[m:]
     part, waits = only(p, np.abs(z) + np.abs(y) > NOTHING), np.where(forced, 0.0, p.sensitivity @ y)
     lots = round_lots(replace(part, exposure=p.exposure + waits), z, min_gain_usd)
-    if objective(p, np.zeros(m)) - objective(p, lots.astype(np.float64)) <= min_gain_usd:
+    if lots.any() and objective(p, np.zeros(m)) - objective(p, lots.astype(np.float64)) <= min_gain_usd:
         alone = solve(part, max(iteration_limit - spent, 1), (z, both.price))
         spent += alone.iterations
         lots = round_lots(p, now.lots, min_gain_usd) if alone.failure else round_lots(part, alone.lots, min_gain_usd)

@@ -91,7 +91,7 @@ def test_a_start_at_the_neighbours_solution_has_the_signs_of_its_reduced_costs(s
     f, m = p.sensitivity.shape
     q = _Interval.of(p)
     z = np.clip(np.random.default_rng(seed).normal(size=m) * 3.0, -p.sell_cap, p.buy_cap)
-    price = np.random.default_rng(seed + 100).normal(size=f)
+    price = np.asarray(np.random.default_rng(seed + 100).normal(size=f), np.float64)
     columns_start, rows_start = q.dual_start(p, z, price)
     assert rows_start[:f] == pytest.approx(price * q.unit / q.money) and not rows_start[f:].any()
     at_rest = z == 0.0
