@@ -176,8 +176,8 @@ def _fault(rng: random.Random, symbols: tuple[str, ...]) -> Fault:
         return Fault(at_ns, what, rng.choice(("leader", "leader", "manager-b")), for_ns)
     if what == "venue lies":  # long enough that some order meets it
         return Fault(at_ns, what, "venue", max(for_ns, 3 * NS_PER_S), number=rng.randint(0, 7))
-    if what == "statement lies":  # long enough for the looks that must agree on it
-        return Fault(at_ns, what, "venue", 6 * NS_PER_S, rng.choice(LIES))
+    if what == "statement lies":  # early and long enough for the looks that must agree on it
+        return Fault(FIRST_NS + (at_ns - FIRST_NS) // 3, what, "venue", 7 * NS_PER_S, rng.choice(LIES))
     if what.startswith("venue") or what in ("nats outage", "reassign"):
         return Fault(at_ns, what, "venue" if what.startswith("venue") else "all", for_ns, number=rng.randint(0, 7))
     if what == "clock step":

@@ -10,12 +10,16 @@ from lab.simulator.run import simulate
 
 #: Where to begin for those that take longest from 0 on (`hedgerow bench simulator.mistakes` says how long); it only saves time.
 NEAR = {
-    "hedge asked twice": 15,
+    "hedge asked twice": 64,
+    "approval without end": 29,
+    "entities forgotten": 16,
+    "fill dropped": 18,
     "execution fence off": 20,
-    "dedupe off": 15,
-    "journal fence off": 12,
+    "dedupe off": 12,
     "import counted twice": 12,
-    "stale quote accepted": 8,
+    "positions not compared": 10,
+    "never asks": 9,
+    "another desk's limit": 8,
 }
 
 
