@@ -20,7 +20,7 @@ from deploy.config import load
 from deploy.finish import lab_settings
 from deploy.setup import prepare
 from lab.closed_loop import ClosedLoop, instants
-from manager import decide, step
+from manager import patience, step
 from manager.books_lots import round_books
 from manager.books_qp import BooksProblem, solve_books
 from manager.events import Decide
@@ -113,14 +113,16 @@ def _timed(context: Context) -> tuple[list[float], list[float]]:
     market = instants(prepared.source.batches())
     for now_ns, together in islice(market, WARM):
         loop.feed(now_ns, together)
-    with _timing(decide, "solve", solves, _full_menu), _timing(step, "step", steps, _decided):
+    with _timing(patience, "solve", solves, _full_menu), _timing(step, "step", steps, _decided):
         for now_ns, together in islice(market, INSTANTS):
             loop.feed(now_ns, together)
     return solves, steps
 
 
 def _full_menu(arguments: tuple[Any, ...], _: Any) -> bool:
-    return 40 <= len(arguments[0].cost) <= 50
+    """A menu of 40 to 50 instruments, alone or with what may be had of each later."""
+    columns = len(arguments[0].cost)
+    return 40 <= columns <= 50 or 80 <= columns <= 100
 
 
 def _decided(arguments: tuple[Any, ...], out: Any) -> bool:

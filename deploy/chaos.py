@@ -12,6 +12,7 @@ import datetime as dt
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,8 @@ SPEED: Final = 1500.0
 SESSION_S: Final = 23_400.0
 #: Wall seconds that the market must last beyond the storm: to be well before it and after it.
 SPARE_S: Final = 120.0
+#: A loss that no storm makes.
+UNREACHED_USD = 1e12
 #: Sessions of the demo market beyond which it is run slower instead: by then the book's options have expired.
 SESSIONS_MAX: Final = 42
 RAY_NODES: Final = 2
@@ -59,7 +62,7 @@ def run_chaos(
     folder = RunFolder.open(out or RUNS / f"chaos-{stamp}", wall_ns)
     try:
         settings = _settings(minutes, flags, config_file)
-        prepared = prepare(settings, folder.path.name)
+        prepared = _without_drawdown(prepare(settings, folder.path.name))
         folder.claim(prepared.reference())
         console.print(f"run folder {folder.path}; seed {seed}, {minutes:g} minutes", highlight=False, soft_wrap=True)
         with (folder / "live.out").open("w") as kept:
@@ -68,6 +71,12 @@ def run_chaos(
         return report(prepared, folder, launcher.outcome(seed, minutes), console)
     finally:
         folder.close()
+
+
+def _without_drawdown(prepared: Prepared) -> Prepared:
+    """Weeks of market go by in minutes, and hedges are judged without the book they hedge: a stop would end the hedging to be tested."""
+    limits = prepared.execution_limits.model_copy(update={"max_drawdown_usd": UNREACHED_USD})
+    return replace(prepared, execution_limits=limits)
 
 
 def _settings(minutes: float, flags: Mapping[str, Any], config_file: Path | None) -> config.RunConfig:

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from common.kernels import division as kernels
 from common.messages import F64
 from common.risk.var import es_components
 
@@ -45,19 +46,10 @@ def budgeted(covariance: F64, share: F64) -> F64:
     variance = np.diag(covariance)
     if len(b) != len(variance) or not (b > 0.0).all() or not (variance > 0.0).all():
         raise ValueError("shares and variances must be positive")
-    b = b / b.sum()
-    x: F64 = np.sqrt(b / variance)
-    pull: F64 = covariance @ x
-    for _ in range(SWEEPS):
-        for i in range(len(x)):
-            s = float(pull[i]) - float(variance[i]) * float(x[i])
-            new = (-s + math.sqrt(s * s + 4.0 * float(variance[i]) * float(b[i]))) / (2.0 * float(variance[i]))
-            pull += covariance[:, i] * (new - x[i])
-            x[i] = new
-        pull = covariance @ x
-        if float(np.abs(x * pull - b).max()) <= TOLERANCE:
-            return np.asarray(x / math.sqrt(float(x @ pull)))
-    raise ValueError(f"risk budgets did not converge in {SWEEPS} sweeps")
+    x, converged = kernels.descend(np.ascontiguousarray(covariance, np.float64), b / b.sum(), SWEEPS, TOLERANCE)
+    if not converged:
+        raise ValueError(f"risk budgets did not converge in {SWEEPS} sweeps")
+    return x
 
 
 def equal(covariance: F64) -> F64:
@@ -100,25 +92,15 @@ def within(x: F64, least: F64, most: F64, covariance: F64, risk: float) -> F64:
     have more risk than there is, the floors are returned; where the ceilings have less, the ceilings.
     """
     floor = np.minimum(least, most)
-
-    def risk_of(scale: float) -> float:
-        at = np.clip(scale * x, floor, most)
-        return math.sqrt(max(float(at @ covariance @ at), 0.0))
-
-    low, high = 0.0, 1.0
-    if risk_of(low) >= risk:
-        return np.asarray(floor)
-    for _ in range(200):
-        if risk_of(high) >= risk or (high * x >= most).all():
-            break
-        high *= 2.0
-    for _ in range(100):
-        middle = 0.5 * (low + high)
-        if risk_of(middle) <= risk:
-            low = middle
-        else:
-            high = middle
-    return np.asarray(np.clip(low * x, floor, most))
+    as_taken = np.ascontiguousarray
+    scale = kernels.scale_within(
+        as_taken(x, np.float64),
+        as_taken(floor, np.float64),
+        as_taken(most, np.float64),
+        as_taken(covariance, np.float64),
+        float(risk),
+    )
+    return np.asarray(np.clip(scale * x, floor, most) if scale > 0.0 else floor)
 
 
 def shifted(share: F64, used: F64, worth: F64, transfer: float) -> F64:

@@ -44,6 +44,7 @@ from manager.exposures import limit_columns
 from manager.flows import scopes_of
 from manager.ledger import per_lot_cents
 from manager.orders import EVENT_OF, OrderEvent, OrderLife, command_of
+from manager.scopes import at_execution
 from manager.state import Fold, Hold, ManagerState
 
 TRADING_ACTIONS = {"pause": TradingState.PAUSED, "resume": TradingState.ACTIVE, "kill": TradingState.KILLED}
@@ -237,6 +238,9 @@ def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -
         elif report.refusal in (Refusal.SCOPE_PAUSED, Refusal.SCOPE_KILLED):
             wanted = TradingState[report.refusal.name.removeprefix("SCOPE_")]
             fold.holds[f"underlying:{life.symbol}"] = Hold(wanted, "execution", report.text)
+        elif report.refusal is Refusal.REDUCE_ONLY:
+            until_ns = report.event_time_ns + int(config.reduce_only_s * NS_PER_S)
+            fold.reduce_only_until_ns[int(state.setup.universe.underlying[life.order.instrument])] = until_ns
     rest_s = config.refused_rest_s if life.status is OrdStatus.REJECTED else config.unfilled_rest_s
     if life.cum_lots == 0:
         at = life.order.instrument
@@ -289,6 +293,8 @@ def _round(fold: Fold, held: BudgetRound, now_ns: int) -> None:
 
 def _stop(fold: Fold, action: str, scope: str, who: str, why: str) -> None:
     wanted = TRADING_ACTIONS[action]
+    if wanted is TradingState.ACTIVE and at_execution(scope):
+        fold.reduce_only_until_ns.clear()  # a resume lifts that too; where it does not, the next refusal says so
     if not scope:
         fold.trading, fold.trading_text = wanted, f"{who}: {why}"
     elif wanted is TradingState.ACTIVE:

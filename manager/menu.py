@@ -137,6 +137,8 @@ def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, 
     own = np.array([working.get(int(j), 0) for j in at], np.int64)
     shown_buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap)
     shown_sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap)
+    if state.fold.reduce_only_until_ns:
+        shown_buy, shown_sell = _shrinking(state, at, shown_buy, shown_sell)
     return Menu(
         at,
         state.fold.table.sensitivity[np.ix_(live, at)],
@@ -150,6 +152,17 @@ def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, 
         np.where(rests | (own > 0), 0.0, np.maximum(shown_sell - np.maximum(-own, 0), 0.0)),
         shown_buy,
         shown_sell,
+    )
+
+
+def _shrinking(state: ManagerState, at: Rows, buy: F64, sell: F64) -> tuple[F64, F64]:
+    """Lots of either side that execution lets out where it is reduce-only: toward no traded position, not through it."""
+    until_ns, traded = state.fold.reduce_only_until_ns, state.fold.ledger.traded[at]
+    held = [u for u, until in until_ns.items() if until > state.now_ns]
+    only = np.isin(state.setup.universe.underlying[at], held)
+    return (
+        np.where(only, np.minimum(buy, np.maximum(-traded, 0)), buy),
+        np.where(only, np.minimum(sell, np.maximum(traded, 0)), sell),
     )
 
 

@@ -102,6 +102,8 @@ class Fold:
     rest_until_ns: dict[int, int] = field(default_factory=dict)
     #: Instruments whose orders end unfilled: since when (market time) none of them filled. A refusal ends it too.
     unfilled_since_ns: dict[int, int] = field(default_factory=dict)
+    #: Underlyings (by position) of which execution lets out only what shrinks a traded position, and until when that is believed.
+    reduce_only_until_ns: dict[int, int] = field(default_factory=dict)
     commands: dict[str, Acknowledgement] = field(default_factory=dict)
     refused_proposals: Counter[str] = field(default_factory=Counter)
     refused_orders: Counter[str] = field(default_factory=Counter)

@@ -14,6 +14,7 @@ from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
 from common.units import NS_PER_DAY
 from common.universe import OPTION, Universe
+from manager import budgets
 from manager.budgets_marks import margin_cells, marks
 from manager.exposures import Rows
 from manager.lots import round_lots
@@ -28,6 +29,7 @@ _LIFE_NS, _VALUE = 30 * NS_PER_DAY, 0.02
 def warm(universe: Universe) -> None:
     """Load (or compile) every kernel of a budget round and of a decision, on made-up quotes and a made-up problem."""
     _decide_once()
+    budgets.within(budgets.equal(np.eye(1)), np.zeros(1), np.ones(1), np.eye(1), 0.5)
     market = MarketSnapshot(universe)
     for u, underlying in enumerate(universe.underlyings):
         options = np.flatnonzero((universe.kind == OPTION) & (universe.underlying == u))

@@ -217,6 +217,7 @@ class RemoteVenue:
                 raise Refused(f"the venue refuses the session: {opened.refused.text}")
             if self._heard is None:
                 self._heard = opened.opened.last_sequence
+                self._news([from_pb(m) for m in opened.opened.settled])
             self._writer, self._since_ns = writer, self._clock.wall_ns()
             self._combos = opened.opened.combos
             _log.info("the line to the venue at %s stands, %d orders in doubt", self.address, len(self._asked))

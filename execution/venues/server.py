@@ -26,7 +26,7 @@ from execution.config import PaperConfig
 from execution.reference import ReferenceFeed
 from execution.venues.lasting import LastingVenue
 from execution.venues.paper import PaperVenue
-from execution.venues.record import VenueRecord, framed, read_frame, request_of, to_pb
+from execution.venues.record import RecordKind, VenueRecord, framed, read_frame, request_of, to_pb
 from execution.venues.statement import PAGE as STATED
 from execution.venues.statement_codec import statement_to_pb
 from execution.venues.venue_file import VenueFile
@@ -174,7 +174,11 @@ class VenueServer:
         older, self._session = self._session, writer
         if older is not None and older is not writer:
             older.close()
-        self._tell(pb.VenueResponse(opened=pb.SessionOpened(last_sequence=last, combos=self._venue.combos)))
+        opened = pb.SessionOpened(last_sequence=last, combos=self._venue.combos)
+        if not request.resume:
+            # One that begins anew asks about its orders; of what settled while nobody listened it would never hear.
+            opened.settled.extend(to_pb(r) for r in self._venue.records if r.kind is RecordKind.SETTLED)
+        self._tell(pb.VenueResponse(opened=opened))
         for page in _pages(self._venue.records[request.after_sequence :] if request.resume else ()):
             self._tell_records(page)
 

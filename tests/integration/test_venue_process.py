@@ -16,7 +16,7 @@ from common.errors import Unavailable
 from common.messages import Side, TimeInForce, TradingState
 from common.subjects import quotes as subject
 from common.tactics import Combo
-from common.units import NS_PER_S
+from common.units import NS_PER_DAY, NS_PER_S
 from common.wire.codec import encode_quote_batch
 from common.wire.execution_codec import order_to_pb
 from execution.config import PaperConfig
@@ -27,6 +27,7 @@ from execution.venues.port import LinkedVenue, VenueEvent, VenueKind
 from execution.venues.record import framed, read_frame, response_of
 from execution.venues.remote import RemoteVenue
 from execution.venues.server import serve_venue
+from execution.venues.venue_file import FILE_NAME
 from tests.execution_world import SYMBOLS, T0_NS, make_limits, make_order, make_universe, standing
 
 pytestmark = pytest.mark.live
@@ -284,3 +285,33 @@ def test_an_execution_that_hears_of_a_second_submission_stops_trading() -> None:
     step(execution.state, VenueEvents((VenueEvent(VenueKind.DUPLICATE, "a", NOW_NS),), 0))
     assert execution.state.trading.state is TradingState.PAUSED
     assert "a second time" in execution.state.trading.why
+
+
+def test_what_settled_while_nobody_listened_is_heard_of_once_at_the_next_opening(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(tmp_path)
+        await world.start()
+        for symbol in SYMBOLS:
+            batch = standing(sequence=2, symbol=symbol, size=1000, at_ns=T0_NS + 2 * NS_PER_DAY)
+            await world.bus.publish(subject(symbol), encode_quote_batch(batch))
+        client = RemoteVenue(world.address)
+        async with asyncio.timeout(10.0):
+            while '"kind": "SETTLED"' not in (tmp_path / FILE_NAME).read_text():
+                await asyncio.sleep(0.02)
+        await client.open(world.heard.extend)
+        try:
+            await reached(client)
+            settled = [e for e in world.heard if e.kind is VenueKind.SETTLED]
+            assert [e.instrument for e in settled] == [7]
+            await world.stop()
+            async with asyncio.timeout(5.0):
+                while "not reached" not in client.name:
+                    await asyncio.sleep(0.01)
+            await world.start()
+            await reached(client)
+            assert [e for e in world.heard if e.kind is VenueKind.SETTLED] == settled, "it resumes: nothing again"
+        finally:
+            await client.close()
+            await world.stop()
+
+    uvloop.run(main())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common import factors
+from common.control_messages import Command
 from common.messages import Order, OrderState, OrdStatus, Refusal, Side, TimeInForce
 from common.universe import OPTION
 from manager import events as ev
@@ -276,3 +277,37 @@ def test_universe_of_the_tests_is_priced_by_put_call_parity(symbol: str) -> None
     for call, put in zip(rows[::2], rows[1::2], strict=True):
         gap = greeks(world, call)[0] - greeks(world, put)[0]
         assert gap == pytest.approx(FORWARD[u] - float(world.strike[call]))
+
+
+def test_where_execution_is_reduce_only_nothing_but_shrinking_is_tried() -> None:
+    desk = delta_desk()
+    outside(desk, -3e6)
+    (bought,) = desk.decide()
+    desk.fill(bought)
+    outside(desk, -6e6)
+    (more,) = desk.decide()
+    desk.send(ev.ReportArrived(0, desk.report(more, OrdStatus.REJECTED, refusal=Refusal.REDUCE_ONLY)))
+    desk.feed(100.0)  # beyond the rest of a refused order
+    outside(desk, -6e6)
+    assert desk.decide() == [], "growing is not asked for again and again"
+    outside(desk, 60e6)
+    (shrinks,) = desk.decide()
+    assert shrinks.side is Side.SELL and shrinks.quantity_lots == bought.quantity_lots, (
+        "toward no position, not through it"
+    )
+    desk.fill(shrinks, 0)
+    desk.feed(600.0)
+    outside(desk, -6e6)
+    (tried,) = desk.decide()
+    assert tried.side is Side.BUY, "after a while it is tried once more"
+
+
+def test_a_resume_lifts_what_the_manager_believes_of_reduce_only() -> None:
+    desk = delta_desk()
+    outside(desk, -3e6)
+    (order,) = desk.decide()
+    desk.send(ev.ReportArrived(0, desk.report(order, OrdStatus.REJECTED, refusal=Refusal.REDUCE_ONLY)))
+    assert desk.state.fold.reduce_only_until_ns
+    desk.send(ev.CommandArrived(0, Command("lift", "resume", "risk", "looked at", "{}")))
+    desk.send(ev.TradingStateSet("lift", True, ""))
+    assert not desk.state.fold.reduce_only_until_ns

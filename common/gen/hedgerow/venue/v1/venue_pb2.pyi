@@ -148,12 +148,14 @@ class VenueRequest(_message.Message):
     def __init__(self, open: _Optional[_Union[OpenSession, _Mapping]] = ..., submit: _Optional[_Union[SubmitOrder, _Mapping]] = ..., cancel: _Optional[_Union[CancelOrder, _Mapping]] = ..., ask: _Optional[_Union[AskOrders, _Mapping]] = ..., status: _Optional[_Union[AskStatus, _Mapping]] = ..., replace: _Optional[_Union[ReplaceOrder, _Mapping]] = ..., statement: _Optional[_Union[AskStatement, _Mapping]] = ..., combo: _Optional[_Union[SubmitCombo, _Mapping]] = ...) -> None: ...
 
 class SessionOpened(_message.Message):
-    __slots__ = ("last_sequence", "combos")
+    __slots__ = ("last_sequence", "combos", "settled")
     LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     COMBOS_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_FIELD_NUMBER: _ClassVar[int]
     last_sequence: int
     combos: bool
-    def __init__(self, last_sequence: _Optional[int] = ..., combos: _Optional[bool] = ...) -> None: ...
+    settled: _containers.RepeatedCompositeFieldContainer[VenueRecord]
+    def __init__(self, last_sequence: _Optional[int] = ..., combos: _Optional[bool] = ..., settled: _Optional[_Iterable[_Union[VenueRecord, _Mapping]]] = ...) -> None: ...
 
 class VenueRecords(_message.Message):
     __slots__ = ("records",)
