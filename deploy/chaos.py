@@ -74,7 +74,7 @@ def run_chaos(
 
 
 def _without_drawdown(prepared: Prepared) -> Prepared:
-    """Weeks of market go by in minutes, and hedges are judged without the book they hedge: a stop would end the hedging to be tested."""
+    """Weeks of market go by in minutes and hedges are judged without their book: a stop would end the hedging to be tested."""
     limits = prepared.execution_limits.model_copy(update={"max_drawdown_usd": UNREACHED_USD})
     return replace(prepared, execution_limits=limits)
 

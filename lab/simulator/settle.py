@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.step import AgentSetup, Decide, start, step
-from common.control_messages import Command, Crossing, Cycle
+from common.control_messages import Command, Cycle
 from common.factors import desk_of, kind_of, without_desk
 from common.messages import I64, Order, TradingState
 from common.universe import FUTURE, Book
@@ -181,19 +181,21 @@ def desk_positions(run: Simulation) -> I64:
 
 
 def _wanted(run: Simulation, leader: ManagerService) -> str:
-    orders, crossings = _second_system(run, leader)
-    for order in orders:
-        if _would_pass(run, order):
+    for cycle in _second_system(run, leader):
+        passing = [order for order in cycle.orders if _would_pass(run, order)]
+        for order in passing:
             side, name = order.side.name.lower(), order.instrument_id
             return f"promise 8: risk stands outside and nobody acts: {side} {order.quantity_lots} {name} is missing"
-    for c in (c for c in crossings if c.lots > _LOT):
-        what = f"{c.lots} of instrument {c.instrument} from {c.seller} to {c.buyer}"
-        return f"promise 8: desks could help each other and nobody acts: a crossing of {what} is missing"
+        if cycle.orders:  # a crossing beside orders that never pass belongs to a plan that cannot be carried out
+            continue
+        for c in (c for c in cycle.crossings if c.lots > _LOT):
+            what = f"{c.lots} of instrument {c.instrument} from {c.seller} to {c.buyer}"
+            return f"promise 8: desks could help each other and nobody acts: a crossing of {what} is missing"
     return ""
 
 
-def _second_system(run: Simulation, leader: ManagerService) -> tuple[list[Order], list[Crossing]]:
-    """Orders and crossings that a system without a past would decide now."""
+def _second_system(run: Simulation, leader: ManagerService) -> list[Cycle]:
+    """What a system without a past would decide now."""
     setting, fold = run.plan.setting, leader.state.fold
     book = _book(run)
     fresh = manager.start(manager.ManagerSetup(setting.universe, book, setting.manager, fold.limits, "second"))
@@ -214,8 +216,7 @@ def _second_system(run: Simulation, leader: ManagerService) -> tuple[list[Order]
             manager.step(fresh, ev.ProposalArrived(0, proposal))
     said = manager.step(fresh, ev.Decide(fresh.now_ns, 0))[1]
     entries = [i.entry.event for i in said if isinstance(i, ev.Record)]
-    crossings = [c for event in entries if isinstance(event, Cycle) for c in event.crossings]
-    return [order for i in said if isinstance(i, ev.Submit) for order in i.orders], crossings
+    return [event for event in entries if isinstance(event, Cycle)]
 
 
 def _book(run: Simulation) -> Book:
