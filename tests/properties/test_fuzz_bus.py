@@ -22,7 +22,7 @@ from common.control_messages import Command
 from common.messages import TradingState
 from common.snapshot import MarketSnapshot
 from common.wire import codec, columns, hedge_codec
-from manager import decide
+from manager import patience
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +117,14 @@ def test_a_command_sent_again_while_it_is_carried_out_is_answered_both_times(mon
 def test_no_number_that_is_none_enters_the_solver(
     made: fuzz.Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve, seen = decide.solve, []
+    solve, seen = patience.solve, []
 
     def watched(problem, *more):
         parts = (problem.exposure, problem.risk, problem.sensitivity, problem.cost, problem.impact, problem.rows)
         seen.append(all(np.isfinite(part).all() for part in parts))
         return solve(problem, *more)
 
-    monkeypatch.setattr(decide, "solve", watched)
+    monkeypatch.setattr(patience, "solve", watched)
     verdict = run(fuzz.active(made, tmp_path, 35, 0, 400))
     assert verdict.findings == [] and len(seen) > 5 and all(seen)
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import builtins
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from common.errors import InputError, Unavailable, UsageError
+from common.market import daily
 from common.market.config import DemoConfig, MarketConfig
 from common.market.csv_quotes import CsvQuotesMarket
 from common.market.open import open_market
@@ -78,14 +77,7 @@ def test_the_e_mini_day_opens_with_its_example_book() -> None:
 
 
 def test_the_demo_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without_arch(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("arch"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_arch)
+    monkeypatch.setattr(daily, "find_spec", lambda name: None)
     with pytest.raises(Unavailable, match="install the demo extra"):
         open_market("demo")
 

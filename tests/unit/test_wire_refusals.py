@@ -16,7 +16,8 @@ from common.errors import Refused
 from common.messages import Header, QuoteBatch
 from common.wire import codec
 
-DECODERS = [getattr(codec, name) for name in codec.__all__ if name.startswith("decode_")]
+#: ``decode_event_of`` also wants to be told which events.
+DECODERS = [getattr(codec, n) for n in codec.__all__ if n.startswith("decode_") and n != "decode_event_of"]
 
 
 def a_batch(n: int = 340) -> QuoteBatch:
@@ -41,6 +42,14 @@ def test_no_bytes_raise_anything_but_a_refusal(decode, data):
         decode(data)
     except Refused:
         return
+
+
+@given(data=st.binary(max_size=40))
+def test_an_event_of_wanted_kinds_is_refused_as_any_other(data):
+    try:
+        assert codec.decode_event_of(data, ()) is None
+    except Refused as refusal:
+        assert "do not decode" in str(refusal) or str(refusal)
 
 
 HEADER = market_pb2.Header(source="x", sequence=1)
