@@ -123,8 +123,15 @@ def test_nats_lets_nobody_in_without_a_known_key(tmp_path: Path) -> None:
             (server.url, Keys(strangers / "manager").seed),
             (server.url.replace("//", "//manager:manager@"), None),
         ):
-            with pytest.raises(Unavailable, match=r"(?i)authorization violation"):
-                asyncio.run(enters(url, seed))
+            # The server says why and ends the line; now and then the end is heard before the word.
+            heard = ""
+            for _ in range(10):
+                with pytest.raises(Unavailable) as refused:
+                    asyncio.run(enters(url, seed))
+                heard = str(refused.value).lower()
+                if "connection reset" not in heard:
+                    break
+            assert "authorization violation" in heard
         (tmp_path / "bad.seed").write_text("planted-seed-0123")
         with pytest.raises(InputError, match=r"bad\.seed: holds no seed") as caught:
             asyncio.run(enters(server.url, tmp_path / "bad.seed"))
