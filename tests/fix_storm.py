@@ -82,12 +82,12 @@ class Run:
         return [r for r in self.got if r.client_order_id == name][-1].ord_status
 
 
-async def random_kills(run: Run, seed: int, kills: int) -> None:
-    """Of execution and venue in turn: three of four while orders are worked, one whatever the other is doing, also starting."""
+async def random_kills(run: Run, seed: int, kills: int, starting: bool) -> None:
+    """Of execution and venue in turn while orders are worked; where ``starting``, one of four whatever the other is doing."""
     chance = random.Random(seed)
     for k in range(kills):
         heard = len(run.got)
-        if chance.random() < 0.75:
+        if chance.random() < 0.75 or not starting:
             async with asyncio.timeout(60.0):
                 while len(run.got) == heard:
                     await asyncio.sleep(0.02)
@@ -119,7 +119,8 @@ async def storm(folder: Path, seed: int, orders: int = 60, kills: int = 4, venue
 
     async def trouble() -> None:
         try:
-            await (random_kills(run, seed, kills) if kills else named_points(run))
+            # jspurefix killed while it starts may begin its numbers at 1 again, which docs/fix.md leaves to people.
+            await (random_kills(run, seed, kills, venue == "fixcore") if kills else named_points(run))
         finally:
             over.set()
 
