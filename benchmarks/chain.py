@@ -46,6 +46,7 @@ _BAR = 1.5
 _RUN_S = 300.0
 _START_S, _STOP_S = 2.0, 10.0
 _WARM = 50
+#: Jumps come every 40 ms: what waits for size to be shown again would not be decided at the jump that is timed.
 _CONFIG = """
 limits = "{folder}/limits.toml"
 execution_limits = "{folder}/execution_limits.toml"
@@ -53,6 +54,9 @@ execution_limits = "{folder}/execution_limits.toml"
 [paper]
 latency_ms = 1.0
 jitter_ms = 0.2
+
+[manager]
+patience_s = 0.0
 
 [live]
 speed = 1.0

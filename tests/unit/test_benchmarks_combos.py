@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.combos import LEGS, WAYS, Tape, rolled
+from benchmarks.combos import LEGS, WAYS, Tape, Way, rolled
 from common.units import NS_PER_MIN
 
 START_NS = 1_578_265_200_000_000_000
@@ -19,9 +19,9 @@ def tape(*minutes: tuple[tuple[int, int], tuple[int, int]], lots: int = 50) -> T
 
 @pytest.mark.parametrize("way", [LEGS, *(way for name, way in WAYS.items() if name != "resting")])
 @pytest.mark.parametrize("sells", [0, 1])
-def test_in_a_market_that_stands_still_a_roll_costs_both_half_spreads(way: object, sells: int) -> None:
+def test_in_a_market_that_stands_still_a_roll_costs_both_half_spreads(way: Way, sells: int) -> None:
     still = tape(*[((12_000, 12_001), (12_030, 12_033))] * 8)
-    cost, filled = rolled(still, 0, sells, way)  # type: ignore[arg-type]
+    cost, filled = rolled(still, 0, sells, way)
     assert (cost, filled) == ((0.5 + 1.5) * 12.5, 1.0)
 
 

@@ -50,7 +50,7 @@ def test_the_limits_it_widens_are_there_to_be_widened() -> None:
 
 
 @pytest.mark.slow
-def test_most_jumps_cause_an_order_at_once(tmp_path: Path) -> None:
+def test_nearly_every_jump_causes_an_order_and_no_other_tick_does_for_itself(tmp_path: Path) -> None:
     chain.write_inputs(tmp_path)
     market = SwingMarket(ticks=160, rate=200.0)
     execution = ExecutionConfig(
@@ -65,13 +65,20 @@ def test_most_jumps_cause_an_order_at_once(tmp_path: Path) -> None:
         if market.jumps(batch):
             jumps.add(batch.header.event_time_ns)
 
+    # As the bench has it (``_CONFIG``): a jump is to cause its order at once.
     found = run(
-        market, book_of(market), AgentsConfig(), ManagerConfig(), limits, execution, run_id="chain", on_batch=note
+        market,
+        book_of(market),
+        AgentsConfig(),
+        ManagerConfig(patience_s=0.0),
+        limits,
+        execution,
+        run_id="chain",
+        on_batch=note,
     )
     assert len(jumps) == 20 and len(found.orders) >= 20
     ordered = {o.event_time_ns for o in found.orders}
-    # The others wait: jumps come every 40 ms, and an instrument that did not fill rests for a second.
-    assert len(jumps & ordered) >= 12
+    assert len(jumps & ordered) >= 18
 
 
 @pytest.mark.live

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.control_messages import DayStruck, ImportedTrade, JournalEntry, TradesImported
+from common.control_messages import DayStruck, ImportedTrade, JournalEntry, JournalEvent, TradesImported
 from common.messages import ExecutionReport, Header, OrdStatus, Refusal, Side
 from common.units import NS_PER_DAY
 from common.universe import Book
@@ -34,8 +34,8 @@ def fill() -> ExecutionReport:
     )
 
 
-def told(*events: object) -> list[str]:
-    entries = [JournalEntry(k, 1, 0, 0, e, Header("", 0, 0)) for k, e in enumerate(events, 1)]  # type: ignore[arg-type]
+def told(*events: JournalEvent) -> list[str]:
+    entries = [JournalEntry(k, 1, 0, 0, e, Header("", 0, 0)) for k, e in enumerate(events, 1)]
     return list(strike_violations(UNIVERSE, BOOK, entries, HOURS))
 
 

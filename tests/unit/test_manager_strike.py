@@ -11,6 +11,7 @@ from common.limits_scopes import DrawdownStop
 from common.units import NS_PER_DAY, NS_PER_S
 from common.universe import Book
 from manager import fold, snapshot
+from manager.events import Event, Instruction
 from manager.hash import state_hash
 from manager.state import start
 from manager.status import status
@@ -30,7 +31,7 @@ class Dated(Desk):
         self.book = Book("book", ("a",), np.array([0], np.uint32), np.array([LOTS]))
         super().__post_init__()
 
-    def send(self, event):  # type: ignore[no-untyped-def]
+    def send(self, event: Event) -> list[Instruction]:
         if not self.state.setup.sessions_ns:
             self.setup = ManagerSetup(self.world, self.book, self.config, self.limits, self.run_id, sessions_ns=HOURS)
             self.state = start(self.setup)
