@@ -268,6 +268,8 @@ def unsettled(known: Known, kind: str, rules: Rules, wall_ns: int) -> str:
     for name in agents:
         if not is_fresh(known, name, rules, wall_ns):
             return f"{name} does not answer yet"
+        if is_lost(known, name, rules, wall_ns) or not is_settled(known, name, rules, wall_ns):
+            return f"{name} has only just come back and is given nothing yet"
     if dict(known.owner) != wanted_owners(known, rules, wall_ns):
         return "the manager has not acknowledged the new assignment yet"
     for name in agents:

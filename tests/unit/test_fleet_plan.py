@@ -144,7 +144,7 @@ def test_the_end_of_an_older_process_says_nothing_about_the_new_one() -> None:
 def test_one_that_has_only_just_come_back_covers_where_nobody_else_can() -> None:
     state = given(started(known(gamma=2)))
     mine = {k for k, a in state.owner.items() if a == "gamma-0"}
-    back_ns = T0 + NS_PER_S
+    back_ns = T0 + NS_PER_S // 2
     bus_works(state, back_ns)
     for name, incarnation in (("gamma-0", 2), ("gamma-1", 1)):
         state.hear(name, Beat(incarnation, back_ns, back_ns, state.version, 50 + incarnation))
@@ -258,6 +258,24 @@ def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
     for name in state.agents("gamma"):
         state.hear(name, Beat(1, T0, T0, 2, 42))
     assert unsettled(state, "gamma", RULES, T0) == ""
+
+
+def test_a_kind_is_not_settled_while_one_of_its_shards_has_only_just_come_back() -> None:
+    """A last word of a process that was ended makes the first word of its successor a break: it must wait for keys."""
+    state = given(started(known(gamma=2)))
+    state.owner, state.version = {"gamma/AAA": "gamma-0", "gamma/BBB": "gamma-0"}, 2
+    back_ns = T0 + NS_PER_S // 2
+    state.heard_ns = back_ns
+    state.hear("gamma-0", Beat(1, back_ns, back_ns, 2, 42))
+    state.hear("gamma-1", Beat(2, back_ns, back_ns, 2, 43))
+    assert state.beats["gamma-1"].breaks and plan(state, RULES, back_ns) == []
+    assert "gamma-1" in unsettled(state, "gamma", RULES, back_ns)
+    settled_ns = back_ns + RULES.return_ns
+    state.heard_ns = settled_ns
+    for name, incarnation in (("gamma-0", 1), ("gamma-1", 2)):
+        state.hear(name, Beat(incarnation, settled_ns, settled_ns, 2, 42))
+    (step,) = plan(state, RULES, settled_ns)
+    assert isinstance(step, Assign) and len(set(step.owner.values())) == 2
 
 
 def test_ready_when_every_kind_has_adopted_its_keys() -> None:
