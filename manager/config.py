@@ -94,8 +94,8 @@ class ManagerConfig(BaseModel):
     #: After an order ended unfilled, or was refused, its instrument rests.
     unfilled_rest_s: float = Field(default=1.0, ge=0.0)
     refused_rest_s: float = Field(default=30.0, ge=0.0)
-    #: After execution refused an order because it is reduce-only, that long nothing else is tried on its underlying.
-    reduce_only_s: float = Field(default=600.0, ge=0.0)
+    #: How long a refusal of execution is believed: reduce-only, of its underlying; too large, of its instrument.
+    believed_s: float = Field(default=600.0, ge=0.0)
     #: Bounds of what is kept: position changes for re-basing, ended orders, fill ids, acknowledgements.
     history_max: int = Field(default=8_192, ge=1)
     orders_kept: int = Field(default=20_000, ge=1)

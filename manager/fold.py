@@ -232,6 +232,7 @@ def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -
         return
     if life.status is OrdStatus.REJECTED:
         fold.refused_orders[report.refusal.name.lower()] += 1
+        believed_ns = report.event_time_ns + int(config.believed_s * NS_PER_S)
         if report.refusal in (Refusal.PAUSED, Refusal.KILLED):
             fold.trading = TradingState[report.refusal.name]
             fold.trading_text = "execution refused an order: " + (report.text or report.refusal.name.lower())
@@ -239,8 +240,9 @@ def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -
             wanted = TradingState[report.refusal.name.removeprefix("SCOPE_")]
             fold.holds[f"underlying:{life.symbol}"] = Hold(wanted, "execution", report.text)
         elif report.refusal is Refusal.REDUCE_ONLY:
-            until_ns = report.event_time_ns + int(config.reduce_only_s * NS_PER_S)
-            fold.reduce_only_until_ns[int(state.setup.universe.underlying[life.order.instrument])] = until_ns
+            fold.reduce_only_until_ns[int(state.setup.universe.underlying[life.order.instrument])] = believed_ns
+        elif report.refusal in (Refusal.SIZE, Refusal.NOTIONAL):
+            fold.too_large[life.order.instrument] = (life.order.quantity_lots // 2, believed_ns)
     rest_s = config.refused_rest_s if life.status is OrdStatus.REJECTED else config.unfilled_rest_s
     if life.cum_lots == 0:
         at = life.order.instrument

@@ -134,6 +134,9 @@ def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, 
     notional_cents = np.ceil(ask * tick_cents).astype(np.int64)
     cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
     cap = scope_caps(state, live, at, notional_cents, cap)
+    for j, (lots, until_ns) in state.fold.too_large.items():
+        if until_ns > state.now_ns:
+            cap[at == j] = np.minimum(cap[at == j], lots)
     own = np.array([working.get(int(j), 0) for j in at], np.int64)
     shown_buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap)
     shown_sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap)

@@ -104,6 +104,8 @@ class Fold:
     unfilled_since_ns: dict[int, int] = field(default_factory=dict)
     #: Underlyings (by position) of which execution lets out only what shrinks a traded position, and until when that is believed.
     reduce_only_until_ns: dict[int, int] = field(default_factory=dict)
+    #: Instruments of which execution refused an order as too large: (lots that may pass, until when that is believed).
+    too_large: dict[int, tuple[int, int]] = field(default_factory=dict)
     commands: dict[str, Acknowledgement] = field(default_factory=dict)
     refused_proposals: Counter[str] = field(default_factory=Counter)
     refused_orders: Counter[str] = field(default_factory=Counter)

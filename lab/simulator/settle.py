@@ -2,7 +2,8 @@
 
 "Nobody wants to trade" is asked of a second system made on the spot: fresh agents and a fresh manager that know only the
 opening book, the venue's own fills, the standing quotes and the limits in force. If they would trade and execution's
-limits would let them, the running system is stuck. *Tested by* tests/simulation/test_simulator_mistakes.py.
+limits would let them, the running system is stuck. What execution has refused as too large it knows as well: that must not
+be less than half of what passes. *Tested by* tests/simulation/test_simulator_mistakes.py.
 """
 
 from __future__ import annotations
@@ -27,17 +28,13 @@ from manager.service import ManagerService
 if TYPE_CHECKING:
     from lab.simulator.run import Simulation
 
-#: A crossing costs next to nothing, so a fresh look may find one of a lot that exposures of the last proposals do not show.
-_LOT = 1
-
-
 def unsettled(run: Simulation) -> str:
     """The first thing that has not converged yet; empty when all has."""
     leaders = run.managers.leaders()
     if len(leaders) != 1:
         return f"promise 3: {len(leaders)} managers lead"
     leader = leaders[0]
-    for rule in (_processes, _orders, _money, _positions, _cash):
+    for rule in (_processes, _orders, _money, _positions, _cash, _believed):
         for wrong in rule(run, leader):
             return wrong
     return _wanted(run, leader)
@@ -128,6 +125,16 @@ def _cash(run: Simulation, leader: ManagerService) -> Iterator[str]:
             yield f"promise 5: {leader.holder} holds {has} cents for desk {desk!r}, fills and crossings give {want[desk]}"
 
 
+def _believed(run: Simulation, leader: ManagerService) -> Iterator[str]:
+    """What the leader takes for too large is more than half of what execution lets out (8)."""
+    universe, limits = run.plan.setting.universe, run.plan.setting.execution_limits
+    for at, (lots, _) in leader.state.fold.too_large.items():
+        kind = limits.future if universe.kind[at] == FUTURE else limits.option
+        if 2 * lots + 1 < kind.max_order_lots:
+            name = universe.instrument_id[at]
+            yield f"promise 8: {leader.holder} asks for {lots} lots of {name} at most, {kind.max_order_lots} would pass"
+
+
 def desk_cash_cents(run: Simulation) -> Counter[str]:
     """What each desk's trades took (negative) or brought: its part of the venue's fills, and its crossings at mid."""
     universe, journal, cents = run.plan.setting.universe, run.watch.journal, Counter[str]()
@@ -186,9 +193,7 @@ def _wanted(run: Simulation, leader: ManagerService) -> str:
         for order in passing:
             side, name = order.side.name.lower(), order.instrument_id
             return f"promise 8: risk stands outside and nobody acts: {side} {order.quantity_lots} {name} is missing"
-        if cycle.orders:  # a crossing beside orders that never pass belongs to a plan that cannot be carried out
-            continue
-        for c in (c for c in cycle.crossings if c.lots > _LOT):
+        for c in cycle.crossings:
             what = f"{c.lots} of instrument {c.instrument} from {c.seller} to {c.buyer}"
             return f"promise 8: desks could help each other and nobody acts: a crossing of {what} is missing"
     return ""
@@ -206,7 +211,7 @@ def _second_system(run: Simulation, leader: ManagerService) -> list[Cycle]:
     events += [ev.TookOver(0, 0, 1, "second", (), (), 0), ev.CommandArrived(0, assign)]
     updates = [i.update for e in events for i in manager.step(fresh, e)[1] if isinstance(i, ev.Publish)]
     fresh.volatility = copy.deepcopy(leader.state.volatility)
-    fresh.fold.flows = copy.deepcopy(fold.flows)
+    fresh.fold.flows, fresh.fold.too_large = copy.deepcopy(fold.flows), dict(fold.too_large)
     for name in sorted(set(owner.values())):
         shard = int(name.rpartition("-")[2])
         agent = start(AgentSetup(setting.universe, book, kind_of(name), shard, setting.agents, 1))

@@ -302,6 +302,32 @@ def test_where_execution_is_reduce_only_nothing_but_shrinking_is_tried() -> None
     assert tried.side is Side.BUY, "after a while it is tried once more"
 
 
+@pytest.mark.parametrize("refusal", [Refusal.SIZE, Refusal.NOTIONAL])
+def test_what_execution_refuses_as_too_large_is_asked_for_in_smaller_orders(refusal: Refusal) -> None:
+    """The two have limits files of their own: where execution's is the tighter, hedging goes on within it."""
+    desk = delta_desk()
+    outside(desk, -30e6)
+    (large,) = desk.decide()
+    limit = large.quantity_lots // 3
+    for _ in range(2):
+        desk.send(ev.ReportArrived(0, desk.report(large, OrdStatus.REJECTED, refusal=refusal)))
+        desk.feed(40.0)  # beyond the rest of a refused order
+        outside(desk, -30e6)
+        (smaller,) = desk.decide()
+        assert smaller.side is large.side and smaller.quantity_lots == large.quantity_lots // 2
+        large = smaller
+    assert smaller.quantity_lots <= limit, "halved until it passes"
+    desk.fill(smaller)
+    outside(desk, -30e6)
+    (again,) = desk.decide()
+    assert again.quantity_lots == smaller.quantity_lots, "and then it stays within what passed"
+    desk.fill(again)
+    desk.feed(700.0)
+    outside(desk, -30e6)
+    (tried,) = desk.decide()
+    assert tried.quantity_lots > smaller.quantity_lots, "after a while the whole is tried once more"
+
+
 def test_a_resume_lifts_what_the_manager_believes_of_reduce_only() -> None:
     desk = delta_desk()
     outside(desk, -3e6)
