@@ -278,6 +278,18 @@ def _part_goes_on() -> list[Any]:
     return [mock.patch.object(fold, "_stop", stop)]
 
 
+def _too_large_for_good() -> list[Any]:
+    """An order too large for execution ends all orders in its instrument."""
+    real = fold._end
+
+    def end(state: Any, life: Any, report: Any) -> None:
+        real(state, life, report)
+        for at, (_, until_ns) in state.fold.too_large.items():
+            state.fold.too_large[at] = (0, until_ns)
+
+    return [mock.patch.object(fold, "_end", end)]
+
+
 def _told_at_once() -> list[Any]:
     """Positions are told before the journal has them."""
 
@@ -331,5 +343,6 @@ _ALL = (
     Mistake("kill forgets", "a kill notes cancels and tells the venue none", 7, _kill_forgets),
     Mistake("part goes on", "the manager ignores the stop of an underlying or an agent", 7, _part_goes_on),
     Mistake("gap unhealed", "a manager that missed a batch stays blind", 8, _gap_unhealed),
+    Mistake("gives up the large", "nothing smaller is asked for where one order was too large", 8, _too_large_for_good),
 )
 PLANTED = {mistake.name: mistake for mistake in _ALL}
