@@ -28,6 +28,7 @@ from manager.service import ManagerService
 if TYPE_CHECKING:
     from lab.simulator.run import Simulation
 
+
 def unsettled(run: Simulation) -> str:
     """The first thing that has not converged yet; empty when all has."""
     leaders = run.managers.leaders()
