@@ -2,7 +2,8 @@
 
 Each tick is one batch of one underlying: its future and the options nearest to the money, all repriced. Every
 ``jump_every``-th tick jumps, far wider than any agent's interval, so the delta leaves it and comes back with the fill;
-between jumps the future moves by its own tick, which nobody answers. Everything is modelled, no real quote in it.
+between jumps the sizes alone change, which nobody answers (a future that moved alone would move every implied volatility,
+and with it the Greeks of the whole book). Everything is modelled, no real quote in it.
 *Tested by* tests/unit/test_chain_bench.py.
 """
 
@@ -88,8 +89,7 @@ class SwingMarket:
             sequence[k] += 1
             now = begins + round(tick * NS_PER_S / self.rate)
             rows, bid, ask, size = sides[k][jumps % 2]
-            still = np.where(self.universe.kind[rows] == OPTION, 0, tick % self.jump_every % 2)
-            yield self._batch(k, sequence[k], now, (rows, bid + still, ask + still, size))
+            yield self._batch(k, sequence[k], now, (rows, bid, ask, size + tick % self.jump_every % 2))
 
     def jumps(self, batch: QuoteBatch) -> bool:
         """Whether this batch of ``batches`` is a jump."""

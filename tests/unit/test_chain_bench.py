@@ -11,6 +11,7 @@ from agents.config import AgentsConfig
 from benchmarks import chain
 from benchmarks.chain_market import SwingMarket, book_of, write_recording
 from benchmarks.chain_roles import message, stamp_of
+from common.control_messages import ProposalTaken
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket
 from common.messages import QuoteBatch
@@ -38,7 +39,7 @@ def test_ticks_come_at_the_rate_and_jump_when_they_should(tmp_path: Path) -> Non
     for moves in mids.values():
         steps = np.abs(np.diff([mid for mid, _ in moves]))
         jumped = np.array([jumps for _, jumps in moves[1:]])
-        assert (steps[jumped] > 100).all() and (steps[~jumped] <= 2).all()
+        assert (steps[jumped] > 100).all() and (steps[~jumped] == 0).all()
     for b in batches:
         assert (b.bid_ticks < b.ask_ticks).all()
 
@@ -77,6 +78,8 @@ def test_nearly_every_jump_causes_an_order_and_no_other_tick_does_for_itself(tmp
         on_batch=note,
     )
     assert len(jumps) == 20 and len(found.orders) >= 20
+    spoken = {e.event.proposal.trigger for e in found.entries if isinstance(e.event, ProposalTaken)}
+    assert spoken <= {"start", "price move", "positions"}, "what comes between the jumps is answered by nobody"
     ordered = {o.event_time_ns for o in found.orders}
     assert len(jumps & ordered) >= 18
 
