@@ -211,12 +211,14 @@ def status(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -
     from rich.console import Console
 
     from console.view import render
-    from deploy.tables import budgets_table, pnl_table
+    from deploy.tables import believed_lines, budgets_table, pnl_table
 
     console = Console()
     console.print(render(view_of(view), console.width, 200))
     console.print(pnl_table(view), highlight=False)
     console.print(budgets_table(view), highlight=False)
+    for line in believed_lines(view):
+        console.print(line, highlight=False)
 
 
 @app.command()

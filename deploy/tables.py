@@ -48,6 +48,15 @@ def pnl_table(view: Mapping[str, Any]) -> str:
     return "\n".join([head, rows(("desk", "today USD", "day before USD"), cells)])
 
 
+def believed_lines(view: Mapping[str, Any]) -> list[str]:
+    """What the manager has learnt from execution's refusals: its limits are the tighter ones there."""
+    lines = []
+    for row in view["believed"]:
+        most = "what shrinks a position" if row["lots"] is None else f"{row['lots']} lots an order"
+        lines.append(f"execution refused {row['scope']}, {row['what']}: at most {most} until {moment(row['until_ns'])}")
+    return lines
+
+
 def _date(day: int) -> str:
     return f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
 

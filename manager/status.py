@@ -50,6 +50,7 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         "counts": {key: int(n) for key, n in sorted((fold.counts + state.seen).items())},
         "refused_proposals": dict(sorted(fold.refused_proposals.items())),
         "refused_orders": dict(sorted(fold.refused_orders.items())),
+        "believed": _believed(state),
         "orders": _orders(state),
         "costs": _costs(state),
         "accounts": _accounts(state),
@@ -117,6 +118,20 @@ def _factors(state: ManagerState) -> list[dict[str, Any]]:
             }
         )
     return out
+
+
+def _believed(state: ManagerState) -> list[dict[str, Any]]:
+    """What execution's refusals have taught, while it is believed; ``lots``: the most that is asked for, None if as ever."""
+    fold, universe = state.fold, state.setup.universe
+    out: list[dict[str, Any]] = [
+        {"scope": universe.symbols[u], "what": "reduce-only", "lots": None, "until_ns": until}
+        for u, until in sorted(fold.reduce_only_until_ns.items())
+    ]
+    out += [
+        {"scope": universe.instrument_id[j], "what": "largest order", "lots": lots, "until_ns": until}
+        for j, (lots, until) in sorted(fold.too_large.items())
+    ]
+    return [row for row in out if row["until_ns"] > state.now_ns]
 
 
 def _cycle(state: ManagerState, cycle: Cycle) -> dict[str, Any]:

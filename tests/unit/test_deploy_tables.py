@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from deploy.tables import budgets_table, history_table, limits_table, moment, number, pnl_table, rows
+from deploy.tables import believed_lines, budgets_table, history_table, limits_table, moment, number, pnl_table, rows
 from manager.status import status
 from tests.budgets_world import GRID, MARGIN, STOP, busy, desk
 from tests.manager_world import Desk
@@ -69,6 +69,18 @@ def test_todays_profit_and_loss_stands_against_the_strike() -> None:
         ["vol", number(-617.0), "-"],
         ["all", number(-1_234.0), number(50.0)],
     ]
+
+
+def test_what_execution_has_taught_is_said() -> None:
+    of = Desk()
+    assert believed_lines(view_of(of)) == []
+    of.state.fold.too_large = {0: (7, of.state.now_ns + 1), 1: (9, of.state.now_ns)}
+    of.state.fold.reduce_only_until_ns = {1: of.state.now_ns + 1}
+    names, until = of.state.setup.universe, moment(of.state.now_ns + 1)
+    assert believed_lines(view_of(of)) == [
+        f"execution refused {names.symbols[1]}, reduce-only: at most what shrinks a position until {until}",
+        f"execution refused {names.instrument_id[0]}, largest order: at most 7 lots an order until {until}",
+    ], "what is no longer believed is not told"
 
 
 def test_a_system_that_has_not_heard_anybody_has_tables_too() -> None:

@@ -14,6 +14,7 @@ from common.messages import Order, OrderState, OrdStatus, Refusal, Side, TimeInF
 from common.universe import OPTION
 from manager import events as ev
 from manager.config import ManagerConfig
+from manager.status import status
 from manager.step import start, step
 from tests.manager_world import NOW_NS, Desk, all_agents, delta_desk, quotes, universe
 
@@ -314,6 +315,8 @@ def test_what_execution_refuses_as_too_large_is_asked_for_in_smaller_orders(refu
         desk.feed(40.0)  # beyond the rest of a refused order
         outside(desk, -30e6)
         (smaller,) = desk.decide()
+        (told,) = status(desk.state, 0)["believed"]
+        assert (told["scope"], told["lots"]) == (large.instrument_id, large.quantity_lots // 2)
         assert smaller.side is large.side and smaller.quantity_lots == large.quantity_lots // 2
         large = smaller
     assert smaller.quantity_lots <= limit, "halved until it passes"
