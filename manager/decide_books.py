@@ -37,7 +37,7 @@ from manager.exposures import limit_columns
 from manager.menu import Menu, menu_of
 from manager.netting import standing_price
 from manager.recording import record
-from manager.scopes import DESK, stopped_names
+from manager.scopes import AGENT, DESK, frozen, stopped_names
 from manager.state import ManagerState
 from manager.ticket import Draft, build_orders, inputs_hash
 from manager.view import View, view_of
@@ -101,10 +101,8 @@ def decide_books(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruc
         return out
     # An agent may wish for desks of two entities: its wishes are used up together, not by the first entity's cycle.
     wishing = tuple(unused(state, live_proposals(state, view_of(state, now_ns))))
-    stopped = stopped_names(state.fold, DESK)
     for entity in entities(state.setup.book):
-        # A stopped desk takes no part: it neither trades nor is crossed with.
-        desks = tuple(d for d in entity if state.setup.book.desk_names[d] not in stopped)
+        desks = _taking_part(state, entity, now_ns)
         if not desks:
             continue
         it = replace(_round(state, desks, now_ns), wishing=wishing)
@@ -117,6 +115,18 @@ def decide_books(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruc
         if decided is not None:
             out += _close(state, it, decided, wall_ns)
     return out
+
+
+def _taking_part(state: ManagerState, entity: tuple[int, ...], now_ns: int) -> tuple[int, ...]:
+    """Desks of an entity that trade or are crossed with: neither they nor all of their agents are stopped."""
+    fold, names = state.fold, state.setup.book.desk_names
+    stopped = stopped_names(fold, DESK)
+    desks = tuple(d for d in entity if names[d] not in stopped)
+    if not stopped_names(fold, AGENT):
+        return desks
+    rows = view_of(state, now_ns).rows
+    awake = set(fold.table.desk[rows[~frozen(fold, rows)]].tolist())
+    return tuple(d for d in desks if d in awake)
 
 
 def _round(state: ManagerState, desks: tuple[int, ...], now_ns: int) -> _Round:

@@ -29,11 +29,15 @@ class LimitsCount:
 
     in_force: Limits
     waiting: dict[str, Asked] = field(default_factory=dict)
+    #: What had expired by the time of some command: forgotten, though a clock that steps back may say that it waits.
+    lapsed: set[str] = field(default_factory=set)
 
     def take(self, taken: CommandTaken, wall_ns: int) -> str | None:
         """One recorded command; what is wrong with its outcome, in words, or None."""
         command, held = taken.command, taken.acknowledgement.accepted
         said = json.loads(command.arguments_json)
+        if command.action.startswith("limits."):
+            self.lapsed |= {name for name, asked in self.waiting.items() if asked.until_wall_ns < wall_ns}
         if command.action == "limits.set" and held:
             self._set(command.command_id, said["path"], said["value"], command.who, wall_ns)
         elif command.action == "limits.approve":
@@ -51,9 +55,9 @@ class LimitsCount:
         asked = self.waiting.get(name)
         fits = asked is not None and _person(asked.who) != _person(who) and wall_ns <= asked.until_wall_ns
         if asked is None or not held:
-            return (
-                f"{who} was refused the approval of {name}, which waits for a second person" if fits else _nothing(held)
-            )
+            if not fits or name in self.lapsed:
+                return _nothing(held)
+            return f"{who} was refused the approval of {name}, which waits for a second person"
         del self.waiting[name]
         if not fits:
             return f"the approval of {name} by {who} counts; {asked.who} asked for it, until {asked.until_wall_ns}"

@@ -240,9 +240,12 @@ class Watch:
             self._positions(codec.decode_position_update(data))
 
     def _limits_in_force(self, leader: ManagerService) -> None:
-        """A leader whose state the journal holds to the last entry decides by the limits that people made (promise 4)."""
+        """A leader whose state the journal holds to the last entry decides by the limits that people made (promise 4).
+
+        A deposed one may hold as many entries, the last of which the journal never took.
+        """
         fold = leader.state.fold
-        if fold.sequence != self.journal.number or fold.limits is self._compared:
+        if leader.epoch != self.journal.token or fold.sequence != self.journal.number or fold.limits is self._compared:
             return
         self._compared = fold.limits
         if wrong := self.journal.limits.differs(fold.limits):

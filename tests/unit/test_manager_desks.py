@@ -24,6 +24,7 @@ from manager.status import status
 from manager.step import start
 from tests.desks_world import Desks, two
 from tests.manager_world import FORWARD, FUTURE_MULTIPLIER, assign, limits
+from tests.steering_world import send
 
 LOT = FORWARD[0] * FUTURE_MULTIPLIER[0]
 DELTA = factors.delta("SPX")
@@ -97,6 +98,20 @@ def test_a_desk_inside_its_interval_takes_what_another_wants_to_be_rid_of() -> N
     desks.says("b", {DELTA: 0.0}, 10 * LOT)
     assert desks.decide() == []
     assert lots_of(desks) == {"a": -3, "b": 3}
+
+
+def test_a_desk_whose_agents_are_all_stopped_takes_nothing() -> None:
+    """It would take it for nothing, inside its interval; but nothing is done for an agent that people have stopped."""
+    desks = two()
+    desks.says("a", {DELTA: 3 * LOT}, 0.25 * LOT)
+    desks.says("b", {DELTA: 0.0}, 10 * LOT)
+    send(desks, "pause", "c1", scope="agent:gamma-1")
+    assert [o.signed_lots for o in desks.decide()] == [-3]
+    assert not desks.cycle().crossings and lots_of(desks)["b"] == 0
+    send(desks, "resume", "c2", scope="agent:gamma-1")
+    desks.settle()
+    desks.says("a", {DELTA: 3 * LOT}, 0.25 * LOT)
+    assert desks.decide() == [] and lots_of(desks)["b"] == 3
 
 
 def test_nobody_outside_nothing_moves() -> None:
