@@ -96,6 +96,8 @@ class Engine:
         self._seen: tuple[int, float] = (0, 0.0)
         self._resolve = False
         self._look_ns: int | None = None
+        #: The latest market time that the venue was told.
+        self._told_ns = 0
         self._running = True
         self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
 
@@ -274,6 +276,7 @@ class Engine:
             self._news += self.venue.on_time(self._fired_ns)
             self._look_ns = max(self.state.now_ns, self._fired_ns)
             self._fired_ns = None
+        self._told_ns = max(self._told_ns, self._look_ns or 0)
 
     async def _carry(self, items: list[_Item]) -> None:
         group = decide(self.state, self.store, [item.event for item in items])
@@ -326,7 +329,8 @@ class Engine:
             self._timer = None
         due_ns = parents.earliest(self.venue.next_due_ns, parents.due_ns(self.state))
         if due_ns is not None:
-            wait_s = max(due_ns - self._reached_ns(), 0) / NS_PER_S / self._config.speed
+            # A market that was silent and goes on is behind what its silence was taken for; the venue's clock is not.
+            wait_s = max(due_ns - max(self._reached_ns(), self._told_ns), 0) / NS_PER_S / self._config.speed
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._fire, due_ns)
 
     def _reached_ns(self) -> int:
