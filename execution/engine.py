@@ -7,7 +7,8 @@ store then, so nothing more may be answered or sent.
 
 A fence is a group of its own: what was queued before it is done, every order stream is cut, and what those streams still
 hold is dropped unanswered. After ``Fence`` has returned, the store is all there is.
-*Tested by* tests/unit/test_execution_engine_clock.py, tests/integration/test_execution_service.py, tests/integration/test_execution_crash.py.
+*Tested by* tests/unit/test_execution_engine_clock.py, tests/integration/test_execution_service.py,
+tests/integration/test_execution_crash.py.
 """
 
 from __future__ import annotations
