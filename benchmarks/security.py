@@ -139,13 +139,19 @@ async def grpc_cells(address: str, keys: Path) -> list[Cell]:
     return out
 
 
-async def _seen(probe: Callable[[], Awaitable[object]], role: str) -> str:
+#: What grpc's client says where a stream ended while it wrote the request: the server's own word is lost.
+_LOST = (grpc.StatusCode.INTERNAL, "Internal error from Core")
+
+
+async def _seen(probe: Callable[[], Awaitable[object]], role: str, *, again: bool = True) -> str:
     try:
         async with asyncio.timeout(ANSWER_S):
             await probe()
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:  # it looked
             return "allowed"
+        if again and (error.code(), error.details()) == _LOST:
+            return await _seen(probe, role, again=False)
         # Execution's own certificate serves and cannot ask: no connection, as without any.
         unknown = role in (NOBODY, access.EXECUTION)
         wanted = grpc.StatusCode.UNAVAILABLE if unknown else grpc.StatusCode.PERMISSION_DENIED

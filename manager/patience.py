@@ -61,7 +61,7 @@ def later_of(p: Problem, shown_buy: F64, shown_sell: F64, patience: Patience, of
 
 def _alone(p: Problem, rows: F64) -> F64:
     """Lots (m,) of each instrument that the rows allow where nothing else is traded."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         most = np.where(rows > 0.0, p.room[:, None] / rows, np.inf)
     return np.asarray(np.floor(most.min(axis=0, initial=np.inf)))
 

@@ -78,6 +78,12 @@ def test_one_instrument_and_what_shows_again_of_it_is_ordered_as_ever() -> None:
     assert lots_of(p) == lots_of(p, NEVER) == [-30, 0]
 
 
+def test_a_row_of_which_a_lot_takes_next_to_nothing_binds_nothing() -> None:
+    """A sensitivity of 1e-310 is a number too; what a row allows of it is without bound, and no warning."""
+    p = one_factor(51.0, (10.0, 1_000.0), (1.0, 2.0))
+    assert lots_of(replace(p, rows=np.full((1, 4), 1e-310), room=np.array([1e6]))) == lots_of(p)
+
+
 def test_what_rows_never_allow_is_not_waited_for() -> None:
     """Nothing of the cheap may be ordered: a row holds it. Then the dear does what there is to do."""
     p = one_factor(51.0, (10.0, 1_000.0), (1.0, 2.0))
