@@ -127,7 +127,7 @@ def _cash(run: Simulation, leader: ManagerService) -> Iterator[str]:
 
 
 def _believed(run: Simulation, leader: ManagerService) -> Iterator[str]:
-    """What the leader takes for too large is more than half of what execution lets out (8)."""
+    """The most that the leader asks for is half of what execution lets out or more, rounded down (8)."""
     universe, limits = run.plan.setting.universe, run.plan.setting.execution_limits
     for at, (lots, _) in leader.state.fold.too_large.items():
         kind = limits.future if universe.kind[at] == FUTURE else limits.option

@@ -144,7 +144,7 @@ def test_the_end_of_an_older_process_says_nothing_about_the_new_one() -> None:
 def test_one_that_has_only_just_come_back_covers_where_nobody_else_can() -> None:
     state = given(started(known(gamma=2)))
     mine = {k for k, a in state.owner.items() if a == "gamma-0"}
-    back_ns = T0 + NS_PER_S // 2
+    back_ns = T0 + NS_PER_S
     bus_works(state, back_ns)
     for name, incarnation in (("gamma-0", 2), ("gamma-1", 1)):
         state.hear(name, Beat(incarnation, back_ns, back_ns, state.version, 50 + incarnation))
