@@ -120,15 +120,27 @@ class NatsBus(RecordPlane):
         return bool(self._nc.is_connected)
 
     async def create_streams(self, *, replicas: int = 1, lease_ttl_s: float = LEASE_TTL_S) -> None:
-        """Make the streams of common/subjects.py, or bring them to this form. Idempotent."""
+        """Make the streams of common/subjects.py, or bring them to this form. Idempotent.
+
+        A server whose disk is busy is asked again for ``STORE_TIMEOUT_S``; then it raises ``errors.Unavailable``.
+        """
+        deadline = asyncio.get_running_loop().time() + STORE_TIMEOUT_S
         for settings in stream_settings(replicas, lease_ttl_s):
-            config = _stream_config(settings)
+            await self._make_stream(_stream_config(settings), deadline)
+
+    async def _make_stream(self, config: js_api.StreamConfig, deadline: float) -> None:
+        while True:
             try:
-                await self._js.add_stream(config)
-            except nats.js.errors.BadRequestError:  # there already, in another form
-                await self._js.update_stream(config)
+                try:
+                    await self._js.add_stream(config)
+                except nats.js.errors.BadRequestError:  # there already, in another form
+                    await self._js.update_stream(config)
+                return
             except (TimeoutError, nats.errors.Error) as error:
-                raise Unavailable(f"NATS at {self.where}: stream {config.name} cannot be made: {error}") from None
+                transient = isinstance(error, TimeoutError | nats.js.errors.ServiceUnavailableError)
+                if not transient or asyncio.get_running_loop().time() + RETRY_S >= deadline:
+                    raise Unavailable(f"NATS at {self.where}: stream {config.name} cannot be made: {error}") from None
+                await asyncio.sleep(RETRY_S)
 
     async def clear(self) -> None:
         """Forget every stored value and the journal: the start of a new run on a server that has seen another.

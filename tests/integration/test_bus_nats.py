@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import time
 from contextlib import AsyncExitStack
 
@@ -14,6 +16,7 @@ from common import subjects
 from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
+from common.bus.record import TRY_TIMEOUT_S
 from common.errors import Conflict, Unavailable
 from deploy import nats_server as nats
 
@@ -107,6 +110,25 @@ def test_after_a_server_that_died_alone_there_is_a_leader_again(own_nats_server)
             assert await theirs.try_acquire("b")
         finally:
             again.stop()
+
+    run(scenario)
+
+
+def test_streams_are_asked_for_again_of_a_server_that_is_slow(own_nats_server):
+    """A disk that is busy for longer than one try is no reason to give up a start."""
+
+    async def scenario(connect):
+        bus = await connect(own_nats_server)
+        os.kill(own_nats_server.pid, signal.SIGSTOP)
+        making = asyncio.create_task(bus.create_streams())
+        try:
+            await asyncio.sleep(1.5 * TRY_TIMEOUT_S)
+            assert not making.done()
+        finally:
+            os.kill(own_nats_server.pid, signal.SIGCONT)
+        await making
+        await bus.put(subjects.BOOK, b"1")
+        assert await bus.get(subjects.BOOK) == b"1"
 
     run(scenario)
 
