@@ -34,8 +34,11 @@ from common.messages import (
 )
 from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
-from common.units import NS_PER_S
+from common.units import NS_PER_MS, NS_PER_S
 from common.universe import Book, Universe
+
+#: Market time after which an agent looks at its Greeks again where sizes alone have changed since.
+LOOK_AGAIN_NS = 100 * NS_PER_MS
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class AgentState:
         self.last: LastProposal | None = None
         self.unpriced: tuple[str, ...] = ()
         self.changed = True
+        #: Market time of the last look at all Greeks.
+        self.looked_ns = 0
 
     @property
     def status(self) -> str:
@@ -162,11 +167,15 @@ def step(state: AgentState, event: AgentEvent) -> tuple[AgentState, list[Proposa
 
 def _on_quotes(state: AgentState, batch: QuoteBatch) -> None:
     u = state.selection.underlying_of.get(batch.header.source, -1)
-    if u < 0 or not state.snapshot.apply(batch):
+    if u < 0:
+        return
+    reprices = state.snapshot.reprices(batch)
+    if not state.snapshot.apply(batch):
         return
     prefix = recorder.SNAPSHOT_PREFIX if batch.snapshot else ""
     state.recorder.note(prefix + batch.header.source, batch.header.sequence)
-    state.changed = True
+    # Sizes alone move no Greek and no interval; time does, slowly.
+    state.changed |= reprices or state.snapshot.now_ns - state.looked_ns >= LOOK_AGAIN_NS
     state.rolled |= state.pricing.roll(state.snapshot.now_ns)
     price, base_ns = state.pricing.base_price(u), int(state.pricing.vols.base_expiry_ns[u])
     state.pricing.absorb(u, batch.instrument.astype(np.int64), batch.header.event_time_ns)
@@ -281,7 +290,7 @@ def _on_decide(state: AgentState) -> list[Proposal]:
         trigger = "parameters"
     if state.rolled and state.last is not None:
         trigger = "roll"
-    picture = look(state)
+    picture, state.looked_ns = look(state), now_ns
     symbols, of_desk = (
         state.setup.universe.symbols,
         dict(zip(state.setup.book.desk_names, state.held_lots, strict=True)),

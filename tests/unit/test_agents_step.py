@@ -9,10 +9,10 @@ import pytest
 
 from agents import recorder
 from agents.config import AgentsConfig
-from agents.step import AgentSetup, Decide, start, step, warm
+from agents.step import AgentSetup, Decide, look, start, step, warm
 from common.kernels import chain, surface
 from common.messages import AssignmentUpdate, Header, InputRun
-from common.units import NS_PER_S
+from common.units import NS_PER_MS, NS_PER_S
 from tests.agents_market import (
     NOW_NS,
     absent,
@@ -121,6 +121,30 @@ def test_it_speaks_when_something_happened(market):
     assert [p.trigger for p in feed(agent, market.quotes("SPX", NOW_NS + MINUTE_NS), Decide())] == ["price move"]
     both = (market.quotes(s, NOW_NS + 7 * MINUTE_NS) for s in ("SPX", "NDX"))
     assert [p.trigger for p in feed(agent, *both, Decide())] == ["time"]
+
+
+def test_sizes_alone_are_no_reason_to_look_at_every_greek_again_before_time_has_passed(market, monkeypatch):
+    agent = ready_agent(market, make_book(market.universe, 50), "gamma")
+    first_proposal(agent)
+    looks = []
+    monkeypatch.setattr("agents.step.look", lambda state: looks.append(state.snapshot.now_ns) or look(state))
+
+    def quotes(after_ms, **changes):
+        return replace(market.quotes("SPX", NOW_NS + after_ms * NS_PER_MS), **changes)
+
+    feed(agent, same := quotes(1), Decide())
+    size = same.bid_size_lots
+    feed(agent, quotes(1, bid_size_lots=size + 1), Decide())
+    feed(agent, quotes(99, bid_size_lots=size + 2), Decide())
+    assert looks == []
+    feed(agent, quotes(100, bid_size_lots=size + 3), Decide())
+    assert looks == [NOW_NS + 100 * NS_PER_MS]
+    feed(agent, quotes(101, bid_size_lots=0 * size), Decide())  # sides that go change what is usable
+    market.future_price["SPX"] *= 1.0001
+    feed(agent, quotes(102, bid_size_lots=size), Decide())
+    assert len(looks) == 3
+    feed(agent, position_update(1, [0], [1]), quotes(103, bid_size_lots=size + 1), Decide())
+    assert len(looks) == 4
 
 
 def test_what_a_proposal_carries(market):
