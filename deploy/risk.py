@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -30,13 +27,11 @@ from common.surfaces.dynamics import STICKY_MONEYNESS, STICKY_STRIKE
 from common.units import NS_PER_S, NS_PER_US
 from console.ladder import render
 from deploy.compiling import announce_compiling
+from deploy.progress import Progress
 from deploy.risk_inputs import Request, gather
 from deploy.risk_report import base_report, limit_lines, positions_of
 from deploy.risk_scenarios import Settings, grid_report, read_history, stress_report, var_report
 
-#: Wall time after which a step is long enough to be told about.
-TOLD_AFTER_S = 1.0
-_REPEAT_S = 0.5
 _SMILES = {"sticky-strike": STICKY_STRIKE, "sticky-moneyness": STICKY_MONEYNESS}
 _WIDTH = 160
 #: Times are read between these years, as in files (docs/FILES.md).
@@ -141,60 +136,6 @@ def _write(report: dict[str, Any], folder: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be written: {error.strerror}; name another folder") from None
     return [folder / name for name in files]
-
-
-class Progress:
-    """A line on standard error for each step that takes more than a second; redrawn in place on a terminal.
-
-    A thread of its own tells it, since one call may compile or compute for long. Use as a context manager.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._terminal = stream.isatty()
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
-        self._step, self._share, self._began, self._told = "", 0.0, 0.0, ""
-
-    def __call__(self, step: str, share: float) -> None:
-        """``step`` is at ``share`` of its way."""
-        with self._lock:
-            if step != self._step:
-                self._close()
-                self._step, self._began = step, time.monotonic()
-            self._share = share
-
-    def __enter__(self) -> Progress:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-        with self._lock:
-            self._close()
-
-    def _tell(self) -> None:
-        while not self._ended.wait(_REPEAT_S):
-            with self._lock:
-                text = f"{self._step}: {100.0 * self._share:.0f} %"
-                if (
-                    self._step
-                    and self._share < 1.0
-                    and time.monotonic() - self._began >= TOLD_AFTER_S
-                    and text != self._told
-                ):
-                    shown, end = (f"\r{text:<40}", "") if self._terminal else (text, "\n")
-                    print(shown, end=end, file=self._stream, flush=True)
-                    self._told = text
-
-    def _close(self) -> None:
-        if self._told and self._terminal:
-            print(file=self._stream, flush=True)
-        self._told = ""
 
 
 def parse_at(text: str | None) -> int | None:

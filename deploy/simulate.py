@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 
 from common.errors import UsageError
+from deploy.progress import Progress
 from lab.simulator.mistakes import PLANTED, planted
 from lab.simulator.run import Outcome, simulate
 
@@ -56,12 +58,14 @@ def run_simulate(seeds: str, seed: int | None, story: bool, plant: str, jobs: in
         return int(bool(found.failure))
     first, last = _range(seeds)
     failed, orders, fills, faults, takeovers = 0, 0, 0, 0, 0
-    for found in outcomes(range(first, last + 1), jobs, plant):
-        orders, fills, faults = orders + found.orders, fills + found.fills, faults + found.faults
-        takeovers += found.takeovers
-        if found.failure:
-            failed += 1
-            print(found.text(_LINES if failed == 1 else 0), flush=True)
+    with Progress(sys.stderr) as progress:
+        for found in outcomes(range(first, last + 1), jobs, plant):
+            orders, fills, faults = orders + found.orders, fills + found.fills, faults + found.faults
+            takeovers += found.takeovers
+            if found.failure:
+                failed += 1
+                print(found.text(_LINES if failed == 1 else 0), flush=True)
+            progress(f"seeds {first} to {last}", (found.seed - first + 1) / (last - first + 1))
     print(
         f"{last - first + 1} seeds, {failed} failed; {orders} orders, {fills} fills, {faults} faults, {takeovers} takeovers"
     )

@@ -208,7 +208,9 @@ def _prepared() -> Iterator[_Errors]:
     sys.set_asyncgen_hooks(firstiter=None, finalizer=loops.close_generator)
     try:
         rarer = mock.patch.object(agent_shell, "HEARTBEAT_S", _HEARTBEAT_S)
-        with rarer, mock.patch.object(agent_shell, "warm", lambda _: None):
+        # An agent's process keeps what it loaded out of collections; here that would keep every world there was.
+        kept = mock.patch.object(gc, "freeze", lambda: None)
+        with rarer, kept, mock.patch.object(agent_shell, "warm", lambda _: None):
             yield handler
     finally:
         root.handlers = others

@@ -13,6 +13,15 @@ def test_a_range_that_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 seeds, 0 failed" in capsys.readouterr().out
 
 
+def test_a_long_range_tells_how_far_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.progress.TOLD_AFTER_S", 0.0)
+    monkeypatch.setattr("deploy.progress._REPEAT_S", 0.001)
+    assert run_simulate("0..3", None, False, "", 1) == 0
+    assert {"seeds 0 to 3: 25 %", "seeds 0 to 3: 50 %", "seeds 0 to 3: 75 %"} == set(
+        capsys.readouterr().err.split("\n")
+    ) - {""}
+
+
 def test_one_seed_with_its_story(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_simulate("", 3, True, "", 1) == 0
     out = capsys.readouterr().out

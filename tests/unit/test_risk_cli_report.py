@@ -13,7 +13,8 @@ from common.market.history import History
 from common.risk.dollars import DESK_NAMES
 from common.risk.market import MarketView
 from common.units import NS_PER_DAY
-from deploy.risk import Progress, settings_of
+from deploy.progress import Progress
+from deploy.risk import settings_of
 from deploy.risk_inputs import Inputs
 from deploy.risk_orders import WorkingOrder
 from deploy.risk_report import base_report, limit_lines, positions_of
@@ -140,8 +141,8 @@ def test_a_book_without_prices_has_no_scenarios():
 
 
 def test_progress_tells_only_what_takes_long(capsys, monkeypatch):
-    monkeypatch.setattr("deploy.risk.TOLD_AFTER_S", 0.0)
-    monkeypatch.setattr("deploy.risk._REPEAT_S", 0.01)
+    monkeypatch.setattr("deploy.progress.TOLD_AFTER_S", 0.0)
+    monkeypatch.setattr("deploy.progress._REPEAT_S", 0.01)
     import sys
     import time
 
@@ -149,7 +150,7 @@ def test_progress_tells_only_what_takes_long(capsys, monkeypatch):
         progress("grid", 0.25)
         time.sleep(0.1)
     assert capsys.readouterr().err == "grid: 25 %\n"
-    monkeypatch.setattr("deploy.risk.TOLD_AFTER_S", 60.0)
+    monkeypatch.setattr("deploy.progress.TOLD_AFTER_S", 60.0)
     with Progress(sys.stderr) as progress:
         progress("grid", 0.25)
         time.sleep(0.05)
