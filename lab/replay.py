@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from agents import recorder
@@ -21,6 +22,7 @@ from agents.replay import replay as replay_agent
 from agents.step import AgentEvent, AgentSetup, start
 from common.control_messages import (
     BudgetRound,
+    CancelAsked,
     CommandTaken,
     Cycle,
     DayStruck,
@@ -217,6 +219,11 @@ class _ManagerReplay:
                 return out
             case LeaderStarted():
                 return [self._takeover(entry, event, following)]
+            case CancelAsked() | DayStruck():
+                if not _decided_with(entry, following):
+                    # The leader had looked before and had nothing to do, which leaves no entry.
+                    self.state.dirty = False
+                return [ev.Decide(entry.now_ns, wall_ns)]
             case _:
                 return [ev.Decide(entry.now_ns, wall_ns)]
 
@@ -251,6 +258,12 @@ class _ManagerReplay:
 def _is_hedge(entry: JournalEntry) -> bool:
     event = entry.event
     return isinstance(event, CommandTaken) and event.command.action == HEDGE and event.acknowledgement.accepted
+
+
+def _decided_with(entry: JournalEntry, following: Sequence[JournalEntry]) -> bool:
+    """Whether the step that wrote an entry also held a round or decided: what one step writes has one wall time."""
+    same = takewhile(lambda e: e.wall_ns == entry.wall_ns, following)
+    return any(isinstance(e.event, Cycle | BudgetRound) for e in same)
 
 
 def _stream_of(update: _Update) -> tuple[str, int]:

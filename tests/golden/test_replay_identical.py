@@ -17,7 +17,7 @@ from agents.config import AgentsConfig
 from agents.step import Decide
 from agents.step import start as start_agent
 from agents.step import step as step_agent
-from common.control_messages import BudgetRound, Command, CommandTaken, Cycle, JournalEntry, ProposalTaken
+from common.control_messages import BudgetRound, CancelAsked, Command, CommandTaken, Cycle, JournalEntry, ProposalTaken
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket, Recorder
 from common.messages import BudgetUpdate, QuoteBatch
@@ -25,7 +25,7 @@ from common.snapshot import MarketSnapshot
 from execution.config import ExecutionConfig
 from execution.limits import load_execution_limits
 from lab.closed_loop import ClosedLoop, configs_of, instants
-from lab.replay import ReplayResult, replay_run
+from lab.replay import ReplayResult, _decided_with, replay_run
 from lab.synthetic import SyntheticMarket, short_book
 from manager import events as ev
 from manager import step as manager
@@ -234,3 +234,13 @@ def test_an_agent_that_joined_late_replays_from_the_feeds_snapshot() -> None:
     assert said and any(r.stream.startswith("snapshot.feed.") for r in said[0].inputs)
     late = replayed(entries, heard=said)
     assert late.difference == "" and late.proposals_compared == result.proposals_compared + len(said)
+
+
+def test_a_cancel_for_age_decides_in_the_replay_only_what_its_own_step_decided() -> None:
+    """A decision that found nothing to do leaves no entry, so the replay goes by what one step wrote: one wall time."""
+    cycle = next(e for e in plain_run() if isinstance(e.event, Cycle))
+    held = next(e for e in plain_run() if isinstance(e.event, BudgetRound))
+    cancel = dataclasses.replace(cycle, event=CancelAsked(("a",), "order life"), wall_ns=5)
+    at = {ns: [dataclasses.replace(e, wall_ns=ns) for e in (held, cycle)] for ns in (5, 6)}
+    assert _decided_with(cancel, at[5]) and _decided_with(cancel, at[5][1:]) and _decided_with(cancel, [*at[5], *at[6]])
+    assert not _decided_with(cancel, at[6]) and not _decided_with(cancel, []) and not _decided_with(cancel, [cancel])
