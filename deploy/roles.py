@@ -137,6 +137,11 @@ async def _reference(bus: NatsBus, stop: asyncio.Event) -> Reference | None:
     return None
 
 
+def _loaded(_address: str = "") -> None:
+    """What a part has loaded now stays: looking through it again would hold it up for a tenth of a second to a second."""
+    gc.freeze()
+
+
 async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     from common.execution_client import ExecutionClient
     from common.limits import Limits
@@ -150,7 +155,7 @@ async def _manager(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
     if reference is None:
         return
     await asyncio.to_thread(warm, reference.universe)  # before it may lead: a lease lasts less than loading kernels
-    gc.freeze()  # what is loaded now stays: looking through it again would hold a decision up for a tenth of a second
+    _loaded()
     limits = Limits.model_validate(reference.config["limits"])
     settings, tuned = reference.settings, values_of(reference.config["agents"])
     run_id = reference.config["run_id"]
@@ -191,7 +196,8 @@ async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         speed=reference.config["speed"],
         sessions_ns=tuple((opens, closes) for opens, closes in reference.config["sessions"]),
     )
-    await serve(config, bus, reference.universe, stop, venue=_remote_venue(reference, config.store))
+    venue = _remote_venue(reference, config.store)
+    await serve(config, bus, reference.universe, stop, ready=_loaded, venue=venue)
 
 
 def _remote_venue(reference: Reference, store: Path) -> Venue | None:
@@ -226,6 +232,7 @@ async def _venue(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         tuple((opens, closes) for opens, closes in reference.config["sessions"]),
         reference.config["speed"],
         stop,
+        ready=_loaded,
     )
 
 
@@ -238,6 +245,7 @@ async def _feed(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         return
     settings = reference.settings
     source, _ = open_market(settings.market, settings.book)
+    _loaded()
     await run_feed(
         source,
         bus,
