@@ -8,6 +8,7 @@ usable; a gap in a source's sequence marks the source until a snapshot heals it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,14 @@ class MarketSnapshot:
         self.last_header = head
         return True
 
+    def reprices(self, batch: QuoteBatch) -> bool:
+        """Whether a batch, not yet applied, changes more than sizes: a price, a side that comes or goes, or it heals."""
+        at = batch.instrument
+        same = (self.bid_ticks[at] == batch.bid_ticks) & (self.ask_ticks[at] == batch.ask_ticks)
+        same &= (self.bid_size_lots[at] > 0) == (batch.bid_size_lots > 0)
+        same &= (self.ask_size_lots[at] > 0) == (batch.ask_size_lots > 0)
+        return batch.snapshot or not bool(same.all())
+
     def _advance(self, source: SourceState, head: Header, snapshot: bool) -> bool:
         if snapshot:
             if head.sequence < source.sequence:
@@ -94,7 +103,7 @@ class MarketSnapshot:
         source.event_time_ns = max(source.event_time_ns, head.event_time_ns)
         return True
 
-    def _usable_at(self, at: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    def _usable_at(self, at: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         bid, ask = self.bid_ticks[at], self.ask_ticks[at]
         sized = (self.bid_size_lots[at] > 0) & (self.ask_size_lots[at] > 0)
         ok: NDArray[np.bool_] = (bid > NO_PRICE) & (ask > NO_PRICE) & (bid < ask) & (bid >= 0) & sized
@@ -109,11 +118,19 @@ class MarketSnapshot:
                 ok[self.universe.rows_of(symbol)] = False
         return ok
 
+    def usable_rows(self, symbol: str) -> NDArray[np.intp]:
+        """Rows of one underlying that are ``usable``, ascending."""
+        source = self.sources.get(f"feed.{symbol}")
+        rows = self.universe.rows_of(symbol)
+        return rows[:0] if source is None or source.gapped else rows[self._usable_at(rows)]
+
     def mid(self) -> F64:
         """Mid in points (n,); NaN where the quote is one-sided or absent."""
-        both = (self.bid_ticks > NO_PRICE) & (self.ask_ticks > NO_PRICE)
-        mid = 0.5 * (self.bid_ticks.astype(np.float64) + self.ask_ticks) * self.universe.tick_size
-        return np.where(both, mid, np.nan)
+        return _mid(self.bid_ticks, self.ask_ticks, self.universe.tick_size)
+
+    def mid_of(self, rows: NDArray[np.intp]) -> F64:
+        """Mid (r,) of these rows alone, as ``mid`` has it."""
+        return _mid(self.bid_ticks[rows], self.ask_ticks[rows], self.universe.tick_size[rows])
 
     def seen(self) -> tuple[tuple[str, int], ...]:
         """Last sequence per source, sorted by source."""
@@ -135,3 +152,9 @@ class MarketSnapshot:
             self.quote_time_ns[at],
             snapshot=True,
         )
+
+
+def _mid(bid_ticks: NDArray[np.int32], ask_ticks: NDArray[np.int32], tick_size: F64) -> F64:
+    both = (bid_ticks > NO_PRICE) & (ask_ticks > NO_PRICE)
+    mid = 0.5 * (bid_ticks.astype(np.float64) + ask_ticks) * tick_size
+    return np.where(both, mid, np.nan)

@@ -75,7 +75,7 @@ def solve_books(p: BooksProblem, iteration_limit: int) -> BooksSolution:
     money = float(q.cost.mean())
     programme = _programme(p, cut, unit, money)
     width, cold = len(cut.cost), (np.zeros(len(programme.gradient)), np.zeros(len(programme.rows)))
-    found = solve_columns(programme, _first(p, width), cold, iteration_limit)
+    found = solve_columns(programme, programme.free() & _first(p, width), *cold, iteration_limit)
     if found.failure:
         nothing = outside(q.exposure, q.lower, q.upper)
         return BooksSolution(np.zeros((b, m)), np.zeros(f), nothing, found.iterations, found.failure)

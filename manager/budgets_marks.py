@@ -22,12 +22,14 @@ from common.risk.evaluate import evaluate
 from common.risk.holdings import Holdings
 from common.risk.scenarios import Rules, Shocks, pnl_by_row
 from common.snapshot import MarketSnapshot
-from common.units import NO_PRICE, NS_PER_YEAR
+from common.units import NS_PER_YEAR
 from common.universe import OPTION, Universe
 from manager.exposures import Rows
 
 #: Time to expiry is never less: what expires now is worth its payoff.
 _SHORTEST_YEARS = 1e-9
+#: Expiries whose √years differ by less stand equally near.
+_SAME_TIME = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class MarginCells:
 
 def marks(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     """Points (r,) that each row is worth; NaN where neither a quote nor a model says."""
-    mid = _mid(market, rows)
+    mid = market.mid_of(rows)
     open_ = np.flatnonzero(np.isnan(mid))
     if len(open_):
         columns = _columns(market, rows[open_], now_ns)
@@ -77,14 +79,6 @@ def margin_cells(market: MarketSnapshot, rows: Rows, grid: MarginGrid, now_ns: i
     return MarginCells(np.delete(rows, missing), pnl.T), rows[missing]
 
 
-def _mid(market: MarketSnapshot, rows: Rows) -> F64:
-    """Mid (r,) in points of these rows alone; NaN where the quote is one-sided or absent."""
-    bid, ask = market.bid_ticks[rows], market.ask_ticks[rows]
-    both = (bid > NO_PRICE) & (ask > NO_PRICE)
-    mid = 0.5 * (bid.astype(np.float64) + ask) * market.universe.tick_size[rows]
-    return np.where(both, mid, np.nan)
-
-
 def _columns(market: MarketSnapshot, rows: Rows, now_ns: int) -> Columns:
     universe = market.universe
     option = universe.kind[rows] == OPTION
@@ -104,13 +98,14 @@ def forwards(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     """Forward (r,) of each contract's expiry, points; NaN where its front future has no mid."""
     universe = market.universe
     out = np.full(len(rows), np.nan)
-    for u, underlying in enumerate(universe.underlyings):
-        mine = universe.underlying[rows] == u
+    of = universe.underlying[rows]
+    for u in set(of.tolist()):
+        underlying, mine = universe.underlyings[u], of == u
         future = underlying.front(now_ns)
         if future < 0:
             continue
         years = (universe.expiry_ns[rows[mine]] - universe.expiry_ns[future]) / NS_PER_YEAR
-        out[mine] = _mid(market, np.array([future], np.intp)) * np.exp(underlying.carry_per_year * years)
+        out[mine] = market.mid_of(np.array([future], np.intp)) * np.exp(underlying.carry_per_year * years)
     return out
 
 
@@ -133,18 +128,17 @@ def _vols(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
         own = _implied(market, rows[mine], now_ns)
         short = np.flatnonzero(np.isnan(own))
         if len(short):
-            listed = np.flatnonzero((universe.kind == OPTION) & (universe.underlying == u) & market.usable())
-            known = _implied(market, listed, now_ns)
-            good = np.isfinite(known)
-            own[short] = _nearest(universe, rows[mine[short]], listed[good], known[good], now_ns)
+            own[short] = _nearest(market, rows[mine[short]], int(u), now_ns)
         out[mine] = own
     return out
 
 
 def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     universe = market.universe
-    price, out = _mid(market, rows), np.full(len(rows), np.nan)
+    price, out = market.mid_of(rows), np.full(len(rows), np.nan)
     live = np.flatnonzero(np.isfinite(price) & (universe.expiry_ns[rows] > now_ns))
+    if not len(live):
+        return out
     at = rows[live]
     found = np.empty(len(at))
     implied_vol(
@@ -160,12 +154,26 @@ def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     return out
 
 
-def _nearest(universe: Universe, wanted: Rows, known: Rows, vol: F64, now_ns: int) -> F64:
-    """Volatility of the contract nearest in √time, then in log strike; NaN where nothing is known."""
-    if not len(known):
-        return np.full(len(wanted), np.nan)
-    tau = np.sqrt(_years(universe, wanted, now_ns))[:, None] - np.sqrt(_years(universe, known, now_ns))[None, :]
-    gap = np.abs(tau)
-    strike = np.abs(np.log(universe.strike[wanted])[:, None] - np.log(universe.strike[known])[None, :])
-    same = gap <= gap.min(axis=1)[:, None] + 1e-12
-    return np.asarray(vol[np.argmin(np.where(same, strike, np.inf), axis=1)])
+def _nearest(market: MarketSnapshot, wanted: Rows, u: int, now_ns: int) -> F64:
+    """Volatility of the underlying's contract nearest in √time, then in log strike, that has one; NaN where none has.
+
+    Asked of one expiry after the other, the nearest first: a contract that lost its quote must not cost a whole board.
+    """
+    universe = market.universe
+    listed = market.usable_rows(universe.symbols[u])
+    listed = listed[universe.kind[listed] == OPTION]
+    root_years, mine = (np.sqrt(_years(universe, rows, now_ns)) for rows in (listed, wanted))
+    out = np.full(len(wanted), np.nan)
+    for time in set(mine.tolist()):
+        asking, gap = np.flatnonzero(mine == time), np.abs(time - root_years)
+        while (gap < np.inf).any():
+            near = np.flatnonzero(gap <= gap.min() + _SAME_TIME)
+            vol = _implied(market, listed[near], now_ns)
+            known = np.isfinite(vol)
+            if known.any():
+                strike = np.log(universe.strike[listed[near[known]]])
+                far = np.abs(np.log(universe.strike[wanted[asking]])[:, None] - strike[None, :])
+                out[asking] = vol[known][np.argmin(far, axis=1)]
+                break
+            gap[near] = np.inf
+    return out

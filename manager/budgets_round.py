@@ -21,10 +21,10 @@ from common.limits_scopes import DrawdownStop, MarginLimit
 from common.messages import F64
 from manager import budgets
 from manager.budgets_marks import MarginCells, margin_cells
-from manager.budgets_scopes import covariance_of, held_lots, in_scope, level_usd, risk_of, watched, worst_loss_usd
+from manager.budgets_scopes import covariance_of, held_lots, in_scope, levels_usd, risk_of, watched, worst_loss_usd
 from manager.budgets_tail import pnl_states
 from manager.budgets_triggers import futures
-from manager.exposures import Rows, limit_columns
+from manager.exposures import Rows
 from manager.flows import COST, NO_LIMIT
 from manager.menu import fresh_underlyings
 from manager.state import ManagerState
@@ -109,7 +109,7 @@ def _risk_shares(state: ManagerState, view: View) -> _Shares:
     # Whatever the signs of the exposures, no more risk than the magnitudes of the covariances say.
     covariance = np.abs(covariance_of(state, rows))
     exposure = np.maximum(np.abs(view.highest), np.abs(view.lowest))
-    most, _ = limit_columns(fold.limits, names)
+    most = fold.allowed[rows]
     least = np.maximum(_half_lot(state, rows), view.highest - view.lowest)
     now = np.minimum(fold.soft[rows], most)
     wanted = np.maximum(exposure, np.maximum(np.abs(view.lower), np.abs(view.upper)))
@@ -178,7 +178,12 @@ def _half_lot(state: ManagerState, rows: Rows) -> F64:
     """Half of what a middling instrument moves each factor by, (f,): a narrower budget could not be met by whole lots."""
     table = state.fold.table
     size = np.where(table.stated[rows], np.abs(table.sensitivity[rows]), 0.0)
-    return np.array([0.5 * float(np.median(s[s > 0.0])) if (s > 0.0).any() else 0.0 for s in size])
+    out = np.zeros(len(rows))
+    for i, of_row in enumerate(size):
+        moving = np.sort(of_row[of_row > 0.0])  # a tenth of the time of np.median
+        if len(moving):
+            out[i] = 0.25 * (moving[(len(moving) - 1) // 2] + moving[len(moving) // 2])
+    return out
 
 
 def _prices(state: ManagerState, names: tuple[str, ...]) -> F64:
@@ -263,12 +268,13 @@ def _scope(state: ManagerState, scope: str, view: View, cells: MarginCells | Non
 
 def _drawdown(state: ManagerState, scope: str, stop: DrawdownStop, day: int) -> tuple[float, float, float, str]:
     """(level that counts as 0, P&L and its high of the day, why it is stopped). A stop holds until the day ends."""
-    last, level = state.fold.last_round, level_usd(state, scope, state.now_ns)
+    last, times = state.fold.last_round, state.fold.round_ns
+    # What has expired since the last round still counts at its payoff; from here on the level is without it.
+    level, then = levels_usd(state, scope, state.now_ns, times[-1] if times else state.now_ns)
     if last is None or last.day != day or scope not in last.scope or math.isnan(last.open_usd[last.scope.index(scope)]):
         return level, 0.0, 0.0, ""
     k = last.scope.index(scope)
-    # What has expired since the last round still counts at its payoff; from here on the level is without it.
-    pnl = level_usd(state, scope, state.fold.round_ns[-1]) - float(last.open_usd[k])
+    pnl = then - float(last.open_usd[k])
     if math.isnan(pnl) or math.isnan(level):
         return float(last.open_usd[k]), math.nan, float(last.high_usd[k]), last.reduce_only[k]
     high = max(float(last.high_usd[k]), pnl)

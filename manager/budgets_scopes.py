@@ -90,19 +90,24 @@ def held_lots(state: ManagerState, scope: str) -> I64:
     return np.asarray(lots)
 
 
-def level_usd(state: ManagerState, scope: str, as_of_ns: int) -> float:
+def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, ...]:
     """Realised and marked value of what a scope holds and has paid, USD, up to a constant; NaN where a mark is missing.
 
-    What had expired at ``as_of_ns`` is left out. The firm's is after fees, a desk's before them.
+    One level for each time, from the same marks: what had expired by then is left out. The firm's is after fees, a desk's
+    before them.
     """
     universe, ledger = state.setup.universe, state.fold.ledger
     lots = held_lots(state, scope)
-    rows = np.flatnonzero((lots != 0) & (universe.expiry_ns > as_of_ns))
-    value = float(lots[rows] @ (marks(state.market, rows, state.now_ns) * universe.multiplier_usd[rows]))
+    rows = np.flatnonzero((lots != 0) & (universe.expiry_ns > min(as_of_ns)))
+    per_lot, expiry_ns = (
+        marks(state.market, rows, state.now_ns) * universe.multiplier_usd[rows],
+        universe.expiry_ns[rows],
+    )
     head, _, name = scope.partition(":")
     cash = sum(cents for agent, cents in ledger.cash_cents.items() if head == "firm" or desk_of(agent) == name)
     fees = ledger.fee_cents if head == "firm" else 0
-    return value + (cash - fees) / CENTS_PER_USD
+    held = (expiry_ns > ns for ns in as_of_ns)
+    return tuple(float(lots[rows[at]] @ per_lot[at]) + (cash - fees) / CENTS_PER_USD for at in held)
 
 
 def worst_loss_usd(cells: MarginCells, lots: I64) -> float:
@@ -124,7 +129,8 @@ def below_high(state: ManagerState, scope: str) -> float:
     k = last.scope.index(scope)
     if math.isnan(last.open_usd[k]):
         return math.nan
-    pnl = level_usd(state, scope, state.fold.round_ns[-1]) - float(last.open_usd[k])
+    (level,) = levels_usd(state, scope, state.fold.round_ns[-1])
+    pnl = level - float(last.open_usd[k])
     return float(last.high_usd[k]) - pnl
 
 

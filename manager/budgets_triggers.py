@@ -47,7 +47,7 @@ def reasons(state: ManagerState) -> tuple[str, ...]:
 def futures(state: ManagerState) -> F64:
     """Mid (u,) of each underlying's future, points; NaN without one."""
     at = state.setup.universe.fronts(state.now_ns)
-    return np.where(at >= 0, state.market.mid()[at], np.nan)
+    return np.where(at >= 0, state.market.mid_of(at), np.nan)
 
 
 def _urgent(state: ManagerState, last: BudgetRound) -> tuple[str, ...]:

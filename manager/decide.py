@@ -100,15 +100,14 @@ def _on_rows(view: View, stated: Stated, price: F64) -> F64:
 def _warm(state: ManagerState, view: View, stated: Stated, menu: Menu) -> tuple[F64, F64] | None:
     """What the last solve left to do, and its prices: both stand in the record, so a replay starts alike."""
     last = state.fold.last_solved
-    if last is None:
+    if last is None or stated.forced.any():  # a broken limit's extra row has no price of its own to begin with
         return None
     left = dict(zip(last.menu.tolist(), (last.solution_lots - last.ordered_lots).tolist(), strict=True))
     prices = dict(zip(last.factor, last.price_of_risk.tolist(), strict=True))
-    lots = np.array([left.get(int(j), 0.0) for j in menu.index])
+    lots = np.array([left.get(j, 0.0) for j in menu.index.tolist()])
     names = state.fold.table.names
-    known = np.array([prices.get(names[i], 0.0) for i in view.rows])[stated.factor_of]
-    repeated = len(np.unique(stated.factor_of)) < len(stated.factor_of)
-    return None if repeated else (np.clip(lots, -menu.sell_cap, menu.buy_cap), known)
+    known = np.array([prices.get(names[i], 0.0) for i in view.rows[stated.factor_of].tolist()])
+    return np.clip(lots, -menu.sell_cap, menu.buy_cap), known
 
 
 def live_proposals(state: ManagerState, view: View) -> tuple[Proposal, ...]:

@@ -276,8 +276,8 @@ def _limits(fold: Fold, log: LimitsLog) -> None:
     changed, fold.limits_log = log.limits.version != fold.limits.version, log
     if changed:
         fold.limits = log.limits
-        soft, fold.hard = limit_columns(fold.limits, fold.table.names)
-        fold.soft = np.minimum(soft, fold.divided)
+        fold.allowed, fold.hard = limit_columns(fold.limits, fold.table.names)
+        fold.soft = np.minimum(fold.allowed, fold.divided)
         fold.flows.set_limits(fold.limits)
 
 
@@ -289,7 +289,7 @@ def _round(fold: Fold, held: BudgetRound, now_ns: int) -> None:
     if held.published:
         fold.divided = np.full(len(fold.table.names), np.inf)
         fold.divided[[fold.table.index[name] for name in held.factor]] = held.soft_limit
-        fold.soft = np.minimum(limit_columns(fold.limits, fold.table.names)[0], fold.divided)
+        fold.soft = np.minimum(fold.allowed, fold.divided)
     fold.flows.divide(held.day, dict(zip(held.spender, held.cost_cents.tolist(), strict=True)))
 
 

@@ -15,16 +15,19 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from common.kernels import menu as kernels
 from common.limits import OrderCaps
 from common.messages import F64, I64
+from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
-from common.units import CENTS_PER_USD, NO_PRICE, NS_PER_S
+from common.units import CENTS_PER_USD, NS_PER_S
 from common.universe import OPTION
 from manager.budgets_rows import scope_caps
 from manager.exposures import Bools, Rows
 from manager.scopes import stopped_underlyings
 from manager.state import ManagerState
 
+_Ticks = NDArray[np.int32]
 #: Impact is never quite 0, so that the cheapest trade is unique: this share of the cost for each lot.
 _UNIQUE = 1e-4
 
@@ -86,26 +89,23 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
         if agent in fold.proposals:
             listed[fold.proposals[agent].menu] = True
     at = np.flatnonzero(listed)
-    grid = np.ix_(live, at)
-    known = (fold.table.stated[grid] | fold.table.nature[grid]) if need_all else ~np.isnan(fold.table.sensitivity[grid])
-    bid, ask = market.bid_ticks[at], market.ask_ticks[at]
-    usable = fresh_underlyings(state) & ~stopped_underlyings(state)
-    ok = (universe.listed[at] != 0) & usable[universe.underlying[at]]
-    ok &= (bid > NO_PRICE) & (ask > NO_PRICE) & (bid < ask) & (bid >= 0)
-    ok &= (market.bid_size_lots[at] > 0) & (market.ask_size_lots[at] > 0)
-    ok &= known.all(axis=0)
-    ok &= _delta_watched(state, live)[universe.underlying[at]] | (universe.kind[at] != OPTION)
-    if universe.rolls:  # hedges are made in the front alone; the others are left by the roll
-        ok &= (universe.kind[at] == OPTION) | (universe.fronts(now_ns)[universe.underlying[at]] == at)
+    table = fold.table
+    if need_all:
+        ok = kernels.known(at, live, table.stated, table.nature)
+    else:
+        ok = ~np.isnan(table.sensitivity[np.ix_(live, at)]).any(axis=0)
+    fronts = universe.fronts(now_ns) if universe.rolls else np.zeros(0, np.intp)
     resting = [j for j, until in fold.rest_until_ns.items() if until > now_ns]
-    rests = np.zeros(len(universe), np.bool_)
+    rests, out = np.zeros(len(universe), np.bool_), np.zeros(len(universe), np.bool_)
     if resting:
         patience_ns = int(state.setup.config.patience_s * NS_PER_S)
         waits = {j for j, since in fold.unfilled_since_ns.items() if need_all and now_ns - since < patience_ns}
-        out = np.zeros(len(universe), np.bool_)
         out[[j for j in resting if j not in waits]] = True
         rests[resting] = True
-        ok &= ~out[at]  # a tenth of the time of np.isin
+    ok &= kernels.tradable(
+        at, universe.listed, universe.underlying, universe.kind, OPTION, *_quotes(market),
+        fresh_underlyings(state) & ~stopped_underlyings(state), _delta_watched(state, live), fronts, universe.rolls, out,
+    )  # fmt: skip
     return columns_of(state, live, at[ok], working, rests[at[ok]])
 
 
@@ -124,48 +124,42 @@ def _deltas(names: tuple[str, ...]) -> Bools:
 def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, int], rests: Bools) -> Menu:
     """These instruments (m,) as a menu; what ``rests`` (m,) is stated and has no lots now."""
     universe, market, config = state.setup.universe, state.market, state.setup.config
-    bid, ask = market.bid_ticks[at].astype(np.float64), market.ask_ticks[at].astype(np.float64)
-    tick_cents, fee_cents = state.fold.ledger.tick_cents[at], universe.fee_cents[at]
-    half_spread_cents = 0.5 * (ask - bid) * tick_cents
-    spread_share, impact_share, root_share = state.cost_shares[:, at]
-    cost = np.maximum(spread_share * half_spread_cents + fee_cents, 0.01) / CENTS_PER_USD
-    sizes = np.minimum(market.bid_size_lots[at], market.ask_size_lots[at])
-    impact = impact_share * half_spread_cents / CENTS_PER_USD / sizes + _UNIQUE * cost
-    notional_cents = np.ceil(ask * tick_cents).astype(np.int64)
+    tick_cents = state.fold.ledger.tick_cents
+    cost, impact, root, cost_cents, notional_cents = kernels.dealt(
+        at, *_quotes(market), tick_cents, universe.fee_cents, state.cost_shares, _UNIQUE, CENTS_PER_USD
+    )
     cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
     cap = scope_caps(state, live, at, notional_cents, cap)
     for j, (lots, until_ns) in state.fold.too_large.items():
         if until_ns > state.now_ns:
             cap[at == j] = np.minimum(cap[at == j], lots)
-    own = np.array([working.get(int(j), 0) for j in at], np.int64)
-    shown_buy = np.minimum(np.floor(market.ask_size_lots[at] * config.quote_share), cap)
-    shown_sell = np.minimum(np.floor(market.bid_size_lots[at] * config.quote_share), cap)
-    if state.fold.reduce_only_until_ns:
-        shown_buy, shown_sell = _shrinking(state, at, shown_buy, shown_sell)
+    most_buy, most_sell = _shrinking(state, at, cap) if state.fold.reduce_only_until_ns else (cap, cap)
+    own = np.array([working.get(j, 0) for j in at.tolist()], np.int64) if working else np.zeros(len(at), np.int64)
+    sizes = market.bid_size_lots, market.ask_size_lots
     return Menu(
         at,
         state.fold.table.sensitivity[np.ix_(live, at)],
         cost,
         impact,
-        root_share * half_spread_cents / CENTS_PER_USD / np.sqrt(sizes),
-        np.ceil(half_spread_cents).astype(np.int64) + fee_cents,
+        root,
+        cost_cents,
         notional_cents,
-        # An order against one of our own that still works could trade with it.
-        np.where(rests | (own < 0), 0.0, np.maximum(shown_buy - np.maximum(own, 0), 0.0)),
-        np.where(rests | (own > 0), 0.0, np.maximum(shown_sell - np.maximum(-own, 0), 0.0)),
-        shown_buy,
-        shown_sell,
+        *kernels.ordered(at, *sizes, config.quote_share, most_buy, most_sell, own, rests),
     )
 
 
-def _shrinking(state: ManagerState, at: Rows, buy: F64, sell: F64) -> tuple[F64, F64]:
+def _quotes(market: MarketSnapshot) -> tuple[_Ticks, _Ticks, _Ticks, _Ticks]:
+    return market.bid_ticks, market.ask_ticks, market.bid_size_lots, market.ask_size_lots
+
+
+def _shrinking(state: ManagerState, at: Rows, cap: F64) -> tuple[F64, F64]:
     """Lots of either side that execution lets out where it is reduce-only: toward no traded position, not through it."""
     until_ns, traded = state.fold.reduce_only_until_ns, state.fold.ledger.traded[at]
     held = [u for u, until in until_ns.items() if until > state.now_ns]
     only = np.isin(state.setup.universe.underlying[at], held)
     return (
-        np.where(only, np.minimum(buy, np.maximum(-traded, 0)), buy),
-        np.where(only, np.minimum(sell, np.maximum(traded, 0)), sell),
+        np.where(only, np.minimum(cap, np.maximum(-traded, 0)), cap),
+        np.where(only, np.minimum(cap, np.maximum(traded, 0)), cap),
     )
 
 

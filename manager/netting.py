@@ -18,16 +18,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.kernels import netting as kernels
-from common.kernels import programme
+from common.kernels import programme_packed as programme
 from common.messages import F64
 from manager import impact
-from manager.qp import FREE, RIDGE, Bools, solve_columns
+from manager.qp import FREE, NEGATIVE, RIDGE, Answer, Bools, Part, solve_columns
 
 #: A column starts in from this share of its cost.
 _NEARLY = 0.8
+#: So many instruments start in at most, those that pay best at the standing price; a solution trades two or three.
+_FIRST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,69 +118,51 @@ def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None)
 
     Square-root impact is solved as its piecewise-linear majorant (``impact.py``); the lots are what its pieces add up to.
     """
-    if p.root.any():
+    if np.count_nonzero(p.root):
         pieces = impact.pieces_of(p)
         cut = solve(pieces.problem, iteration_limit)
         return replace(cut, lots=pieces.sum(cut.lots))
     f, m = p.sensitivity.shape
-    q = _Interval.of(p)
-    r, standing = kernels.standing(*columns(p)[:5])
-    lots, price = (np.zeros(m), standing) if warm is None else warm
-    first = programme.first_columns(r, standing, price, *columns(p)[5:7], _NEARLY)
-    found = solve_columns(q, first, q.dual_start(p, lots, price), iteration_limit)
+    q, use, of_columns, of_rows = _Interval.of(p, warm)
+    found = solve_columns(q, use, of_columns, of_rows, iteration_limit)
     if found.failure:
         nothing = outside(p.exposure, p.lower, p.upper)
         return Solution(np.zeros(m), np.zeros(f), nothing, found.iterations, found.failure)
-    x, r = found.x[: 2 * m], found.x[2 * m :]
-    lots = np.clip(x[:m], 0.0, p.buy_cap) - np.clip(x[m:], 0.0, p.sell_cap)
-    return Solution(lots, found.multipliers[:f] * q.money / q.unit, (r[:f] - r[f:]) * q.unit, found.iterations)
+    return Solution(*programme.unscaled(q.work, f, m, found.x, found.multipliers), found.iterations)
 
 
 @dataclass(frozen=True, slots=True)
 class _Interval:
     """The QP DAQP sees: columns z+, z-, r+, r-; rows in lots, money in mean costs. Matrices are made of the used part only.
 
-    s (f, m) per lot; extra (t, 2m) the rows that can bind; linear and curved costs of the trades (2m,); W (f, f) and what
-    stands between r+ and r-; kink (f,).
+    ``work``: all that was scaled, packed as ``programme.parts`` says; f factors, m instruments.
     """
 
-    unit: F64
-    money: float
-    s: F64
-    extra: F64
-    linear: F64
-    curved: F64
-    risk: F64
-    apart: F64
-    kink: F64
-    cap: F64
-    lower: F64
-    upper: F64
-    free: Bools
+    work: F64
+    f: int
+    m: int
 
     @staticmethod
-    def of(p: Problem) -> _Interval:
-        """Scale a problem."""
+    def of(p: Problem, warm: tuple[F64, F64] | None) -> tuple[_Interval, Bools, F64, F64]:
+        """A problem scaled; the columns to begin with; multipliers of columns and rows at a neighbour's solution ``warm``,
+        or at no trade: their signs tell DAQP its first active set."""
         f, m = p.sensitivity.shape
-        scaled = programme.scaled(*columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE)
-        return _Interval(*scaled, free=np.concatenate([scaled[9][: 2 * m] > 0.0, np.ones(2 * f, np.bool_)]))
-
-    def part(self, used: NDArray[np.intp]) -> tuple[F64, F64, F64]:
-        """See ``qp.Programme``."""
-        return programme.part(*self._matrices(), RIDGE, used)
-
-    def reduced(self, x: F64, multipliers: F64) -> F64:
-        """See ``qp.Programme``."""
-        return programme.reduced(*self._matrices(), x, multipliers)
-
-    def dual_start(self, p: Problem, lots: F64, price: F64) -> tuple[F64, F64]:
-        """Multipliers at a neighbour's solution, or at no trade: their signs tell DAQP its first active set."""
-        exposure, lower, upper, _, _, sensitivity, cost, impact_of, _ = columns(p)
-        return programme.dual_start(
-            exposure, lower, upper, sensitivity, cost, impact_of,
-            self.unit, self.money, self.s, self.risk, self.kink, self.cap, len(self.upper),
-            np.ascontiguousarray(lots), np.ascontiguousarray(price),
+        lots, price = (np.zeros(m), np.zeros(f)) if warm is None else warm
+        work, use, of_columns, of_rows = programme.opened(
+            *columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE, warm is not None,
+            np.ascontiguousarray(lots), np.ascontiguousarray(price), _NEARLY, _FIRST,
         )  # fmt: skip
+        return _Interval(work, f, m), use, of_columns, of_rows
 
-    def _matrices(self) -> tuple[F64, F64, F64, F64, F64, F64, F64]:
-        return self.s, self.extra, self.linear, self.curved, self.risk, self.apart, self.kink
+    def part(self, use: Bools, of_columns: F64, of_rows: F64) -> Part:
+        """See ``qp.Programme``."""
+        return Part(*programme.narrowed(self.work, self.f, self.m, RIDGE, use, of_columns, of_rows))
+
+    def answer(self, part: Part, found: F64, multipliers: F64) -> Answer:
+        """See ``qp.Programme``."""
+        at = part.used, part.entered
+        return Answer(*programme.judged(self.work, self.f, self.m, NEGATIVE, *at, found, multipliers))
+
+    def free(self) -> Bools:
+        """See ``qp.Programme``."""
+        return programme.movable(self.work, self.f, self.m)

@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.kernels import netting as kernels
 from common.messages import F64, I64
 from manager.config import Patience
 from manager.lots import round_lots
-from manager.netting import Problem, Solution, objective, outside, solve
+from manager.netting import Problem, Solution, objective, outside, room_of, solve
 from manager.qp import Bools
 
 #: What waits is dearer by at least this share of its cost, so that the same lot now is always preferred.
@@ -49,21 +50,14 @@ def later_of(p: Problem, shown_buy: F64, shown_sell: F64, patience: Patience, of
     ``of_desk`` (desks, f): the factors that each desk's trades move, where there are several; the price of waiting is
     that of the desk for which it is highest.
     """
-    m = len(p.cost)
-    buy, sell = np.minimum(shown_buy, _alone(p, p.rows[:, :m])), np.minimum(shown_sell, _alone(p, p.rows[:, m:]))
+    m, most = len(p.cost), kernels.alone(*room_of(p)[2:])
+    buy, sell = np.minimum(shown_buy, most[:m]), np.minimum(shown_sell, most[m:])
     size = 0.5 * (shown_buy + shown_sell)
     price = np.abs(p.risk @ outside(p.exposure, p.lower, p.upper))
     waiting = ((price if of_desk is None else price * of_desk) @ np.abs(p.sensitivity)) * patience.horizon_share
     waiting = waiting if of_desk is None else waiting.max(axis=0)
     dealt = p.cost + 0.5 * p.impact * size + p.root * np.sqrt(size)
     return Later(patience.displays * buy, patience.displays * sell, dealt + waiting + _DEARER * p.cost)
-
-
-def _alone(p: Problem, rows: F64) -> F64:
-    """Lots (m,) of each instrument that the rows allow where nothing else is traded."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        most = np.where(rows > 0.0, p.room[:, None] / rows, np.inf)
-    return np.asarray(np.floor(most.min(axis=0, initial=np.inf)))
 
 
 def widened(p: Problem, later: Later, forced: Bools) -> Problem:

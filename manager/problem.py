@@ -40,7 +40,7 @@ class Stated:
     def take(self, at: Rows) -> Stated:
         """The same problem with a part of its instruments; factors that nothing moves any more are left out."""
         p = self.problem
-        i = np.flatnonzero((np.abs(p.sensitivity[:, at]) > 0.0).any(axis=1))
+        i = kernels.moved_rows(np.ascontiguousarray(p.sensitivity[:, at]))
         both = np.concatenate([at, at + len(p.cost)])
         problem = Problem(
             exposure=p.exposure[i],
@@ -64,7 +64,7 @@ class Stated:
 def problem_of(state: ManagerState, view: View, menu: Menu, now_ns: int) -> Stated:
     """The QP of one decision. Factors that nothing on the menu moves are left out: no trade changes them."""
     config, fold = state.setup.config, state.fold
-    moved = np.flatnonzero((np.abs(menu.sensitivity) > 0.0).any(axis=1))
+    moved = kernels.moved_rows(np.ascontiguousarray(menu.sensitivity))
     w, dearest = kinks(
         menu.sensitivity[moved], menu.cost, view.weighs_cost[moved], config.kink_multiple, config.admissible_multiple
     )
@@ -110,26 +110,13 @@ def _rows(state: ManagerState, view: View, menu: Menu, now_ns: int) -> tuple[F64
     """
     universe, flows, day = state.setup.universe, state.fold.flows, state.days.of(now_ns)
     more, left_there = scope_rows(state, view, menu)
-    limited, m = np.flatnonzero(np.isfinite(view.hard)), len(menu.index)
-    n, scopes = len(limited), ("firm", *(f"underlying:{s}" for s in universe.symbols))
-    rows = np.zeros((2 * n + 2 * len(scopes) + len(more), 2 * m))
-    room = np.empty(len(rows))
-    s, hard = menu.sensitivity[limited], view.hard[limited]
-    up, down = np.maximum(s, 0.0), np.maximum(-s, 0.0)
-    rows[:n, :m], rows[:n, m:], rows[n : 2 * n, :m], rows[n : 2 * n, m:] = up, down, down, up
-    room[:n], room[n : 2 * n] = hard - view.highest[limited], hard + view.lowest[limited]
-    np.maximum(room[: 2 * n], 0.0, out=room[: 2 * n])
-    spend = np.stack([menu.cost_cents, menu.notional_cents]) / CENTS_PER_USD
     urgent = emergency_room(state, view, day)
-    owner = universe.underlying[menu.index]
-    for k, scope in enumerate(scopes):
-        at = 2 * (n + k)
-        part = np.where(owner == k - 1, spend, 0.0) if k else spend
-        rows[at : at + 2, :m], rows[at : at + 2, m:] = part, part
-        left = flows.room(scope, day)
-        room[at], room[at + 1] = (left[COST] + urgent) / CENTS_PER_USD, left[NOTIONAL] / CENTS_PER_USD
-    rows[len(rows) - len(more) :], room[len(rows) - len(more) :] = more, left_there
-    return rows, room
+    left = [flows.room(scope, day) for scope in ("firm", *(f"underlying:{s}" for s in universe.symbols))]
+    left_usd = np.array([((x[COST] + urgent) / CENTS_PER_USD, x[NOTIONAL] / CENTS_PER_USD) for x in left])
+    owner = universe.underlying[menu.index].astype(np.int64)
+    spend = menu.cost_cents / CENTS_PER_USD, menu.notional_cents / CENTS_PER_USD
+    factors = np.ascontiguousarray(menu.sensitivity), view.hard, view.highest, view.lowest
+    return kernels.limit_rows(*factors, *spend, owner, left_usd, more, left_there)
 
 
 def whole_lot_may_pay(p: Problem) -> bool:

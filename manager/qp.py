@@ -11,7 +11,7 @@ limits are counts of iterations, never time. Source: Arnström, Bemporad, Axehil
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import daqp
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from common.messages import F64
 
 Bools = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 #: A bound that is none.
 FREE = 1e30
 #: Added to the Hessian's diagonal: it makes the optimum unique and moves it by less than the solver's tolerance.
@@ -29,33 +30,52 @@ _FEASIBLE = 1e-7
 _PROXIMAL = (0.01, 0.1, 1.0)
 _INFEASIBLE = -1
 #: Reduced costs above -this (in mean costs) count as 0.
-_NEGATIVE = 1e-9
+NEGATIVE = 1e-9
+
+
+class Part(NamedTuple):
+    """What DAQP is given: the n columns ``used`` (ascending) and the rows ``entered`` that one of them enters.
+
+    A row that no used column enters holds by itself. ``upper`` and ``lower`` and ``hint`` are of the columns, then the rows.
+    """
+
+    used: Rows
+    entered: Rows
+    hessian: F64
+    gradient: F64
+    rows: F64
+    upper: F64
+    lower: F64
+    hint: F64
+    #: No column that may move is left out.
+    whole: bool
+
+
+class Answer(NamedTuple):
+    """A part's answer in full length: x (N,), multipliers of the columns (N,) and rows (k,), which columns to go on with.
+
+    ``use`` (N,): the part's columns and those that would pay now; ``more`` is how many these are.
+    """
+
+    x: F64
+    of_columns: F64
+    of_rows: F64
+    use: Bools
+    more: int
 
 
 class Programme(Protocol):
-    """N columns, k rows; 0 is feasible. ``free`` (N,): columns that may move at all."""
+    """N columns, k rows; 0 is feasible."""
 
-    @property
     def free(self) -> Bools:
         """Columns that may move at all, (N,)."""
 
-    @property
-    def cap(self) -> F64:
-        """Upper bound of each column, (N,); the lower is 0."""
+    def part(self, use: Bools, of_columns: F64, of_rows: F64) -> Part:
+        """The programme in which only the columns ``use`` (N,) move; multipliers (N,), (k,) whose signs hint."""
 
-    @property
-    def lower(self) -> F64:
-        """Lower bound of each row, (k,)."""
-
-    @property
-    def upper(self) -> F64:
-        """Upper bound of each row, (k,)."""
-
-    def part(self, used: NDArray[np.intp]) -> tuple[F64, F64, F64]:
-        """(H, g, A) of n columns: (n, n), (n,), (k, n)."""
-
-    def reduced(self, x: F64, multipliers: F64) -> F64:
-        """Reduced costs g + Hx + A'multipliers, (N,), of x (N,) and the multipliers of the rows (k,)."""
+    def answer(self, part: Part, found: F64, multipliers: F64) -> Answer:
+        """What ``found`` (n,) with ``multipliers`` (n + entered,) says of the whole: x and the reduced costs
+        g + Hx + A'multipliers, which are negative where a column that was left out would pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +88,37 @@ class Dense:
     cap: F64
     lower: F64
     upper: F64
-    free: Bools
+    movable: Bools
 
-    def part(self, used: NDArray[np.intp]) -> tuple[F64, F64, F64]:
+    def free(self) -> Bools:
         """See ``Programme``."""
-        return self.hessian[np.ix_(used, used)], self.gradient[used], self.rows[:, used]
+        return self.movable
 
-    def reduced(self, x: F64, multipliers: F64) -> F64:
+    def part(self, use: Bools, of_columns: F64, of_rows: F64) -> Part:
         """See ``Programme``."""
-        return np.asarray(self.gradient + self.hessian @ x + self.rows.T @ multipliers)
+        used = np.flatnonzero(use)
+        rows = self.rows[:, used]
+        entered = np.flatnonzero(rows.any(axis=1))
+        return Part(
+            used,
+            entered,
+            self.hessian[np.ix_(used, used)],
+            self.gradient[used],
+            rows[entered],
+            np.concatenate([self.cap[used], self.upper[entered]]),
+            np.concatenate([np.zeros(len(used)), self.lower[entered]]),
+            np.concatenate([of_columns[used], of_rows[entered]]),
+            len(used) == np.count_nonzero(self.movable),
+        )
+
+    def answer(self, part: Part, found: F64, multipliers: F64) -> Answer:
+        """See ``Programme``."""
+        x, of_columns, of_rows = np.zeros(len(self.cap)), np.zeros(len(self.cap)), np.zeros(len(self.upper))
+        n, use = len(part.used), np.zeros(len(self.cap), np.bool_)
+        x[part.used], of_columns[part.used], of_rows[part.entered] = found, multipliers[:n], multipliers[n:]
+        use[part.used] = True
+        missing = self.movable & ~use & (self.gradient + self.hessian @ x + self.rows.T @ of_rows < -NEGATIVE)
+        return Answer(x, of_columns, of_rows, use | missing, int(np.count_nonzero(missing)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,54 +131,38 @@ class Optimum:
     failure: str = ""
 
 
-def solve_columns(q: Programme, first: Bools, start: tuple[F64, F64], iteration_limit: int) -> Optimum:
-    """The optimum of ``q``; ``first`` (N,) columns to begin with, ``start`` multipliers of columns and rows: signs hint."""
-    use, iterations = q.free & first, 0
+def solve_columns(q: Programme, use: Bools, of_columns: F64, of_rows: F64, iteration_limit: int) -> Optimum:
+    """The optimum of ``q``; ``use`` (N,) free columns to begin with, multipliers (N,), (k,) to start from: signs hint."""
+    iterations = 0
     while True:
-        x, lam, flag, steps = _solve_part(q, np.flatnonzero(use), start, iteration_limit - iterations)
+        part = q.part(use, of_columns, of_rows)
+        found, multipliers, flag, steps = _daqp(part, iteration_limit - iterations)
         iterations += steps
-        if flag == _INFEASIBLE and (use != q.free).any():
+        if flag == _INFEASIBLE and not part.whole:
             # Never true, only hard to see for the solver in this part; the whole has more room.
-            use, start = q.free, (np.zeros_like(start[0]), np.zeros_like(start[1]))
+            use, of_columns, of_rows = q.free(), np.zeros_like(of_columns), np.zeros_like(of_rows)
             continue
-        rows = lam[len(x) :]
         if flag < 1:
-            return Optimum(np.zeros_like(x), np.zeros_like(rows), iterations, f"daqp exit flag {flag}")
-        missing = q.free & ~use & (q.reduced(x, rows) < -_NEGATIVE)
-        if not missing.any():
-            return Optimum(x, rows, iterations)
-        use, start = use | missing, (lam[: len(x)], rows)
+            return Optimum(np.zeros_like(of_columns), np.zeros_like(of_rows), iterations, f"daqp exit flag {flag}")
+        x, of_columns, of_rows, use, more = q.answer(part, found, multipliers)
+        if not more:
+            return Optimum(x, of_rows, iterations)
 
 
-def _solve_part(q: Programme, used: NDArray[np.intp], start: tuple[F64, F64], limit: int) -> tuple[F64, F64, int, int]:
-    """(x, multipliers, exit flag, iterations) with the columns not ``used`` at 0, in full length: columns, then rows.
+def _daqp(part: Part, limit: int) -> tuple[F64, F64, int, int]:
+    """(x (n,), multipliers of columns and rows, exit flag, iterations).
 
-    A row that no used column enters holds by itself and is left out. The problem is always feasible, so a flag that says
-    otherwise (impact almost 0 beside the cost) is answered by proximal iterations.
+    The problem is always feasible, so a flag that says otherwise (impact almost 0 beside the cost) is answered by
+    proximal iterations.
     """
-    hessian, gradient, rows = q.part(used)
-    entered = np.flatnonzero(rows.any(axis=1))
-    data = (
-        hessian,
-        gradient,
-        rows[entered],
-        np.concatenate([q.cap[used], q.upper[entered]]),
-        np.concatenate([np.zeros(len(used)), q.lower[entered]]),
-    )
-    hint = np.concatenate([start[0][used], start[1][entered]])
-    found, _, flag, info = daqp.solve(*data, dual_start=hint, iter_limit=max(limit, 1), primal_tol=_FEASIBLE)
+    data = (part.hessian, part.gradient, part.rows, part.upper, part.lower)
+    found, _, flag, info = daqp.solve(*data, dual_start=part.hint, iter_limit=max(limit, 1), primal_tol=_FEASIBLE)
     steps = int(info["iterations"])
-    whole = len(used) == np.count_nonzero(q.free)
-    for weight in _PROXIMAL if whole else _PROXIMAL[:1]:
+    for weight in _PROXIMAL if part.whole else _PROXIMAL[:1]:
         if flag != _INFEASIBLE:
             break
         left = max(limit - steps, 1)
         found, _, flag, info = daqp.solve(*data, iter_limit=left, primal_tol=_FEASIBLE, eps_prox=weight)
         steps += int(info["iterations"])
-    n = len(q.free)
-    x, lam = np.zeros(n), np.zeros(n + len(q.upper))
-    if flag >= 1:
-        x[used] = found
-        lam[used] = info["lam"][: len(used)]
-        lam[n + entered] = info["lam"][len(used) :]
-    return x, lam, int(flag) if np.isfinite(x).all() else _INFEASIBLE, steps
+    finite = flag < 1 or np.isfinite(found).all()
+    return found, info["lam"], int(flag) if finite else _INFEASIBLE, steps

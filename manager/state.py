@@ -67,6 +67,8 @@ class Fold:
     table: FactorTable
     soft: F64
     hard: F64
+    #: The soft limits that people set, before any division: ``soft`` is the tighter of these and ``divided``.
+    allowed: F64
     orders: OrderBook
     ledger: Ledger
     flows: Flows
@@ -221,6 +223,7 @@ def start(setup: ManagerSetup) -> ManagerState:
         table=table,
         soft=soft,
         hard=hard,
+        allowed=soft,
         orders=OrderBook(config.orders_kept),
         ledger=Ledger(universe, config.history_max, config.exec_ids_kept, desks),
         flows=Flows(setup.limits),

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from common.kernels import menu
 from common.kernels import netting as kernels
 from common.limits_scopes import MarginGrid
 from common.messages import Header, QuoteBatch
 from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
-from common.units import NS_PER_DAY
+from common.units import CENTS_PER_USD, NS_PER_DAY
 from common.universe import OPTION, Universe
 from manager import budgets
 from manager.budgets_marks import margin_cells, marks
 from manager.exposures import Rows
 from manager.lots import round_lots
-from manager.netting import Problem, objective, solve, standing_price
+from manager.netting import Problem, objective, room_of, solve, standing_price
 from manager.problem import whole_lot_may_pay
 from manager.risk_price import kinks
 
@@ -29,6 +30,7 @@ _LIFE_NS, _VALUE = 30 * NS_PER_DAY, 0.02
 def warm(universe: Universe) -> None:
     """Load (or compile) every kernel of a budget round and of a decision, on made-up quotes and a made-up problem."""
     _decide_once()
+    _list_once(universe)
     budgets.within(budgets.equal(np.eye(1)), np.zeros(1), np.ones(1), np.eye(1), 0.5)
     market = MarketSnapshot(universe)
     for u, underlying in enumerate(universe.underlyings):
@@ -55,9 +57,26 @@ def _decide_once() -> None:
     if whole_lot_may_pay(p) and not again.failure:
         objective(p, round_lots(p, again.lots, 0.0).astype(np.float64))
         standing_price(p)
+    kernels.moved_rows(p.risk)
+    kernels.alone(*room_of(p)[2:])
+    none, left = (np.zeros((0, 2)), np.zeros(0)), np.ones((2, 2))
+    kernels.limit_rows(p.sensitivity, far, one, one, one, one, np.zeros(1, np.int64), left, *none)
     alone = np.zeros(1, np.intp)
     kernels.common_variance(p.risk, alone, alone, alone, p.risk, one, 0.1)
     kernels.risk_growth(p.risk, p.risk, one)
+
+
+def _list_once(universe: Universe) -> None:
+    """The columns of a menu of one instrument."""
+    n, at, market = len(universe), np.zeros(1, np.intp), MarketSnapshot(universe)
+    sizes = market.bid_size_lots, market.ask_size_lots
+    quotes = market.bid_ticks, market.ask_ticks, *sizes
+    every, each, none = np.ones(n, np.bool_), np.ones(len(universe.symbols), np.bool_), np.zeros(0, np.intp)
+    menu.known(at, at, every[None, :], every[None, :])
+    listed = universe.listed, universe.underlying, universe.kind
+    menu.tradable(at, *listed, OPTION, *quotes, each, each, none, universe.rolls, every)
+    menu.dealt(at, *quotes, np.ones(n), universe.fee_cents, np.ones((3, n)), 1.0, CENTS_PER_USD)
+    menu.ordered(at, *sizes, 1.0, np.ones(1), np.ones(1), np.zeros(1, np.int64), every[:1])
 
 
 def _quotes(universe: Universe, rows: Rows, symbol: str) -> QuoteBatch:

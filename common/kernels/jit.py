@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 

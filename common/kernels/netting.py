@@ -275,3 +275,76 @@ def common_variance(
     for i in range(u):
         left[i] = returns[i, i] * (sigma[i] * sigma[i]) - variance * (beta[i] * beta[i])
     return variance, left
+
+
+@exact_kernel
+def moved_rows(sensitivity: F64) -> I64:
+    """Factors that some instrument moves, ascending; one it moves by an unknown amount (NaN) counts as not moved by it."""
+    f, m = sensitivity.shape
+    out, k = np.empty(f, np.int64), 0
+    for i in range(f):
+        for j in range(m):
+            if abs(sensitivity[i, j]) > 0.0:
+                out[k] = i
+                k += 1
+                break
+    return out[:k].copy()
+
+
+@exact_kernel
+def limit_rows(
+    sensitivity: F64,
+    hard: F64,
+    highest: F64,
+    lowest: F64,
+    cost_usd: F64,
+    notional_usd: F64,
+    owner: I64,
+    left_usd: F64,
+    more: F64,
+    more_room: F64,
+) -> tuple[F64, F64]:
+    """Rows (k, 2m) on (z+, z-) and their room (k,): see ``manager.problem``.
+
+    Hard limits both ways of every factor that has one (``hard``, ``highest``, ``lowest`` (f,)), then cost and notional of
+    the firm and of each underlying (``owner`` (m,), room ``left_usd`` (1 + u, 2)), then ``more`` (e, 2m).
+    """
+    f, m = sensitivity.shape
+    n = 0
+    for i in range(f):
+        n += int(np.isfinite(hard[i]))
+    scopes, extra = len(left_usd), len(more)
+    rows, room = np.zeros((2 * n + 2 * scopes + extra, 2 * m)), np.empty(2 * n + 2 * scopes + extra)
+    at = 0
+    for i in range(f):
+        if not np.isfinite(hard[i]):
+            continue
+        for j in range(m):
+            up, down = max(sensitivity[i, j], 0.0), max(-sensitivity[i, j], 0.0)
+            rows[at, j], rows[at, m + j], rows[n + at, j], rows[n + at, m + j] = up, down, down, up
+        room[at], room[n + at] = max(hard[i] - highest[i], 0.0), max(hard[i] + lowest[i], 0.0)
+        at += 1
+    for k in range(scopes):
+        at = 2 * (n + k)
+        for j in range(m):
+            if k == 0 or owner[j] == k - 1:
+                rows[at, j] = rows[at, m + j] = cost_usd[j]
+                rows[at + 1, j] = rows[at + 1, m + j] = notional_usd[j]
+        room[at], room[at + 1] = left_usd[k, 0], left_usd[k, 1]
+    for k in range(extra):
+        rows[2 * (n + scopes) + k], room[2 * (n + scopes) + k] = more[k], more_room[k]
+    return rows, room
+
+
+@exact_kernel
+def alone(rows: F64, room: F64) -> F64:
+    """Most (z+, z-), (2m,) whole lots, that the rows allow of each where nothing else is traded; infinite without a row."""
+    k, m2 = rows.shape
+    out = np.full(m2, np.inf)
+    for i in range(k):
+        for j in range(m2):
+            if rows[i, j] > 0.0:
+                out[j] = min(out[j], room[i] / rows[i, j])
+    for j in range(m2):
+        out[j] = np.floor(out[j])
+    return out

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from common.kernels.jit import F64, I64, exact_inline, exact_kernel
+from common.kernels.jit import F64, I64, Bools, exact_inline, exact_kernel
 from common.kernels.netting import outside_by
+
+#: unit, money, s, extra, linear, curved, risk, apart, kink, cap, lower, upper, free: see ``scaled``.
+Scaled = tuple[F64, float, F64, F64, F64, F64, F64, F64, F64, F64, F64, F64, Bools]
 
 
 @exact_inline
@@ -54,10 +57,11 @@ def scaled(
     spread: float,
     ridge: float,
     free: float,
-) -> tuple[F64, float, F64, F64, F64, F64, F64, F64, F64, F64, F64, F64]:
-    """(unit, money, s, extra, linear, curved, risk, apart, kink, cap, lower, upper) of a programme in lots and mean costs.
+) -> Scaled:
+    """(unit, money, s, extra, linear, curved, risk, apart, kink, cap, lower, upper, free) in lots and mean costs.
 
-    ``free``: a bound that is none. Rows that no trade within the caps can fill are left out.
+    ``free``: a bound that is none; what comes back under that name are the columns that may move. Rows that no trade within
+    the caps can fill are left out.
     """
     f, m = sensitivity.shape
     unit = np.empty(f)
@@ -91,7 +95,8 @@ def scaled(
             scaled_risk[i, j] = risk[i, j] * (unit[i] * unit[j] / money)
             apart[i, j] = -scaled_risk[i, j]
         apart[i, i] = spread * scaled_risk[i, i] - scaled_risk[i, i]
-    return unit, money, s, extra, linear, curved, scaled_risk, apart, scaled_kink, cap, below, above
+    moves = cap > 0.0
+    return unit, money, s, extra, linear, curved, scaled_risk, apart, scaled_kink, cap, below, above, moves
 
 
 @exact_kernel
@@ -156,18 +161,30 @@ def reduced(
 
 @exact_kernel
 def first_columns(
-    r: F64, standing_price: F64, warm_price: F64, sensitivity: F64, cost: F64, nearly: float
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Trades that pay, or nearly, at either price; residuals that stand outside now. (2m + 2f,) True where to begin."""
+    r: F64, standing_price: F64, warm_price: F64, sensitivity: F64, cost: F64, nearly: float, most: int
+) -> Bools:
+    """Trades that pay, or nearly, at either price; residuals that stand outside now. (2m + 2f,) True where to begin.
+
+    At the standing price no more than the ``most`` instruments that pay best (and their equals): a solution trades few.
+    """
     f, m = sensitivity.shape
-    out = np.zeros(2 * m + 2 * f, np.bool_)
+    out, pays = np.zeros(2 * m + 2 * f, np.bool_), np.empty(m)
     for j in range(m):
         at_rest = at_warm = 0.0
         for i in range(f):
             at_rest += standing_price[i] * sensitivity[i, j]
             at_warm += warm_price[i] * sensitivity[i, j]
-        out[j] = -at_rest > nearly * cost[j] or -at_warm > nearly * cost[j]
-        out[m + j] = at_rest > nearly * cost[j] or at_warm > nearly * cost[j]
+        pays[j] = abs(at_rest) / cost[j]
+        out[j], out[m + j] = -at_rest > nearly * cost[j], at_rest > nearly * cost[j]
+        # What pays at the warm price begins whatever its place.
+        if abs(at_warm) > nearly * cost[j]:
+            out[j], out[m + j] = out[j] or at_warm < 0.0, out[m + j] or at_warm > 0.0
+            pays[j] = np.inf
+    if m > most:
+        least = np.sort(pays)[m - most]
+        for j in range(m):
+            if pays[j] < least:
+                out[j] = out[m + j] = False
     for i in range(f):
         out[2 * m + i], out[2 * m + f + i] = r[i] > 0.0, r[i] < 0.0
     return out

@@ -9,6 +9,7 @@ import numpy as np
 import piqp
 import pytest
 
+from manager import netting
 from manager.netting import Problem, Solution, solve
 
 ITERATIONS = 20_000
@@ -203,3 +204,17 @@ def test_iteration_limit_is_named_not_hidden() -> None:
     s = solve(random_problem(3), 1)
     assert "exit flag" in s.failure
     assert not s.lots.any()
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 2))
+def test_few_instruments_to_begin_with_or_all_give_one_optimum(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever columns a solve starts with, those that pay are added until none is missing."""
+    p = random_problem(seed)
+    warm = np.zeros(len(p.cost)), np.zeros(len(p.kink))
+    found = []
+    for first in (1, 8, len(p.cost)):
+        monkeypatch.setattr(netting, "_FIRST", first)
+        s = solve(p, ITERATIONS, warm)
+        assert not s.failure
+        found.append(value(p, s))
+    assert found == pytest.approx([found[-1]] * 3, rel=1e-7, abs=1e-7)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from manager.budgets_scopes import covariance_of, drawdown_of, held_lots, in_sum, level_usd, risk_of, watched
+from manager.budgets_scopes import covariance_of, drawdown_of, held_lots, in_sum, levels_usd, risk_of, watched
 from manager.view import view_of
 from tests.budgets_world import GRID, MARGIN, STOP, busy, desk
 from tests.manager_world import all_agents
@@ -38,13 +38,13 @@ def test_a_scope_counts_what_is_its() -> None:
 def test_filling_at_mid_changes_no_level_and_a_spread_costs_what_it_costs() -> None:
     one = desk(drawdown=STOP)
     all_agents(one, 1.0)
-    before = level_usd(one.state, "firm", 0)
+    (before,) = levels_usd(one.state, "firm", 0)
     orders = one.decide()
     for order in orders:
         one.fill(order)
     ledger = one.state.fold.ledger
     paid = (ledger.cost_cents + ledger.fee_cents) / 100.0
-    assert orders and level_usd(one.state, "firm", 0) == pytest.approx(before - paid, abs=0.05)
+    assert orders and levels_usd(one.state, "firm", 0) == pytest.approx((before - paid,), abs=0.05)
     assert np.array_equal(held_lots(one.state, "firm"), ledger.traded)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from common.kernels import netting as kernels
+from common.kernels import programme, programme_packed
 from manager.netting import Problem, _Interval, columns, objective, outside, room_of, standing_price
 from manager.problem import whole_lot_may_pay
+from manager.qp import RIDGE, Dense
 from manager.risk_price import kinks
 
 
@@ -72,33 +74,61 @@ def test_a_lot_may_pay_where_what_it_gives_back_at_most_exceeds_its_cost(scale: 
 def test_reduced_costs_are_those_of_the_matrices(seed: int) -> None:
     p = problem(seed)
     f, m = p.sensitivity.shape
-    q = _Interval.of(p)
-    assert len(q.extra) == 2, "the row that nothing can fill is left out"
-    h, g, a = q.part(np.arange(2 * m + 2 * f))
+    q, *_ = _Interval.of(p, None)
+    _, *matrices, cap, lower, upper = programme_packed.parts(q.work, q.f, q.m)
+    assert len(matrices[1]) == 2, "the row that nothing can fill is left out"
+    h, g, a = programme.part(*matrices, RIDGE, np.arange(2 * m + 2 * f))
     rng = np.random.default_rng(seed)
     x, mu = rng.random(2 * m + 2 * f), rng.normal(size=f + 2)
     ridge = 1e-9 * x * (np.arange(len(x)) >= 2 * m)
-    assert q.reduced(x, mu) == pytest.approx(g + h @ x - ridge + a.T @ mu, rel=1e-9, abs=1e-9)
+    assert programme.reduced(*matrices, x, mu) == pytest.approx(g + h @ x - ridge + a.T @ mu, rel=1e-9, abs=1e-9)
     assert np.linalg.eigvalsh(h).min() > 0.0
-    used = np.flatnonzero(rng.random(len(x)) < 0.4)
-    part = q.part(used)
-    assert (part[0] == h[np.ix_(used, used)]).all() and (part[1] == g[used]).all() and (part[2] == a[:, used]).all()
+    use, hint = rng.random(len(x)) < 0.4, (rng.normal(size=len(x)), rng.normal(size=f + 2))
+    part = q.part(use, *hint)
+    assert (part.used == np.flatnonzero(use)).all() and (part.entered == np.flatnonzero(a[:, use].any(axis=1))).all()
+    assert (part.hessian == h[np.ix_(part.used, part.used)]).all() and (part.gradient == g[part.used]).all()
+    assert (part.rows == a[np.ix_(part.entered, part.used)]).all()
+    whole = np.concatenate([np.arange(len(x)), len(x) + np.arange(f + 2)])
+    at = whole[np.concatenate([part.used, len(x) + part.entered])]
+    assert (part.upper == np.concatenate([cap, upper])[at]).all()
+    assert (part.lower == np.concatenate([np.zeros(len(x)), lower])[at]).all()
+    assert (part.hint == np.concatenate(hint)[at]).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_answer_of_a_part_asks_for_exactly_the_columns_that_would_pay(seed: int) -> None:
+    """Against the same programme held in full (``qp.Dense``), whose answer is array arithmetic."""
+    p = problem(seed)
+    f, m = p.sensitivity.shape
+    q, *_ = _Interval.of(p, None)
+    _, *matrices, cap, lower, upper = programme_packed.parts(q.work, q.f, q.m)
+    full = Dense(*programme.part(*matrices, RIDGE, np.arange(2 * m + 2 * f)), cap, lower, upper, q.free())
+    rng = np.random.default_rng(seed)
+    use = q.free() & (rng.random(len(cap)) < 0.4)
+    start = np.zeros(len(use)), np.zeros(f + 2)
+    part, whole = q.part(use, *start), full.part(use, *start)
+    assert all(np.all(mine == theirs) for mine, theirs in zip(part, whole, strict=True)) and not part.whole
+    found, multipliers = rng.random(len(part.used)), rng.normal(size=len(part.hint))
+    mine, theirs = q.answer(part, found, multipliers), full.answer(whole, found, multipliers)
+    assert (mine.x == theirs.x).all() and (mine.of_columns == theirs.of_columns).all()
+    assert (mine.of_rows == theirs.of_rows).all() and mine.more == theirs.more > 0
+    assert (mine.use == theirs.use).all() and not mine.use[~q.free()].any()
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_start_at_the_neighbours_solution_has_the_signs_of_its_reduced_costs(seed: int) -> None:
     p = problem(seed)
     f, m = p.sensitivity.shape
-    q = _Interval.of(p)
     z = np.clip(np.random.default_rng(seed).normal(size=m) * 3.0, -p.sell_cap, p.buy_cap)
     price = np.asarray(np.random.default_rng(seed + 100).normal(size=f), np.float64)
-    columns_start, rows_start = q.dual_start(p, z, price)
-    assert rows_start[:f] == pytest.approx(price * q.unit / q.money) and not rows_start[f:].any()
+    q, _, columns_start, rows_start = _Interval.of(p, (z, price))
+    (unit, scaled_s, *_), money = programme_packed.parts(q.work, q.f, q.m), q.work[0]
+    assert rows_start[:f] == pytest.approx(price * unit / money) and not rows_start[f:].any()
     at_rest = z == 0.0
-    want = -(p.cost / q.money + q.s.T @ rows_start[:f])
+    want = -(p.cost / money + scaled_s.T @ rows_start[:f])
     assert columns_start[:m][at_rest] == pytest.approx(np.minimum(want, 0.0)[at_rest])
     full = (z >= p.buy_cap) & (z > 0.0)
-    slope = -((p.cost + p.impact * np.abs(z)) / q.money + q.s.T @ rows_start[:f])
+    slope = -((p.cost + p.impact * np.abs(z)) / money + scaled_s.T @ rows_start[:f])
     assert columns_start[:m][full] == pytest.approx(np.maximum(slope, 0.0)[full])
     between = (np.abs(z) > 0.0) & (z < p.buy_cap) & (z > -p.sell_cap)
     assert not columns_start[: 2 * m].reshape(2, m).T[between & (z > 0.0), 0].any()
@@ -132,3 +162,47 @@ def test_whole_lots_stay_where_the_caps_and_rows_say() -> None:
                 pair = np.concatenate([np.maximum(trial, 0.0), np.maximum(-trial, 0.0)])
                 if (p.rows @ pair <= p.room).all() and -p.sell_cap[k] <= trial[k] <= p.buy_cap[k]:
                     assert objective(p, trial) >= objective(p, lots) - 1e-6
+
+
+def test_moved_rows_are_those_with_a_known_change() -> None:
+    s = np.array([[0.0, 1.0], [0.0, 0.0], [np.nan, 0.0], [-2.0, np.nan]])
+    assert kernels.moved_rows(s).tolist() == [0, 3]
+    assert not len(kernels.moved_rows(s[:0]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_limit_rows_bind_every_subset_of_the_orders(seed: int) -> None:
+    """A trade that the rows allow breaks no limit with any of its orders filled, and spends no more than is left."""
+    rng = np.random.default_rng(seed)
+    f, m = 4, 6
+    s, hard = rng.normal(size=(f, m)), np.array([10.0, np.inf, 0.5, 7.0])
+    highest, lowest = rng.uniform(0.0, 3.0, f), -rng.uniform(0.0, 3.0, f)
+    cost, notional, owner = rng.uniform(1.0, 3.0, m), rng.uniform(50.0, 90.0, m), rng.integers(0, 2, m)
+    left = np.array([[20.0, 900.0], [9.0, 500.0], [11.0, 1e9]])
+    more, more_room = rng.random((1, 2 * m)), np.array([3.0])
+    rows, room = kernels.limit_rows(s, hard, highest, lowest, cost, notional, owner, left, more, more_room)
+    assert rows.shape == (2 * 3 + 2 * 3 + 1, 2 * m) and (rows >= 0.0).all() and (room >= 0.0).all()
+    # Of the three limited factors the second: one that is broken leaves no room that way, one that is not some.
+    assert (room[1] == 0.0) == (highest[2] >= hard[2]) and (room[4] == 0.0) == (-lowest[2] >= hard[2])
+    assert (rows[-1] == more).all() and room[-1] == 3.0
+    z = rng.normal(size=m)
+    both = np.concatenate([np.maximum(z, 0.0), np.maximum(-z, 0.0)])
+    used = rows @ both
+    z, both = z * min(1.0, (room / used).min()), both * min(1.0, (room / used).min())
+    for subset in range(2**m):
+        filled = np.array([subset >> j & 1 for j in range(m)]) * z
+        for i in np.flatnonzero(np.isfinite(hard)):
+            assert highest[i] + s[i] @ filled <= max(hard[i], highest[i]) + 1e-9
+            assert lowest[i] + s[i] @ filled >= -max(hard[i], -lowest[i]) - 1e-9
+    size = np.abs(z)
+    assert cost @ size <= left[0, 0] + 1e-9 and notional @ size <= left[0, 1] + 1e-9
+    for u in range(2):
+        mine = owner == u
+        assert cost[mine] @ size[mine] <= left[1 + u, 0] + 1e-9
+        assert notional[mine] @ size[mine] <= left[1 + u, 1] + 1e-9
+
+
+def test_alone_an_instrument_gets_whole_lots_up_to_its_tightest_row() -> None:
+    rows, room = np.array([[2.0, 0.0, 1.0], [3.0, 0.0, 0.0]]), np.array([9.0, 10.0])
+    assert kernels.alone(rows, room).tolist() == [3.0, np.inf, 9.0]
+    assert kernels.alone(np.array([[1e-320, 0.0]]), np.array([1e10])).tolist() == [np.inf, np.inf]
