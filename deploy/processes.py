@@ -102,13 +102,19 @@ def _is_alive(identity: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """How to run one child. Smaller ``stop_order`` ends first; ``grace_s`` from SIGTERM to SIGKILL."""
+    """How to run one child. Smaller ``stop_order`` ends first; ``grace_s`` from SIGTERM to SIGKILL.
+
+    A child that ended rests ``rest_s`` beyond its backoff as long as one of ``stand_ins`` runs, who takes over its work: its
+    start would take the cores from them just then.
+    """
 
     name: str
     argv: Sequence[str]
     restart: bool = True
     stop_order: int = 0
     grace_s: float = 10.0
+    rest_s: float = 0.0
+    stand_ins: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -203,9 +209,13 @@ class Supervisor:
         for child in self.children.values():
             if child.process is not None and child.process.poll() is not None:
                 self._ended(child, now_s)
-            if child.due_s is not None and now_s >= child.due_s and not self._stopping:
+            if child.due_s is not None and now_s >= child.due_s + self._rest_s(child) and not self._stopping:
                 child.restarts += 1
                 self._spawn(child)
+
+    def _rest_s(self, child: Child) -> float:
+        others = (self.children.get(name) for name in child.spec.stand_ins)
+        return child.spec.rest_s if any(other is not None and other.pid is not None for other in others) else 0.0
 
     def _ended(self, child: Child, now_s: float) -> None:
         assert child.process is not None

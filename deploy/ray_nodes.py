@@ -27,16 +27,19 @@ from deploy.processes import ChildSpec
 
 READY_TIMEOUT_S: Final = 120.0
 HEAD: Final = "ray-head"
-#: Ray's default finds a dead node after 15 s.
+#: Ray's default finds a dead node after 15 s. Here a dead one refuses the connection at once, three times in a row; one that
+#: is slow has a second for each answer.
 _SYSTEM_CONFIG: Final = {
     "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 500,
+    "health_check_period_ms": 200,
     "health_check_failure_threshold": 3,
     "health_check_timeout_ms": 1000,
     "prestart_worker_first_driver": False,
     "enable_worker_prestart": False,
 }
 _STOP_ORDER: Final = 2
+#: A node's start takes about 5 s of processor time, which its agents, who start on another node, need first.
+_REST_S: Final = 6.0
 #: What `ray start` says once its node has joined.
 _STARTED: Final = "Ray runtime started"
 
@@ -85,9 +88,18 @@ def prepare(count: int, env: dict[str, str]) -> RayNodes:
         "RAY_worker_niceness": "0",  # see agents/actor.py
     }
     head = ChildSpec(HEAD, _head(address, folder), env={**env, **own}, stop_order=_STOP_ORDER, grace_s=5.0)
+    names = {k: f"ray-{k}" for k in range(1, count + 1)}
     nodes = tuple(
-        ChildSpec(f"ray-{k}", _node(address, f"{net}.{k + 2}"), env={**env, **own}, stop_order=_STOP_ORDER, grace_s=5.0)
-        for k in range(1, count + 1)
+        ChildSpec(
+            name,
+            _node(address, f"{net}.{k + 2}"),
+            env={**env, **own},
+            stop_order=_STOP_ORDER,
+            grace_s=5.0,
+            rest_s=_REST_S,
+            stand_ins=tuple(other for other in names.values() if other != name),
+        )
+        for k, name in names.items()
     )
     return RayNodes(head, nodes, address, {**own, HERE_ENV: "1", "HEDGEROW_RAY_ADDRESS": address}, folder)
 

@@ -119,6 +119,23 @@ def test_a_killed_child_comes_back_and_logs_to_one_file(tmp_path):
     assert ended[-1].fate == "done"
 
 
+def test_a_child_rests_while_its_stand_in_runs_and_no_longer(tmp_path):
+    async def scenario(supervisor):
+        sleeps = ["sh", "-c", "exec sleep 600"]
+        one = supervisor.start(ChildSpec("one", sleeps, rest_s=600.0, stand_ins=("other",)))
+        other = supervisor.start(ChildSpec("other", sleeps, rest_s=600.0, stand_ins=("one", "never started")))
+        watch = asyncio.create_task(supervisor.watch())
+        os.kill(one.pid, signal.SIGKILL)
+        await until(lambda: one.due_s is not None)
+        await asyncio.sleep(0.6)  # well beyond the first backoff
+        assert (one.pid, one.restarts) == (None, 0)
+        os.kill(other.pid, signal.SIGKILL)
+        await until(lambda: one.pid is not None)
+        watch.cancel()
+
+    run(scenario, tmp_path)
+
+
 def test_a_child_that_keeps_failing_is_given_up_with_growing_pauses(tmp_path):
     ended = []
 

@@ -40,6 +40,17 @@ def test_the_head_carries_no_agents_and_each_node_all_kinds() -> None:
     assert not nodes.folder.exists()
 
 
+def test_a_dead_node_leaves_the_cores_to_its_agents_where_another_node_takes_them() -> None:
+    for count in (1, 3):
+        nodes = ray_nodes.prepare(count, {})
+        try:
+            assert nodes.head.rest_s == 0.0
+            assert all(node.rest_s > 0.0 and len(node.stand_ins) == count - 1 for node in nodes.nodes)
+            assert all(node.name not in node.stand_ins for node in nodes.nodes)
+        finally:
+            nodes.close()
+
+
 def test_everybody_who_connects_needs_the_runs_own_token() -> None:
     nodes = ray_nodes.prepare(1, {})
     try:
