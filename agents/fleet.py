@@ -42,7 +42,7 @@ from agents.fleet_plan import (
 from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
 from agents.fleet_scale import Scaler, loads
 from agents.fleet_settings import FleetSettings
-from agents.fleet_spread import better, settled_places
+from agents.fleet_spread import moves, settled_places
 from agents.places import AgentHost
 from agents.sharding import all_keys
 from common import subjects, tasks
@@ -62,7 +62,7 @@ REQUEST_TIMEOUT_S = 2.0
 SCALE_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 2.0
 #: How often the fleet looks whether agents are spread over the nodes; they must have been settled as long.
-SPREAD_EVERY_S = 2.0
+SPREAD_EVERY_S = 1.0
 HEARTBEAT_BOUND = 1024
 OPENED_BY = b"fleet"
 
@@ -363,14 +363,16 @@ class Fleet:
         return Restarter(self.known, self._rules, self._clock, self._do)
 
     async def _keep_spread(self) -> None:
-        """Move one agent at a time to where it lives with fewer others, while all is well and nobody else changes things."""
+        """Move agents to where they live with fewer others, while all is well and nobody else changes things."""
         while True:
             await asyncio.sleep(SPREAD_EVERY_S)
             wall_ns = self._clock.wall_ns()
             where = settled_places(self.known, self._rules, wall_ns, int(SPREAD_EVERY_S * NS_PER_S))
             if len(where) < 2 or self._scaling.locked():
                 continue
-            if wish := better(where, await asyncio.to_thread(self._host.nodes)):
+            if wishes := moves(where, await asyncio.to_thread(self._host.nodes)):
                 async with self._scaling:
-                    if why := await self._restarter().restart(*wish):
-                        log.warning("%s was not moved within %g s: %s", wish[0], AGENT_TIMEOUT_S, why)
+                    lacks = await asyncio.gather(*(self._restarter().restart(*wish) for wish in wishes))
+                for (name, _), why in zip(wishes, lacks, strict=True):
+                    if why:
+                        log.warning("%s was not moved within %g s: %s", name, AGENT_TIMEOUT_S, why)

@@ -1,7 +1,7 @@
 """Which agent should live on another node, so that the death of one takes as few as possible: pure.
 
 First the shards of a kind are spread (a kind that loses all its shards at once has nobody to cover it), then the number of
-agents. One move at a time, each of which makes things strictly better, so that the moves end.
+agents. Of each kind one agent moves at a time, its peers cover it; each move makes things strictly better, so that they end.
 *Tested by* tests/unit/test_fleet_spread.py.
 """
 
@@ -29,13 +29,22 @@ def unevenness(where: Mapping[str, str]) -> tuple[int, int]:
     return sum(n * n for n in of_a_kind.values()), sum(n * n for n in of_a_node.values())
 
 
-def better(where: Mapping[str, str], nodes: Collection[str]) -> tuple[str, str] | None:
+def moves(where: Mapping[str, str], nodes: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """(agent, node to live on), at most one of each kind: each the best (`better`) once those before it are made."""
+    out: list[tuple[str, str]] = []
+    while best := better({**where, **dict(out)}, nodes, {kind_of(name) for name, _ in out}):
+        out.append(best)
+    return tuple(out)
+
+
+def better(where: Mapping[str, str], nodes: Collection[str], resting: Collection[str] = ()) -> tuple[str, str] | None:
     """(agent, node to live on) of the move that helps most, the first by name of equals; None where none does.
 
-    ``where`` is the node of each agent; nothing moves while one of them is on none of ``nodes``, the living ones.
+    ``where`` is the node of each agent; nothing moves while one of them is on none of ``nodes``, the living ones. Agents of
+    the kinds ``resting`` stay.
     """
     if not set(where.values()) <= set(nodes):
         return None
-    moves = [(unevenness({**where, name: node}), name, node) for name in where for node in nodes]
-    best = min(moves, default=None)
+    free = [name for name in where if kind_of(name) not in resting]
+    best = min(((unevenness({**where, name: node}), name, node) for name in free for node in nodes), default=None)
     return None if best is None or best[0] >= unevenness(where) else best[1:]

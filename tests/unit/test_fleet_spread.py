@@ -7,7 +7,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.fleet_spread import better, unevenness
+from agents.fleet_spread import better, moves, unevenness
+from common.factors import kind_of
 
 AGENTS = ("gamma-0", "gamma-1", "vega-0", "vega-1", "cross_asset-0", "cross_asset-1")
 
@@ -26,6 +27,22 @@ def test_six_agents_left_on_one_node_end_three_and_three_with_no_kind_on_one_nod
     assert sorted(where.values()) == ["a", "a", "a", "b", "b", "b"]
     for kind in ("gamma", "vega", "cross_asset"):
         assert where[f"{kind}-0"] != where[f"{kind}-1"]
+
+
+def test_one_agent_of_each_kind_moves_at_once() -> None:
+    wishes = moves(dict.fromkeys(AGENTS, "b"), ("a", "b"))
+    assert sorted(kind_of(name) for name, _ in wishes) == ["cross_asset", "gamma", "vega"]
+    assert {node for _, node in wishes} == {"a"}
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=6, max_size=6))
+def test_moves_made_at_once_are_one_of_a_kind_and_each_makes_it_more_even(places: list[str]) -> None:
+    where, nodes = dict(zip(AGENTS, places, strict=True)), ("a", "b", "c")
+    wishes = moves(where, nodes)
+    assert len({kind_of(name) for name, _ in wishes}) == len(wishes)
+    for name, node in wishes:
+        assert unevenness({**where, name: node}) < unevenness(where)
+        where[name] = node
 
 
 def test_nothing_moves_where_all_is_even_or_a_node_has_just_died() -> None:
