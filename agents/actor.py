@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -122,6 +123,7 @@ class AgentActor:
             os._exit(1)
 
     async def _live(self) -> None:
+        gc.disable()  # loading makes much and drops nothing: `agents.shell` turns it on again when all is there
         from agents.shell import run_agent  # numba and all kernels: the fleet process, which imports this, needs none
 
         self._loop = asyncio.get_running_loop()

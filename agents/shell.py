@@ -107,6 +107,7 @@ class AgentShell:
                 if setup is not None:
                     await asyncio.to_thread(warm, setup)
                     gc.freeze()  # Ray, numba and the kernels stay: no collection looks through them again
+                    gc.enable()  # see `agents.actor`
                     self._state = start(setup)
                     for stream, (subject, _) in _STATE_STREAMS.items():
                         watches.append(await self._bus.watch(subject, self._latest(stream)))

@@ -31,7 +31,7 @@ HEAD: Final = "ray-head"
 #: is slow has a second for each answer.
 _SYSTEM_CONFIG: Final = {
     "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 200,
+    "health_check_period_ms": 100,
     "health_check_failure_threshold": 3,
     "health_check_timeout_ms": 1000,
     "prestart_worker_first_driver": False,
@@ -39,7 +39,7 @@ _SYSTEM_CONFIG: Final = {
 }
 _STOP_ORDER: Final = 2
 #: A node's start takes about 5 s of processor time, which its agents, who start on another node, need first.
-_REST_S: Final = 6.0
+_REST_S: Final = 5.0
 #: What `ray start` says once its node has joined.
 _STARTED: Final = "Ray runtime started"
 
@@ -110,7 +110,12 @@ def network(pid: int) -> str:
 
 
 def _start(*flags: str) -> list[str]:
-    common = ("--block", "--disable-usage-stats", f"--object-store-memory={OBJECT_STORE_BYTES}")
+    common = (
+        "--block",
+        "--disable-usage-stats",
+        "--include-log-monitor=false",  # agents write their own logs (`agents.actor`)
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+    )
     return [sys.executable, "-m", "ray.scripts.scripts", "start", *flags, *common]
 
 
