@@ -34,6 +34,7 @@ from common.messages import (
 )
 from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
+from common.triggers import PARAMETERS, ROLL
 from common.units import NS_PER_MS, NS_PER_S
 from common.universe import Book, Universe
 
@@ -287,9 +288,9 @@ def _on_decide(state: AgentState) -> list[Proposal]:
     state.changed = False
     trigger = cheap_trigger(state.last, state.config.trigger, now_ns, state.position_version, base)
     if state.retuned and state.last is not None:
-        trigger = "parameters"
+        trigger = PARAMETERS
     if state.rolled and state.last is not None:
-        trigger = "roll"
+        trigger = ROLL
     picture, state.looked_ns = look(state), now_ns
     symbols, of_desk = (
         state.setup.universe.symbols,

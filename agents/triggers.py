@@ -1,4 +1,6 @@
-"""When an agent speaks: price move, time, threshold, a new position, its first decision.
+"""When an agent speaks: its first decision, price move, new position, time, threshold.
+
+What fired is named by the first of these that holds: a move that meets an agent just after a fill is the market's doing.
 
 *Tested by* tests/unit/test_agents_triggers.py.
 """
@@ -11,6 +13,7 @@ import numpy as np
 
 from agents.config import TriggerConfig
 from common.messages import F64
+from common.triggers import POSITIONS, PRICE_MOVE, START, THRESHOLD, TIME
 from common.units import NS_PER_S
 
 _BASIS_POINT = 1e-4
@@ -42,20 +45,20 @@ def cheap_trigger(
 ) -> str:
     """Name of a trigger that needs no Greeks, or "". base_price (u,) of the own underlyings, order as last time."""
     if last is None:
-        return "start"
-    if position_version != last.position_version:
-        return "positions"
+        return START
     move = np.abs(base_price - last.base_price)
     if len(move) and float((move / last.base_price).max()) >= config.price_move_bp * _BASIS_POINT:
-        return "price move"
+        return PRICE_MOVE
+    if position_version != last.position_version:
+        return POSITIONS
     if now_ns - last.now_ns >= config.time_s * NS_PER_S:
-        return "time"
+        return TIME
     return ""
 
 
 def threshold_trigger(last: LastProposal, config: TriggerConfig, exposure: F64, half_width: F64) -> str:
-    """ "threshold" if an exposure moved by the configured share of its half-width or crossed an edge, else ""."""
+    """`THRESHOLD` if an exposure moved by the configured share of its half-width or crossed an edge, else ""."""
     moved = np.abs(exposure - last.exposure) >= config.threshold_fraction_of_half_width * half_width
     moved &= exposure != last.exposure
     crossed = (np.abs(exposure) > half_width) != (np.abs(last.exposure) > last.half_width)
-    return "threshold" if bool((moved | crossed).any()) else ""
+    return THRESHOLD if bool((moved | crossed).any()) else ""

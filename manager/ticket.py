@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.messages import F64, I64, CostShare, Order, Proposal, Side, TimeInForce
+from common.triggers import OF_THE_MARKET
 from common.universe import FUTURE
 from manager import attribution
 from manager.allocation import most_moved, shares_by_price, split
@@ -139,10 +140,15 @@ def build_orders(
 
 
 def _cause(state: ManagerState) -> tuple[str, int]:
-    """(id, wall time its tick entered): the newest proposal since the last cycle, else the last market news."""
-    if state.fold.fresh is not None:
-        return state.fold.fresh.header.id, state.fold.fresh.header.receive_time_ns
-    return state.market.last_header.id, state.market.last_header.receive_time_ns
+    """(id, wall time its tick entered): the newest proposal since the last cycle, else the last market news.
+
+    The time is 0 where that proposal answers no tick, or there is none: what a fill or the end of a rest brings about is no
+    tick's doing, however new the newest tick is.
+    """
+    fresh = state.fold.fresh
+    if fresh is None:
+        return state.market.last_header.id, 0
+    return fresh.header.id, fresh.header.receive_time_ns if fresh.trigger in OF_THE_MARKET else 0
 
 
 def inputs_hash(

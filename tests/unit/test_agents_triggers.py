@@ -27,6 +27,7 @@ def test_nothing_happened():
 
 def test_new_positions():
     assert cheap(version=8) == "positions"
+    assert cheap(version=8, base=(2002.1, 50.0)) == "price move", "the market's doing, also just after a fill"
 
 
 @pytest.mark.parametrize(

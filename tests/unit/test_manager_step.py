@@ -95,7 +95,15 @@ def test_report_twice_is_one_fill_and_a_gap_waits() -> None:
     assert desk.state.fold.counts["duplicate fills"] == 1
 
 
-def test_unfilled_instrument_rests_then_is_tried_again_because_of_the_tick_that_came() -> None:
+@pytest.mark.parametrize("trigger", ["start", "positions", "time", "parameters", "roll"])
+def test_an_order_that_answers_no_tick_is_timed_from_none(trigger: str) -> None:
+    desk = delta_desk()
+    desk.propose("gamma-0", {DELTA: 3e6}, 3e5, menu=[0], trigger=trigger)
+    (order,) = desk.decide()
+    assert order.cause_id == "gamma-0:1" and order.receive_time_ns == 0
+
+
+def test_unfilled_instrument_rests_then_is_tried_again_at_a_tick_that_only_told_the_time() -> None:
     desk = delta_desk()
     outside(desk)
     (order,) = desk.decide()
@@ -104,7 +112,7 @@ def test_unfilled_instrument_rests_then_is_tried_again_because_of_the_tick_that_
     desk.feed(2.0)
     (again,) = desk.decide()
     assert again.client_order_id != order.client_order_id and again.cycle_id == "1-2"
-    assert again.cause_id == "feed.NDX:2" and again.receive_time_ns == 1_002
+    assert again.cause_id == "feed.NDX:2" and again.receive_time_ns == 0
 
 
 def short_vega(desk: Desk) -> None:
