@@ -62,7 +62,7 @@ REQUEST_TIMEOUT_S = 2.0
 SCALE_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 2.0
 #: How often the fleet looks whether agents are spread over the nodes; they must have been settled as long.
-SPREAD_EVERY_S = 1.0
+SPREAD_EVERY_S = 2.0
 HEARTBEAT_BOUND = 1024
 OPENED_BY = b"fleet"
 
