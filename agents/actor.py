@@ -5,7 +5,7 @@ actor. The constructor arguments are all that Ray keeps, and all that an agent n
 ``__init__``, in a thread with its own uvloop, so that a slow Ray call and the agent's loop never wait for each other.
 A named actor is not a singleton (while a node fails, an old and a new one may run together): the incarnation, which
 rises with every start, tells them apart, and the manager goes by the highest.
-*Tested by* tests/e2e/test_fleet_ray.py, tests/integration/test_agents_shell_ray_address.py.
+*Tested by* tests/e2e/test_fleet_ray.py, tests/e2e/test_fleet_move.py, tests/integration/test_agents_shell_ray_address.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib
 import logging
 import os
 import socket
@@ -20,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +43,10 @@ NAMESPACE: Final = "hedgerow"
 LOCAL: Final = "local"
 CONNECT_TIMEOUT_S: Final = 10.0
 NATS_RETRY_S: Final = 0.2
-MOVE_TIMEOUT_S: Final = 5.0
+#: For a successor to be placed and to load what it needs.
+LOAD_TIMEOUT_S: Final = 20.0
+#: Between an agent's name and the time its successor was made, in Ray's name for the successor.
+_GENERATION: Final = "@"
 NATS_URL_VARIABLE: Final = "HEDGEROW_NATS_URL"
 #: Ray's default finds a dead node after 15 s.
 _SYSTEM_CONFIG: Final = {
@@ -79,15 +82,21 @@ class AgentPlace:
 
 
 class AgentActor:
-    """One agent of any kind in its own process, running from construction on."""
+    """One agent of any kind in its own process, running from construction on.
 
-    def __init__(self, kind: str, shard: int, place: AgentPlace) -> None:
+    ``successor``: it loads all it needs and waits for ``begin``, while the agent it follows still hedges.
+    """
+
+    def __init__(self, kind: str, shard: int, place: AgentPlace, successor: bool = False) -> None:
         self.name = agent_name(kind, shard)
         self.incarnation = WallClock().wall_ns()
         self._kind, self._shard, self._place = kind, shard, place
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
+        self._loaded, self._begun = threading.Event(), threading.Event()
         _log_to(place.log_folder, self.name)
+        if not successor or _succeeded():
+            self._begun.set()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
@@ -95,19 +104,31 @@ class AgentActor:
         """Incarnation of the running process."""
         return self.incarnation
 
+    def loaded(self) -> bool:
+        """True once it has loaded all it needs, which it waits for."""
+        return self._loaded.wait(LOAD_TIMEOUT_S)
+
+    def begin(self) -> None:
+        """Be the agent, from now on as its newest incarnation; nothing to do for one that is."""
+        if not self._begun.is_set():
+            self.incarnation = WallClock().wall_ns()
+            self._begun.set()
+
     def describe(self) -> dict[str, Any]:
-        """Name, process id, incarnation, and whether the agent's loop runs."""
+        """Name, process id, incarnation, whether the agent's thread runs, and whether it is its turn."""
         return {
             "name": self.name,
             "pid": os.getpid(),
             "incarnation": self.incarnation,
             "running": self._thread.is_alive(),
+            "begun": self._begun.is_set(),
         }
 
     def stop(self) -> None:
         """Stop the agent; returns when its last heartbeat is out."""
         if self._loop is None:
             self._stop.set()
+            self._begun.set()
         else:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 self._loop.call_soon_threadsafe(self._stop.set)
@@ -115,6 +136,11 @@ class AgentActor:
 
     def _run(self) -> None:
         try:
+            gc.disable()  # loading makes much and drops nothing: `agents.shell` turns it on again when all is there
+            # numba and all kernels: the fleet process, which imports this module, needs none
+            importlib.import_module("agents.shell")
+            self._loaded.set()
+            self._begun.wait()
             uvloop.run(self._live())
         except BaseException:
             # Nobody waits for this thread. Ray restarts an actor whose process ends, and only that.
@@ -123,8 +149,7 @@ class AgentActor:
             os._exit(1)
 
     async def _live(self) -> None:
-        gc.disable()  # loading makes much and drops nothing: `agents.shell` turns it on again when all is there
-        from agents.shell import run_agent  # numba and all kernels: the fleet process, which imports this, needs none
+        from agents.shell import run_agent
 
         self._loop = asyncio.get_running_loop()
         bus = await self._connect()
@@ -212,12 +237,19 @@ class RayHost:
 
     def start(self, name: str) -> None:
         """Start the agent, or adopt it if it runs already. Returns at once; its heartbeat says when it is there."""
-        self._start(name, "SPREAD")
+        there, *rest = _of_this_name(name) or ("",)
+        if not there:
+            self._actors[name] = self._start(name, name, "SPREAD")
+            return
+        self._actors[name] = ray.get_actor(there, NAMESPACE)
+        self._actors[name].begin.remote()  # whose fleet ended before it could say so
+        for left_over in rest:
+            ray.kill(ray.get_actor(left_over, NAMESPACE), no_restart=True)
 
-    def _start(self, name: str, where: Any) -> None:
+    def _start(self, name: str, ray_name: str, where: Any, *, successor: bool = False) -> Any:
         kind, shard = kind_of(name), int(name.rpartition("-")[2])
-        self._actors[name] = self._remote.options(
-            name=name,
+        return self._remote.options(
+            name=ray_name,
             get_if_exists=True,
             lifetime="detached",
             num_cpus=0,
@@ -225,7 +257,7 @@ class RayHost:
             scheduling_strategy=where,
             max_restarts=-1,
             max_task_retries=0,
-        ).remote(kind, shard, self.place)
+        ).remote(kind, shard, self.place, successor)
 
     def gone(self, pids: Mapping[str, int]) -> set[str]:
         """Where every node is on this machine, its process table says in a moment what Ray says after two seconds."""
@@ -239,6 +271,7 @@ class RayHost:
         A process on this machine is killed by its pid: ``ray.kill`` waits about six seconds for one that does not
         listen, and would hit the new process of an actor that is just restarting.
         """
+        self._actors[name].begin.remote()  # in case it is a successor that was never told to
         if self.embedded and pid:
             for process in psutil.Process().children(recursive=True):
                 if process.pid == pid:
@@ -257,14 +290,23 @@ class RayHost:
         return tuple(n["NodeID"] for n in ray.nodes() if n["Alive"] and wanted <= set(n["Resources"]))
 
     def move(self, name: str, node: str) -> None:
-        """End the actor and start it on another node. Its place is a wish: without the node it lives anywhere."""
-        ray.kill(self._actors.pop(name), no_restart=True)
-        deadline_s = time.monotonic() + MOVE_TIMEOUT_S
-        with contextlib.suppress(ValueError):  # what Ray raises once the name is free
-            while time.monotonic() < deadline_s:
-                ray.get_actor(name, NAMESPACE)
-                time.sleep(0.02)
-        self._start(name, NodeAffinitySchedulingStrategy(node, soft=True))
+        """Load a successor on another node, end the actor, and let the successor begin. Without one, all stays as it is.
+
+        Its place is a wish: without the node it lives anywhere.
+        """
+        where = NodeAffinitySchedulingStrategy(node, soft=True)
+        ray_name = f"{name}{_GENERATION}{WallClock().wall_ns()}"
+        successor = self._start(name, ray_name, where, successor=True)
+        try:
+            if not ray.get(successor.loaded.remote(), timeout=LOAD_TIMEOUT_S):
+                raise TimeoutError(f"not loaded within {LOAD_TIMEOUT_S:g} s")
+        except (RayError, TimeoutError) as error:
+            log.warning("%s stays where it is: no successor on node %s: %s", name, node, type(error).__name__)
+            ray.kill(successor, no_restart=True)
+            return
+        ray.kill(self._actors[name], no_restart=True)
+        self._actors[name] = successor
+        successor.begin.remote()
 
     def stop(self, name: str, timeout_s: float) -> None:
         """Let the agent say goodbye, then end its actor for good."""
@@ -281,6 +323,18 @@ class RayHost:
         if self._reaper is not None and self._reaper.stdin is not None:
             self._reaper.stdin.close()
             self._reaper.wait(10.0)
+
+
+def _succeeded() -> bool:
+    """Whether this actor, made as a successor, is started once more and no older one is there: then nobody tells it to begin."""
+    context = ray.get_runtime_context()
+    mine = str(context.get_actor_name())
+    return bool(context.was_current_actor_reconstructed) and _of_this_name(mine.partition(_GENERATION)[0])[:1] == [mine]
+
+
+def _of_this_name(name: str) -> list[str]:
+    """Ray's names of the actors of an agent, oldest first: more than one only while it is moved."""
+    return sorted(n for n in ray.util.list_named_actors() if n.partition(_GENERATION)[0] == name)
 
 
 def without_user(url: str) -> str:

@@ -140,7 +140,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """End an agent that owns nothing and start it on another node."""
+    """Have a successor of an agent that owns nothing ready on another node, then end the agent."""
 
     name: str
     node: str
@@ -217,6 +217,9 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
             continue
         # One that has only just come back is better than nobody.
         living = living or tuple(a for a in agents if a not in lost and _is_there(known, a, rules, wall_ns))
+        # So is one that is drained and still there.
+        gone = {a for a in lost if is_lost(known, a, rules, wall_ns)}
+        living = living or tuple(a for a in agents if a not in gone and _is_there(known, a, rules, wall_ns))
         given = {k: known.owner[k] for k in keys if k in known.owner}
         if not given and not lost:
             return {}

@@ -40,7 +40,7 @@ class AgentHost(Protocol):
         ...
 
     def move(self, name: str, node: str) -> None:
-        """End its process and start the agent on this node; elsewhere if the node has gone."""
+        """Start it on this node (elsewhere if the node has gone) and end its process once the new one has loaded."""
         ...
 
     def stop(self, name: str, timeout_s: float) -> None:

@@ -190,6 +190,17 @@ def test_a_drained_agent_hands_its_keys_over_and_keeps_running() -> None:
     assert plan(state, RULES, T0) == [Assign(before)]
 
 
+def test_a_drained_agent_covers_where_its_only_peer_ends_meanwhile() -> None:
+    state = given(started(known(gamma=2)))
+    state.draining.add("gamma-1")
+    adopt(state, plan(state, RULES, T0))
+    state.end("gamma-0", 42)
+    (step,) = plan(state, RULES, T0)
+    assert isinstance(step, Assign) and set(step.owner.values()) == {"gamma-1"} and set(step.owner) == set(state.owner)
+    state.end("gamma-1", 42)
+    assert plan(state, RULES, T0) == [], "with nobody there keys wait for their owner"
+
+
 def test_a_hung_agent_is_replaced_once_per_wait() -> None:
     state = given(started(known(gamma=2)))
     now = T0 + RULES.hung_ns + 1

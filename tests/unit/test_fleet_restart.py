@@ -59,7 +59,7 @@ async def test_a_process_seen_to_have_ended_is_covered_before_it_is_missed() -> 
 
 
 @on_loop
-async def test_agents_left_on_one_node_move_back_one_at_a_time_with_their_keys_covered(
+async def test_agents_left_on_one_node_move_back_one_of_a_kind_at_a_time_with_their_keys_covered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with a_fleet(shards=TWO_OF_EACH) as (_, host, manager, _):
