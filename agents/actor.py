@@ -95,7 +95,7 @@ class AgentActor:
         self._stop = asyncio.Event()
         self._loaded, self._begun = threading.Event(), threading.Event()
         _log_to(place.log_folder, self.name)
-        if not successor or _succeeded():
+        if not successor or _follows_nobody():
             self._begun.set()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
@@ -290,9 +290,10 @@ class RayHost:
         return tuple(n["NodeID"] for n in ray.nodes() if n["Alive"] and wanted <= set(n["Resources"]))
 
     def move(self, name: str, node: str) -> None:
-        """Load a successor on another node, end the actor, and let the successor begin. Without one, all stays as it is.
+        """Load a successor on another node, end the actor, and let the successor begin.
 
-        Its place is a wish: without the node it lives anywhere.
+        Its place is a wish: without the node it lives anywhere. Raises ``errors.Unavailable`` where none has loaded in time;
+        the agent stays then.
         """
         where = NodeAffinitySchedulingStrategy(node, soft=True)
         ray_name = f"{name}{_GENERATION}{WallClock().wall_ns()}"
@@ -301,9 +302,10 @@ class RayHost:
             if not ray.get(successor.loaded.remote(), timeout=LOAD_TIMEOUT_S):
                 raise TimeoutError(f"not loaded within {LOAD_TIMEOUT_S:g} s")
         except (RayError, TimeoutError) as error:
-            log.warning("%s stays where it is: no successor on node %s: %s", name, node, type(error).__name__)
             ray.kill(successor, no_restart=True)
-            return
+            raise Unavailable(
+                f"{name} stays where it is: no successor on node {node}: {type(error).__name__}"
+            ) from None
         ray.kill(self._actors[name], no_restart=True)
         self._actors[name] = successor
         successor.begin.remote()
@@ -325,8 +327,8 @@ class RayHost:
             self._reaper.wait(10.0)
 
 
-def _succeeded() -> bool:
-    """Whether this actor, made as a successor, is started once more and no older one is there: then nobody tells it to begin."""
+def _follows_nobody() -> bool:
+    """Whether Ray starts this actor, made as a successor, once more, and no older one is there: nobody tells it to begin then."""
     context = ray.get_runtime_context()
     mine = str(context.get_actor_name())
     return bool(context.was_current_actor_reconstructed) and _of_this_name(mine.partition(_GENERATION)[0])[:1] == [mine]

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agents.fleet_plan import Known, Move, Replace, Rules, is_fresh, unsettled
+from common.errors import Unavailable
 from common.factors import KINDS, kind_of
 from common.ports import Clock
 
@@ -56,7 +57,10 @@ class Restarter:
             if why := await self._until(lambda: self._drained(kind, name), deadline_ns):
                 return why
             old = known.beats[name].incarnation if name in known.beats else 0
-            await self.do(Move(name, node) if node else Replace(name, f"restart of {name}"))
+            try:
+                await self.do(Move(name, node) if node else Replace(name, f"restart of {name}"))
+            except Unavailable as error:  # it lives on, and gets its keys back at once
+                return str(error)
             if why := await self._until(lambda: self._back(name, old), deadline_ns):
                 return why
         finally:

@@ -40,7 +40,10 @@ class AgentHost(Protocol):
         ...
 
     def move(self, name: str, node: str) -> None:
-        """Start it on this node (elsewhere if the node has gone) and end its process once the new one has loaded."""
+        """Start it on this node (elsewhere if the node has gone) and end its process once the new one has loaded.
+
+        Raises ``errors.Unavailable`` where none has; the agent stays then.
+        """
         ...
 
     def stop(self, name: str, timeout_s: float) -> None:

@@ -12,11 +12,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from common.kernels.jit import F64, I64, Bools, exact_kernel
+from common.kernels.jit import F64, I32, I64, U8, Bools, exact_kernel
 from common.units import NO_PRICE
 
-I32 = NDArray[np.int32]
-U8 = NDArray[np.uint8]
 U16 = NDArray[np.uint16]
 
 

@@ -15,7 +15,9 @@ pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 MOVE = """
 import json, os, signal, sys, time
 import psutil, ray
+from agents import actor
 from agents.actor import AgentPlace, RayHost
+from common.errors import Unavailable
 
 def told():
     deadline = time.monotonic() + 30.0
@@ -57,6 +59,14 @@ try:
     host.move("gamma-0", "0" * 56)
     fourth = told()
     out["without the node it lives anywhere"] = fourth["begun"] and fourth["pid"] != third["pid"]
+    actor.LOAD_TIMEOUT_S = 0.01
+    try:
+        host.move("gamma-0", node)
+    except Unavailable as error:
+        out["without a successor it stays"] = "stays where it is" in str(error) and told() == fourth
+    deadline = time.monotonic() + 10.0
+    while len(ray.util.list_named_actors()) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
     out["one name"] = len(ray.util.list_named_actors()) == 1
     print(json.dumps(out))
 finally:
@@ -68,4 +78,4 @@ def test_a_moved_agent_has_a_successor_before_it_ends(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MOVE, str(tmp_path)], capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 8 and all(found.values()), found
+    assert len(found) == 9 and all(found.values()), found

@@ -10,6 +10,7 @@ import pytest
 
 from common import subjects
 from common.control_messages import Acknowledgement, Command
+from common.errors import Unavailable
 from common.wire import codec
 from tests.toy_world import on_loop, until
 from tests.unit.test_fleet_loop import BeatingHost, ToyManager, a_fleet, scale
@@ -77,6 +78,27 @@ async def test_agents_left_on_one_node_move_back_one_of_a_kind_at_a_time_with_th
         await until(lambda: len(moved) == 2 and manager.owner == before, 30.0, what="two moves")
         assert sorted(name.rpartition("-")[0] for name in moved) == ["gamma", "vega"], "no kind is left on one node"
         assert [entry for entry in host.log if entry.startswith("move")] == [f"move {name} there" for name in moved]
+
+
+@on_loop
+async def test_an_agent_that_cannot_be_moved_stays_and_gets_its_keys_back_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_fleet(shards=TWO_OF_EACH) as (_, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        before, tried = dict(manager.owner), []
+
+        def move(name: str, node: str) -> None:
+            assert name not in manager.owner.values()
+            tried.append(name)
+            raise Unavailable(f"{name} stays where it is")
+
+        monkeypatch.setattr(host, "move", move)
+        host.alive = ("here", "there")
+        await until(lambda: len(tried) >= 2, what="two tries")
+        host.alive = ("here",)
+        await until(lambda: manager.owner == before, 5.0, what="the keys given back")
+        assert f"{tried[0]} was not moved: {tried[0]} stays where it is" in caplog.text
 
 
 @on_loop
