@@ -30,7 +30,7 @@ def act(
 ) -> None:
     """Send one command, wait until it holds and show the answer. Raises ``Refused`` or ``Unavailable``.
 
-    ``command_id``: an id of one's own; None makes one. ``timeout_s``: wall seconds to wait; None the usual.
+    ``command_id``: an id of one's own; None makes one. ``timeout_s``: as in ``control.act``.
     """
     from dataclasses import replace
 
@@ -39,9 +39,8 @@ def act(
     order = control.command(action, why, arguments)
     if command_id:
         order = replace(order, command_id=command_id)
-    wait_s = timeout_s or control.ASK_TIMEOUT_S
     door = control.nats_url(run_dir, nats)
-    text = control.ask(door, lambda bus: control.act(bus, order, timeout_s=wait_s, tls=door.tls))
+    text = control.ask(door, lambda bus: control.act(bus, order, timeout_s=timeout_s, tls=door.tls))
     show_done(action, order.command_id, text, as_json)
 
 

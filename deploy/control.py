@@ -37,6 +37,10 @@ ASK_TIMEOUT_S = 5.0
 #: Asking for the status changes nothing, so it is asked again rather than waited for: a leader killed between taking the
 #: question and answering it must not hide its successor.
 STATUS_TRY_S = 0.5
+#: The leader does a command once under its id, so a command too is asked again: whoever leads next answers it.
+COMMAND_TRY_S = 2.0
+#: A takeover (3 s) after a storage that took its time (5 s) fits in.
+COMMAND_TIMEOUT_S = 10.0
 #: Re-sharding waits for new actors to start.
 SCALE_TIMEOUT_S = 60.0
 #: A leader that keeps 20,000 ended orders hashes for a second or two.
@@ -170,15 +174,20 @@ def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
 
 async def status(bus: Bus) -> dict[str, Any]:
     """The leader's status. Raises ``Unavailable`` if no manager leads or answers within ``ASK_TIMEOUT_S``."""
+    view: dict[str, Any] = json.loads(await _ask_again(bus, subjects.STATUS, b"", STATUS_TRY_S, ASK_TIMEOUT_S))
+    return view
+
+
+async def _ask_again(bus: Bus, subject: str, data: bytes, try_s: float, timeout_s: float) -> bytes:
+    """An answer to what may be asked more than once. Raises ``Unavailable`` where none came within ``timeout_s``."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + ASK_TIMEOUT_S
+    deadline = loop.time() + timeout_s
     while True:
         try:
-            view: dict[str, Any] = json.loads(await bus.request(subjects.STATUS, b"", timeout_s=STATUS_TRY_S))
-            return view
-        except Unavailable:
+            return await bus.request(subject, data, timeout_s=try_s)
+        except Unavailable as error:
             if loop.time() >= deadline:
-                raise
+                raise Unavailable(f"{error}; asked for {timeout_s:g} s") from error
 
 
 async def state_hash(bus: Bus) -> dict[str, Any]:
@@ -217,16 +226,21 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-async def act(bus: Bus, order: Command, *, timeout_s: float = ASK_TIMEOUT_S, tls: Tls | None = None) -> str:
+async def act(bus: Bus, order: Command, *, timeout_s: float | None = None, tls: Tls | None = None) -> str:
     """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out.
 
+    ``timeout_s``: ask once and wait so long; None: what the leader does once, asked again until ``COMMAND_TIMEOUT_S``.
     ``tls``: what proves who asks; its name is put before ``who`` and the command is signed.
     """
     if tls is None:
         wanted = codec.encode_command(order)
     else:
         wanted = sign_command(codec.encode_command(replace(order, who=on_behalf(tls.identity.name, order.who))), tls)
-    data = await bus.request(subjects.control(order.action), wanted, timeout_s=timeout_s)
+    subject = subjects.control(order.action)
+    if timeout_s is None:
+        data = await _ask_again(bus, subject, wanted, COMMAND_TRY_S, COMMAND_TIMEOUT_S)
+    else:
+        data = await bus.request(subject, wanted, timeout_s=timeout_s)
     answer = codec.decode_acknowledgement(data)
     if not answer.accepted:
         raise Refused(f"{order.action} refused: {answer.text}")

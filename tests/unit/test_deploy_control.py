@@ -111,3 +111,35 @@ def test_an_acknowledgement_is_its_text_and_a_refusal_an_error() -> None:
         return text, refused.value.exit_code
 
     assert asyncio.run(talk()) == ("the reason", 1)
+
+
+def test_a_leader_that_ends_before_it_answers_does_not_hide_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command, id and all, reaches whoever leads next; what is asked once is not asked again."""
+    monkeypatch.setattr(control, "COMMAND_TRY_S", 0.05)
+
+    async def talk() -> list[str]:
+        bus, asked = MemoryBus(), []
+
+        async def answer(_subject: str, data: bytes) -> bytes:
+            order = codec.decode_command(data)
+            asked.append(order.command_id)
+            if asked.count(order.command_id) == 1:  # taken by a leader that is killed now
+                await asyncio.Event().wait()
+            return codec.encode_acknowledgement(Acknowledgement(order.command_id, True, "paused"))
+
+        await bus.serve(subjects.control("pause"), answer)
+        order = control.command("pause", "news", {})
+        assert await control.act(bus, order) == "paused"
+        assert asked == [order.command_id] * 2
+        with pytest.raises(Unavailable):
+            await control.act(bus, control.command("pause", "once", {}), timeout_s=0.15)
+        return asked
+
+    assert len(asyncio.run(talk())) == 3
+
+
+def test_nobody_answers_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "COMMAND_TRY_S", 0.02)
+    monkeypatch.setattr(control, "COMMAND_TIMEOUT_S", 0.1)
+    with pytest.raises(Unavailable, match=r"asked for 0\.1 s"):
+        asyncio.run(control.act(MemoryBus(), control.command("pause", "news", {})))
