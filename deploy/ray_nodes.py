@@ -27,12 +27,12 @@ from deploy.processes import ChildSpec
 
 READY_TIMEOUT_S: Final = 120.0
 HEAD: Final = "ray-head"
-#: Ray's default finds a dead node after 15 s. Here a dead one refuses the connection at once, three times in a row; one that
-#: is slow has a second for each answer.
+#: Ray's default finds a dead node after 15 s. Here a dead one refuses the connection at once, eight times in half a second; one
+#: that is slow has a second for each of eight answers: whoever freezes for less keeps its agents, who live.
 _SYSTEM_CONFIG: Final = {
     "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 100,
-    "health_check_failure_threshold": 3,
+    "health_check_period_ms": 60,
+    "health_check_failure_threshold": 8,
     "health_check_timeout_ms": 1000,
     "prestart_worker_first_driver": False,
     "enable_worker_prestart": False,
