@@ -39,8 +39,8 @@ ASK_TIMEOUT_S = 5.0
 STATUS_TRY_S = 0.5
 #: The leader does a command once under its id, so a command too is asked again: whoever leads next answers it.
 COMMAND_TRY_S = 2.0
-#: A takeover (3 s) after a storage that took its time (5 s) fits in.
-COMMAND_TIMEOUT_S = 10.0
+#: How long the leader, or its successor, is asked: a takeover (3 s) after a storage that took its time (5 s) fits in.
+LEADER_TIMEOUT_S = 10.0
 #: Re-sharding waits for new actors to start.
 SCALE_TIMEOUT_S = 60.0
 #: A leader that keeps 20,000 ended orders hashes for a second or two.
@@ -173,8 +173,8 @@ def ask(url: str, work: Callable[[Bus], Awaitable[T]]) -> T:
 
 
 async def status(bus: Bus) -> dict[str, Any]:
-    """The leader's status. Raises ``Unavailable`` if no manager leads or answers within ``ASK_TIMEOUT_S``."""
-    view: dict[str, Any] = json.loads(await _ask_again(bus, subjects.STATUS, b"", STATUS_TRY_S, ASK_TIMEOUT_S))
+    """The leader's status. Raises ``Unavailable`` if no manager leads or answers within ``LEADER_TIMEOUT_S``."""
+    view: dict[str, Any] = json.loads(await _ask_again(bus, subjects.STATUS, b"", STATUS_TRY_S, LEADER_TIMEOUT_S))
     return view
 
 
@@ -229,7 +229,7 @@ def _login() -> str:
 async def act(bus: Bus, order: Command, *, timeout_s: float | None = None, tls: Tls | None = None) -> str:
     """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out.
 
-    ``timeout_s``: ask once and wait so long; None: what the leader does once, asked again until ``COMMAND_TIMEOUT_S``.
+    ``timeout_s``: ask once and wait so long; None: what the leader does once, asked again until ``LEADER_TIMEOUT_S``.
     ``tls``: what proves who asks; its name is put before ``who`` and the command is signed.
     """
     if tls is None:
@@ -238,7 +238,7 @@ async def act(bus: Bus, order: Command, *, timeout_s: float | None = None, tls: 
         wanted = sign_command(codec.encode_command(replace(order, who=on_behalf(tls.identity.name, order.who))), tls)
     subject = subjects.control(order.action)
     if timeout_s is None:
-        data = await _ask_again(bus, subject, wanted, COMMAND_TRY_S, COMMAND_TIMEOUT_S)
+        data = await _ask_again(bus, subject, wanted, COMMAND_TRY_S, LEADER_TIMEOUT_S)
     else:
         data = await bus.request(subject, wanted, timeout_s=timeout_s)
     answer = codec.decode_acknowledgement(data)

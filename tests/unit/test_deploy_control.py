@@ -94,7 +94,9 @@ def test_a_command_needs_a_reason_and_has_an_id_of_its_own(monkeypatch: pytest.M
     assert control.command("pause", "news", {}).who.startswith("uid ")
 
 
-def test_an_acknowledgement_is_its_text_and_a_refusal_an_error() -> None:
+def test_an_acknowledgement_is_its_text_and_a_refusal_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LEADER_TIMEOUT_S", 0.2)
+
     async def talk() -> tuple[str, Any]:
         bus = MemoryBus()
 
@@ -140,6 +142,6 @@ def test_a_leader_that_ends_before_it_answers_does_not_hide_its_successor(monkey
 
 def test_nobody_answers_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "COMMAND_TRY_S", 0.02)
-    monkeypatch.setattr(control, "COMMAND_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(control, "LEADER_TIMEOUT_S", 0.1)
     with pytest.raises(Unavailable, match=r"asked for 0\.1 s"):
         asyncio.run(control.act(MemoryBus(), control.command("pause", "news", {})))

@@ -10,7 +10,7 @@ import pytest
 from common.control_messages import ImportedTrade, JournalEntry, TradesImported
 from common.messages import ExecutionReport, Header, OrdStatus, QuoteBatch, Refusal, Side
 from common.wire import codec
-from deploy.watch import PnlMeter
+from deploy.watch import AT_ONCE, PnlMeter
 from tests.toy_world import NOW_NS, book, universe
 
 LISTED = universe()
@@ -44,6 +44,18 @@ def test_nothing_before_every_position_has_a_mid_then_book_and_trades_at_mids() 
     # Ten lots bought at 5.11 with the mid at 5.10 and a fee of 5 USD: 10 USD of spread and the fee.
     meter.on_journal(fill(held, Side.BUY, 10, 511, 500))
     assert meter.read() == pytest.approx((-2000.0 - 10.0 - 5.0, -2000.0))
+
+
+def test_batches_wait_for_the_reading_and_one_that_is_no_batch_takes_no_other_with_it() -> None:
+    meter = PnlMeter(SimpleNamespace(source=SimpleNamespace(universe=LISTED), book=book()))
+    held = int(book().instrument[0])
+    for data in (quotes("AAA", 1, {}), b"\xff\xff", b"", quotes("BBB", 1, {})):
+        meter.on_quotes("", data)
+    assert meter.read() == (0.0, 0.0)
+    for sequence in range(2, 2 + 2 * AT_ONCE):  # more than are kept: none is lost, the newest stands
+        meter.on_quotes("", quotes("AAA", sequence, {held: 500 + sequence % 7}))
+    last = 500 + (1 + 2 * AT_ONCE) % 7
+    assert meter.read() == pytest.approx((-200 * (last - 500), -200 * (last - 500)))
 
 
 def imported(*trades: ImportedTrade) -> bytes:
