@@ -54,6 +54,8 @@ FETCH_BYTES: Final = 16 * 2**20
 
 _WRONG_SEQUENCE = (10071, 10164)
 _REFUSED = "Hedgerow-Refused"
+#: What NATS says of a setting that is chosen when a stream is made.
+_NOT_UPDATED = 10052
 
 
 class NatsBus(RecordPlane):
@@ -134,13 +136,23 @@ class NatsBus(RecordPlane):
                 try:
                     await self._js.add_stream(config)
                 except nats.js.errors.BadRequestError:  # there already, in another form
-                    await self._js.update_stream(config)
+                    await self._bring_to(config)
                 return
             except (TimeoutError, nats.errors.Error) as error:
                 transient = isinstance(error, TimeoutError | nats.js.errors.ServiceUnavailableError)
                 if not transient or asyncio.get_running_loop().time() + RETRY_S >= deadline:
                     raise Unavailable(f"NATS at {self.where}: stream {config.name} cannot be made: {error}") from None
                 await asyncio.sleep(RETRY_S)
+
+    async def _bring_to(self, config: js_api.StreamConfig) -> None:
+        try:
+            await self._js.update_stream(config)
+        except nats.js.errors.ServerError as error:
+            if error.err_code != _NOT_UPDATED or config.persist_mode is None:
+                raise
+            name = config.name
+            log.warning("stream %s at NATS %s keeps how it is synced, chosen when it was made", name, self.where)
+            await self._js.update_stream(config.evolve(persist_mode=None))
 
     async def clear(self) -> None:
         """Forget every stored value and the journal: the start of a new run on a server that has seen another.
@@ -351,7 +363,8 @@ def _check_seed(seed: Path) -> None:
 def _stream_config(settings: dict[str, Any]) -> Any:
     republish = settings.get("republish")
     return js_api.StreamConfig(
-        **{key: value for key, value in settings.items() if key not in ("republish", "storage")},
+        **{key: value for key, value in settings.items() if key not in ("republish", "storage", "persist_mode")},
         storage=js_api.StorageType(settings["storage"]),
+        persist_mode=js_api.PersistMode(settings["persist_mode"]) if "persist_mode" in settings else None,
         republish=js_api.RePublish(src=republish[0], dest=republish[1]) if republish else None,
     )

@@ -20,7 +20,9 @@ _TELL = (f"{subjects.ROOT}.>", f"{subjects.ROOT}.stored.>")
 
 
 def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
-    """Settings of every stream; ``republish`` is a pair (source, destination), ``storage`` "file" or "memory"."""
+    """Settings of every stream; ``republish`` is a pair (source, destination), ``storage`` "file" or "memory", ``persist_mode``
+    "default" (synced as the server is told) or "async".
+    """
     common: dict[str, Any] = {"num_replicas": replicas, "allow_direct": True}
     kept = [
         {**common, "name": name, "subjects": list(of), "max_msgs_per_subject": 1, "storage": "file", "republish": _TELL}
@@ -37,6 +39,8 @@ def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
         "republish": _TELL,
     }
     # In a file: a server that restarts alone forgets a stream in memory altogether, and then nobody could ever lead again.
+    # Not synced, which only one server alone can be told: a disk that takes a second would depose a leader that lives. What a
+    # power failure loses of it is who led last; whoever leads next is fenced by the journal, which is synced.
     lease = {
         **common,
         "name": subjects.STREAM_LEASE,
@@ -45,5 +49,6 @@ def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
         "max_age": lease_ttl_s,
         "duplicate_window": min(lease_ttl_s, 120.0),
         "storage": "file",
+        "persist_mode": "async" if replicas == 1 else "default",
     }
     return [*kept, journal, lease]

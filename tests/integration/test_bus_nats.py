@@ -17,6 +17,7 @@ from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
 from common.bus.record import TRY_TIMEOUT_S
+from common.bus.streams import LEASE_TTL_S
 from common.errors import Conflict, Unavailable
 from deploy import nats_server as nats
 
@@ -112,6 +113,29 @@ def test_after_a_server_that_died_alone_there_is_a_leader_again(own_nats_server)
             again.stop()
 
     run(scenario)
+
+
+def test_the_lease_waits_for_no_disk_and_the_record_does(own_nats_server, caplog):
+    """Of one server alone the lease's stream is not synced; one that was made otherwise is left as it is."""
+
+    async def scenario(connect):
+        bus = await connect(own_nats_server)
+        await bus.create_streams()
+        how = {}
+        for name in (subjects.STREAM_LEASE, subjects.STREAM_JOURNAL, *subjects.LAST_VALUE_STREAMS):
+            how[name] = (await bus._js.stream_info(name)).config.persist_mode
+        assert how.pop(subjects.STREAM_LEASE) == "async" and set(how.values()) <= {None, "default"}
+        made = (await bus._js.stream_info(subjects.STREAM_LEASE)).config
+        await bus._js.delete_stream(subjects.STREAM_LEASE)
+        await bus._js.add_stream(made.evolve(persist_mode=None, max_age=7.0))
+        await bus.create_streams()
+        kept = (await bus._js.stream_info(subjects.STREAM_LEASE)).config
+        assert kept.persist_mode in (None, "default") and kept.max_age == LEASE_TTL_S
+        lease = NatsLease(bus)
+        assert await lease.try_acquire("a") and await lease.renew()
+
+    run(scenario)
+    assert "keeps how it is synced" in caplog.text
 
 
 def test_streams_are_asked_for_again_of_a_server_that_is_slow(own_nats_server):
