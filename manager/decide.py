@@ -5,38 +5,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from common.control_messages import Cycle
 from common.factors import without_desk
 from common.messages import F64, I64, Proposal
-from manager.events import Instruction, Submit
+from manager.cycles import Decision, closed, cycle_of
+from manager.events import Instruction
 from manager.menu import Menu, choose, menu_of
 from manager.netting import Problem, Solution, objective, standing_price
 from manager.patience import decide_lots, later_of
 from manager.problem import Stated, problem_of, whole_lot_may_pay
-from manager.recording import record
 from manager.scopes import AGENT, stopped_names
 from manager.state import ManagerState
-from manager.ticket import Draft, build_orders, inputs_hash, priced_drafts, wished_draft
+from manager.ticket import priced_drafts, wished_draft
 from manager.view import View, view_of
 from manager.wishes import fit, wish_columns
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one cycle decided, before it becomes orders. price (f,) over the view's rows; drafts, first things first."""
-
-    method: str
-    view: View
-    menu: Menu
-    proposals: tuple[Proposal, ...]
-    solution: F64
-    price: F64
-    iterations: int
-    drafts: tuple[Draft, ...]
 
 
 def decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
@@ -182,39 +165,6 @@ def _alone(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
 
 
 def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[Instruction]:
-    """Turn a decision into a recorded cycle and its orders."""
-    fold, menu, view = state.fold, d.menu, d.view
-    cycle_id = f"{fold.epoch}-{fold.cycle_number + 1}"
-    seen = state.market.seen()
-    digest = inputs_hash(state, cycle_id, d.proposals, seen)
-    orders, kept = build_orders(state, d.drafts, cycle_id, digest, now_ns, view)
-    ordered = np.zeros(len(menu.index), np.int64)
-    for draft in kept:
-        ordered[draft.column] = draft.side.sign * draft.lots
-    wishes = wish_columns(unused(state, d.proposals), menu.index)
-    wished = sum(wishes.values(), np.zeros(len(menu.index)))
-    wished_cents = sum(float(np.abs(x) @ menu.cost_cents) for x in wishes.values())
-    cycle = Cycle(
-        cycle_id=cycle_id,
-        market_seen=seen,
-        proposal_id=tuple(p.header.id for p in d.proposals),
-        method=d.method,
-        factor=tuple(fold.table.names[i] for i in view.rows),
-        exposure_before=view.exposure,
-        exposure_after=view.exposure + menu.sensitivity @ ordered,
-        lower=view.lower,
-        upper=view.upper,
-        price_of_risk=d.price,
-        menu=menu.index.astype(np.uint32),
-        solution_lots=d.solution,
-        ordered_lots=ordered,
-        wished_lots=wished,
-        iterations=d.iterations,
-        orders=orders,
-        inputs_hash=digest,
-        cost_cents=int(np.abs(ordered) @ menu.cost_cents),
-        wished_cost_cents=int(np.floor(wished_cents + 0.5)),
-        emergency=tuple(o.client_order_id for o, draft in zip(orders, kept, strict=True) if draft.emergency),
-    )
-    entry = record(state, cycle, wall_ns)
-    return [Submit(orders), entry] if orders else [entry]
+    wishes = wish_columns(unused(state, d.proposals), d.menu.index)
+    cycle, _ = cycle_of(state, d, wishes.values(), now_ns, d.view)
+    return closed(state, cycle, wall_ns)

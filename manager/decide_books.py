@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.control_messages import Crossing, Cycle
+from common.control_messages import Crossing
 from common.factors import without_desk
 from common.messages import F64, I64, Proposal
 from common.universe import Book
@@ -31,15 +31,15 @@ from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_problem import StatedBooks, books_problem_of, fit_books, lots_may_pay
 from manager.books_qp import objective_books
 from manager.budgets_gate import admitted
+from manager.cycles import Decision, closed, cycle_of, next_cycle_id
 from manager.decide import live_proposals, unused
-from manager.events import Instruction, Publish, Submit
+from manager.events import Instruction, Publish
 from manager.exposures import limit_columns
 from manager.menu import Menu, menu_of
 from manager.netting import standing_price
-from manager.recording import record
 from manager.scopes import AGENT, DESK, frozen, stopped_names
 from manager.state import ManagerState
-from manager.ticket import Draft, build_orders, inputs_hash
+from manager.ticket import Draft
 from manager.view import View, view_of
 from manager.wishes import wish_columns
 
@@ -261,7 +261,7 @@ def _decided(
     """
     market = lots - crossed(lots)
     drafts = drafts_of(it.names, menu, market, part_of)
-    crossings = crossings_of(state, it.names, menu, lots - market, part_of, _cycle_id(state))
+    crossings = crossings_of(state, it.names, menu, lots - market, part_of, next_cycle_id(state))
     both = [sides_of(crossing) for crossing in crossings]
     kept = {id(d) for d in admitted(state, (*(side for sides in both for side in sides), *drafts), it.now_ns)}
     stand = [all(id(side) in kept for side in sides) for sides in both]
@@ -279,50 +279,16 @@ def _decided(
     return _Decided(method, menu, solution, market, price, iterations, kept_drafts, kept_crossings, frozenset(refused))
 
 
-def _cycle_id(state: ManagerState) -> str:
-    return f"{state.fold.epoch}-{state.fold.cycle_number + 1}"
-
-
 def _close(state: ManagerState, it: _Round, d: _Decided, wall_ns: int) -> list[Instruction]:
-    """Turn a decision into a recorded cycle, its orders and its crossings."""
-    fold, menu, view = state.fold, d.menu, it.view
-    cycle_id, seen = _cycle_id(state), state.market.seen()
-    digest = inputs_hash(state, cycle_id, it.proposals, seen)
-    orders, kept = build_orders(state, d.drafts, cycle_id, digest, it.now_ns)
-    ordered, lots = np.zeros(len(menu.index), np.int64), crossed_lots(it.names, menu, d.crossings)
+    """A recorded cycle, its orders and its crossings."""
+    decision = Decision(d.method, it.view, d.menu, it.proposals, d.solution, d.price, d.iterations, d.drafts)
+    cycle, kept = cycle_of(state, decision, _wishes(it, d.menu).values(), it.now_ns, None)
+    lots = crossed_lots(it.names, d.menu, d.crossings)
     for draft in kept:
-        ordered[draft.column] = draft.side.sign * draft.lots
         lots[:, draft.column] += d.market[:, draft.column]
-    wishes = _wishes(it, menu)
-    wished = sum(wishes.values(), np.zeros(len(menu.index)))
-    wished_cents = sum(float(np.abs(x) @ menu.cost_cents) for x in wishes.values())
-    cycle = Cycle(
-        cycle_id=cycle_id,
-        market_seen=seen,
-        proposal_id=tuple(p.header.id for p in it.proposals),
-        method=d.method,
-        factor=tuple(fold.table.names[i] for i in view.rows),
-        exposure_before=view.exposure,
-        exposure_after=view.exposure + moved_by_desks(menu, it.book, lots),
-        lower=view.lower,
-        upper=view.upper,
-        price_of_risk=d.price,
-        menu=menu.index.astype(np.uint32),
-        solution_lots=d.solution,
-        ordered_lots=ordered,
-        wished_lots=wished,
-        iterations=d.iterations,
-        orders=orders,
-        inputs_hash=digest,
-        cost_cents=int(np.abs(ordered) @ menu.cost_cents),
-        wished_cost_cents=int(np.floor(wished_cents + 0.5)),
-        desk=it.names,
-        desk_lots=lots,
-        crossings=d.crossings,
-        emergency=tuple(o.client_order_id for o, draft in zip(orders, kept, strict=True) if draft.emergency),
-    )
-    entry = record(state, cycle, wall_ns)
-    out: list[Instruction] = [Submit(orders), entry] if orders else [entry]
+    after = it.view.exposure + moved_by_desks(d.menu, it.book, lots)
+    cycle = replace(cycle, exposure_after=after, desk=it.names, desk_lots=lots, crossings=d.crossings)
+    out = closed(state, cycle, wall_ns)
     if d.crossings:
-        out.append(Publish(fold.ledger.update(state.now_ns, wall_ns, cycle_id)))
+        out.append(Publish(state.fold.ledger.update(state.now_ns, wall_ns, cycle.cycle_id)))
     return out
