@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from common.errors import Conflict, InputError, Problem, UsageError
+from common.security import certificates
 from common.security import keys as layout
 from common.security.access import CERTIFIED, CLUSTER_ROLES, EXECUTION, ON_BEHALF, ROLES, role_uri
 from common.security.audit import key_hex
@@ -149,8 +150,8 @@ def _make_one(
     seed = bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
     write_private(fresh / layout.SEED, seed + b"\n")
     signer = Ed25519PrivateKey.generate()
-    write_private(fresh / layout.AUDIT, layout.private_pem(signer))
-    (fresh / layout.AUDIT_PUBLIC).write_bytes(layout.public_pem(signer.public_key()))
+    write_private(fresh / layout.AUDIT, certificates.private_pem(signer))
+    (fresh / layout.AUDIT_PUBLIC).write_bytes(certificates.public_pem(signer.public_key()))
     if one.certified:
         certificate, key = _certificate(one, ca, hosts)
         (fresh / layout.CERTIFICATE).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -27,19 +27,19 @@ from deploy.processes import ChildSpec
 
 READY_TIMEOUT_S: Final = 120.0
 HEAD: Final = "ray-head"
-#: Ray's default finds a dead node after 15 s. Here a dead one refuses the connection at once, eight times in half a second; one
-#: that is slow has a second for each of eight answers: whoever freezes for less keeps its agents, who live.
+#: Ray's default finds a dead node after 15 s. Here a dead one refuses the connection at once, eight times in a third of a
+#: second; one that is slow has a second for each of eight answers: whoever freezes for less keeps its agents, who live.
 _SYSTEM_CONFIG: Final = {
     "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 60,
+    "health_check_period_ms": 40,
     "health_check_failure_threshold": 8,
     "health_check_timeout_ms": 1000,
     "prestart_worker_first_driver": False,
     "enable_worker_prestart": False,
 }
 _STOP_ORDER: Final = 2
-#: A node's start takes about 5 s of processor time, which its agents, who start on another node, need first.
-_REST_S: Final = 5.0
+#: A node's start takes about 5 s of processor time, which its agents, who need as long to start on another node, need first.
+_REST_S: Final = 7.0
 #: What `ray start` says once its node has joined.
 _STARTED: Final = "Ray runtime started"
 

@@ -51,7 +51,7 @@ def verify(
 ) -> None:
     """Find edited, missing and reordered lines; exit 0 if there are none, 1 with each."""
     from common.security import audit
-    from common.security.keys import load_public
+    from common.security.certificates import load_public
 
     public = load_public(key) if key is not None else None
     try:

@@ -12,7 +12,8 @@ import psutil
 from common.security.access import AGENT
 from common.security.audit import verify
 from common.security.audit_file import FOLDER
-from common.security.keys import Keys, Tls, load_public
+from common.security.certificates import load_public
+from common.security.keys import Keys, Tls
 from deploy import certs
 
 #: A person, and an agent that was given a certificate, as a mesh would.

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from common.errors import InputError
 from common.ports import Clock
 from common.security.audit import UNPROVEN, Asked, Head, key_hex, sign, verify
-from common.security.keys import AUDIT, Keys, load_signer, private_pem
+from common.security.certificates import load_signer, private_pem
+from common.security.keys import AUDIT, Keys
 
 log = logging.getLogger("hedgerow.audit")
 

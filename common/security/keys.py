@@ -17,13 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.x509.oid import NameOID
-
 from common.errors import InputError, Problem
-from common.security.access import Identity, identity
+from common.security.access import Identity
 
 KEYS_VARIABLE: Final = "HEDGEROW_KEYS"
 CA, CERTIFICATE, PRIVATE, SEED, AUDIT, AUDIT_PUBLIC = (
@@ -80,7 +75,7 @@ class Keys:
     def ca(self) -> bytes | None:
         """Certificate of the CA in PEM, if there is one."""
         path = self._there(CA)
-        return _read(path) if path is not None else None
+        return read(path) if path is not None else None
 
     def tls(self) -> Tls | None:
         """Certificate and key, or None where the folder has neither. Raises ``InputError`` naming file and reason."""
@@ -88,7 +83,9 @@ class Keys:
         missing = [path for path in wanted if not path.exists()]
         if missing and not any((self.folder / name).exists() for name in (CERTIFICATE, PRIVATE)):
             return None
-        ca, certificate, key = (_read(path) for path in wanted)
+        from common.security.certificates import identity_of  # here: most who know their folder read no certificate
+
+        ca, certificate, key = (read(path) for path in wanted)
         return Tls(ca, certificate, identity_of(certificate, str(wanted[1])), key)
 
     def _there(self, name: str) -> Path | None:
@@ -96,61 +93,8 @@ class Keys:
         return path if path.exists() else None
 
 
-def identity_of(pem: bytes, path: str) -> Identity:
-    """Role and name of a certificate. Raises ``InputError`` naming the file if it is none, ``Refused`` if it has no role."""
-    try:
-        certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError:
-        raise InputError(path, [Problem(0, "is no certificate in PEM")], REMEDY) from None
-    return identity_in(certificate)
-
-
-def identity_in(certificate: x509.Certificate) -> Identity:
-    """Role and name of a certificate. Raises ``Refused`` if it has no role of ours."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        uris = found.get_values_for_type(x509.UniformResourceIdentifier)
-    except (ValueError, x509.ExtensionNotFound):
-        uris = []
-    return identity(uris, str(names[0].value) if names else "")
-
-
-def load_signer(path: Path) -> Ed25519PrivateKey:
-    """A private key for audit lines. Raises ``InputError``; the text never holds anything of the file."""
-    try:
-        key = serialization.load_pem_private_key(_read(path), None)
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(str(path), [Problem(0, "is no ed25519 private key in PEM")], REMEDY)
-    return key
-
-
-def load_public(path: Path) -> Ed25519PublicKey:
-    """A public key for audit lines. Raises ``InputError``."""
-    try:
-        key = serialization.load_pem_public_key(_read(path))
-    except ValueError:
-        key = None
-    if not isinstance(key, Ed25519PublicKey):
-        raise InputError(str(path), [Problem(0, "is no ed25519 public key in PEM")], REMEDY)
-    return key
-
-
-def private_pem(key: Ed25519PrivateKey) -> bytes:
-    """As ``load_signer`` reads it."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def public_pem(key: Ed25519PublicKey) -> bytes:
-    """As ``load_public`` reads it."""
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """A file of keys. Raises ``InputError`` naming it and why it cannot be read; the text never holds anything of it."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -20,7 +20,8 @@ from hedgerow.control.v1 import control_pb2 as pb
 
 from common.errors import Refused
 from common.security.access import OPERATOR, RISK_MANAGER, Identity, speaks_for
-from common.security.keys import Tls, identity_in
+from common.security.certificates import identity_in
+from common.security.keys import Tls
 from common.units import NS_PER_S
 
 #: Keeps a signature made here from meaning anything elsewhere.

@@ -17,7 +17,8 @@ from common.errors import Refused, Unavailable, UsageError
 from common.execution_client import ExecutionClient
 from common.messages import TradingState
 from common.security.audit import verify
-from common.security.keys import KEYS_VARIABLE, Keys, load_public
+from common.security.certificates import load_public
+from common.security.keys import KEYS_VARIABLE, Keys
 from deploy import certs
 from deploy.reconcile import run_reconcile
 from execution.config import ExecutionConfig

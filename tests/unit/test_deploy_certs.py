@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from common.errors import Conflict, InputError, UsageError
 from common.security.access import AGENT, CERTIFIED, CLUSTER_ROLES, EXECUTION, MANAGER, Identity
-from common.security.keys import Keys, identity_of, load_public, load_signer
+from common.security.certificates import identity_of, load_public, load_signer
+from common.security.keys import Keys
 from deploy import certs
 from deploy.cli import app
 

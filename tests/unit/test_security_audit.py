@@ -18,7 +18,8 @@ from common.clock import ManualClock, WallClock
 from common.errors import InputError
 from common.security.audit import FIRST, UNPROVEN, Asked, Head, sign, verify
 from common.security.audit_file import AuditFile
-from common.security.keys import Keys, load_public
+from common.security.certificates import load_public
+from common.security.keys import Keys
 from deploy import certs
 
 KEY, OTHER = Ed25519PrivateKey.from_private_bytes(b"k" * 32), Ed25519PrivateKey.from_private_bytes(b"o" * 32)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError, Refused
-from common.security.keys import Keys, load_public, load_signer
+from common.security.certificates import load_public, load_signer
+from common.security.keys import Keys
 from tests.security_world import make_keys, tls_of
 
 
