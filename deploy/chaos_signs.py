@@ -131,8 +131,9 @@ class Signs:
         """What is not as it should be, in words."""
         now_s = time.monotonic()
         out = [f"{name} does not answer" for name in ("nats", "execution", "venue", "status") if not self._fresh(name)]
-        heard = [n for n, s in self.managers.items() if now_s - s.at_s < FRESH_S]
-        if self.leader() is None or len(heard) < 2:
+        # One that was deposed beats no more, and what it said last is not that it stands by.
+        beside = [n for n, s in self.managers.items() if s.state == "standby" and now_s - s.at_s < FRESH_S]
+        if self.leader() is None or not beside:
             out.append("no leader with a standby")
         if len(self.hedging(now_s)) < self.shards:
             ill = [f"{n} {s.state}, heard {now_s - s.at_s:.1f} s ago" for n, s in sorted(self.agents.items())]

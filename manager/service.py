@@ -9,7 +9,7 @@ Guarantees
   commit is the durable intent, and a lost journal tail is filled from execution by the next leader.
 - While execution cannot be reached no order is decided; when it is back the leader reconciles before it acts again.
 
-*Tested by* tests/e2e/test_live.py.
+*Tested by* tests/unit/test_manager_standby.py, tests/e2e/test_live.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from common.factors import is_agent
 from common.messages import Header, Heartbeat, OrderAck, Refusal, TradingState
 from common.ports import Bus, Clock, Journal, Lease, Responder, Subscription
 from common.tasks import end
-from common.units import NS_PER_S
 from common.wire import codec
 from manager import events as ev
 from manager.control import CONTROL_ACTIONS
@@ -41,12 +40,12 @@ from manager.state import ManagerSetup, start
 from manager.status import status
 from manager.step import step
 from manager.telling import Telling
-from manager.waiting import first_of, orders_first, sleep
+from manager.waiting import first_of, heard, orders_first, sleep
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
-#: A manager that starts into a run somebody has led waits this long before it asks for the lease.
-COLD_S = 2 * LEASE_TTL_S
+#: A manager that starts into a run somebody has led leaves the lease to a warmer one: so long, or till it hears no other.
+COLD_S, ALONE_S = 2 * LEASE_TTL_S, 3 * LEASE_POLL_S
 STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
 #: Events of a long queue that are worked off before the lease, and everybody who waits, gets a turn.
@@ -120,7 +119,7 @@ class ManagerService:
     async def _stand_by(self, stop: asyncio.Event) -> bool:
         """Fold the journal until the lease is ours (True) or we are told to stop (False).
 
-        Who finds that somebody has led before leaves the lease to a standby that is warm already, for ``COLD_S``.
+        Who finds that somebody has led before leaves the lease to a standby that is warm already, if one beats.
         """
         loop = asyncio.get_running_loop()
         began_s = loop.time()
@@ -129,7 +128,8 @@ class ManagerService:
         tail = await self.ports.journal.follow(self.state.journal_sequence + 1, self._on_journal)
         await sleep(stop, LEASE_POLL_S)
         while not stop.is_set():
-            cold = self.state.journal_sequence > 0 and loop.time() - began_s < COLD_S
+            waits_s = COLD_S if heard(self._peers, self._wall(), ALONE_S, but=self.holder) else ALONE_S
+            cold = self.state.journal_sequence > 0 and loop.time() - began_s < waits_s
             if not cold and await self._try_lease():
                 await tail.stop()
                 return True
@@ -383,7 +383,7 @@ class ManagerService:
         now = self._wall()
         view = status(self.state, now)
         view["leader"] = {"holder": self.holder, "pid": os.getpid(), "epoch": self.epoch, "leading": self.leading}
-        view["standby"] = [p for p, at in self._peers.items() if p != self.holder and now - at < 2 * NS_PER_S]
+        view["standby"] = heard(self._peers, now, 2.0, but=self.holder)
         view["record"] = {"entries": self.state.journal_sequence}
         if self.ports.snapshots is not None:
             view["record"] = {"entries": self.state.journal_sequence, "snapshot": self.ports.snapshots.status()}

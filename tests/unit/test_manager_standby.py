@@ -1,0 +1,88 @@
+"""Who waits for the lease: one that starts into a led run leaves it to a warmer standby, if there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from benchmarks.fuzz_bus_world import RUN_ID, Desk, setting
+from common import subjects
+from common.bus.memory_bus import MemoryBus, MemoryJournal, MemoryKey, MemoryLease, MemoryLog
+from common.clock import WallClock
+from common.messages import Header, Heartbeat, TradingState
+from common.parameters import values_of
+from common.wire import codec
+from manager import service
+from manager.service import ManagerService, Ports
+from manager.state import ManagerSetup
+from manager.waiting import heard
+
+#: Wall seconds in which what is to happen happens, on any machine.
+SOON_S = 20.0
+
+
+class Place:
+    """What all managers of a run share."""
+
+    def __init__(self) -> None:
+        s = setting()
+        self.setup = ManagerSetup(s.universe, s.book, s.manager, s.limits, RUN_ID, values_of(s.agents.model_dump()))
+        self.bus, self.log, self.key, self.desk = MemoryBus(), MemoryLog(), MemoryKey(), Desk(TradingState.ACTIVE)
+
+    @asynccontextmanager
+    async def manager(self, name: str) -> AsyncIterator[ManagerService]:
+        lease = MemoryLease(self.key, WallClock())
+        made = ManagerService(self.setup, Ports(self.bus, MemoryJournal(self.log), lease, self.desk, WallClock()), name)
+        stop = asyncio.Event()
+        running = asyncio.create_task(made.run(stop))
+        try:
+            yield made
+        finally:
+            stop.set()
+            await asyncio.wait_for(running, SOON_S)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def test_a_manager_that_hears_no_other_leads_at_once_and_one_that_does_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "COLD_S", 10 * SOON_S)
+    monkeypatch.setattr(service, "ALONE_S", 0.3)
+
+    async def scenario() -> None:
+        place = Place()
+        async with place.manager("manager-a") as first:
+            await until(lambda: first.leading)
+        async with place.manager("manager-b") as alone:  # the record says that somebody has led; nobody beats
+            await until(lambda: alone.leading)
+        warmer = True
+
+        async def beat() -> None:
+            while warmer:
+                said = Heartbeat(Header("manager-z", WallClock().wall_ns(), 0), 0, "standby")
+                await place.bus.publish(subjects.heartbeat("manager-z"), codec.encode_heartbeat(said))
+                await asyncio.sleep(0.05)
+
+        beating = asyncio.create_task(beat())
+        await asyncio.sleep(0.1)
+        async with place.manager("manager-c") as cold:
+            await asyncio.sleep(1.0)
+            assert not cold.leading, "the lease was a warmer standby's"
+            warmer = False
+            await beating
+            await until(lambda: cold.leading)
+
+    asyncio.run(scenario())
+
+
+def test_who_has_been_heard() -> None:
+    beats = {"a": 5_000_000_000, "b": 4_000_000_000, "c": 3_999_999_999}
+    assert heard(beats, 5_000_000_000, 1.0, but="a") == []
+    assert heard(beats, 5_000_000_000, 1.000000001, but="a") == ["b"]
+    assert heard(beats, 5_000_000_000, 2.0, but="") == ["a", "b", "c"]
