@@ -7,10 +7,12 @@ KILLS 0: execution ends itself at each of its named points instead, early in a l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -52,8 +54,11 @@ class Run:
         return self
 
     async def _read(self) -> None:
-        async for report in self.client.reports(1):
-            self.got.append(report)
+        while True:  # as a manager does
+            with contextlib.suppress(Unavailable):
+                async for report in self.client.reports(len(self.got) + 1):
+                    self.got.append(report)
+            await asyncio.sleep(0.05)
 
     async def __aexit__(self, *_: object) -> None:
         self._reader.cancel()
@@ -73,10 +78,19 @@ class Run:
             except Unavailable:
                 await asyncio.sleep(0.05)
 
+    async def heard(self, holds: Callable[[], bool]) -> None:
+        """Wait for reports. Raises ``AssertionError`` with those that came and why the reader ended, if it did."""
+        try:
+            async with asyncio.timeout(60.0):
+                while not holds():
+                    assert not self._reader.done(), f"reports end: {self._reader!r}"
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            told = [(r.client_order_id, r.ord_status.name, r.refusal.name, r.text) for r in self.got[-20:]]
+            raise AssertionError(f"heard {told}; execution says {await self.client.status()}") from None
+
     async def ended(self, count: int) -> None:
-        async with asyncio.timeout(60.0):
-            while sum(r.ord_status.terminal for r in self.got) < count:
-                await asyncio.sleep(0.05)
+        await self.heard(lambda: sum(r.ord_status.terminal for r in self.got) >= count)
 
     def status(self, name: str) -> OrdStatus:
         return [r for r in self.got if r.client_order_id == name][-1].ord_status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,9 @@ async def working_day(folder: Path) -> Run:
         await run.submit(fix_order("full", lots=3), fix_order("partx", 2, Side.SELL, lots=4))
         rest = fix_order("rest", 5, lots=2, time_in_force=TimeInForce.DAY)
         await run.submit(rest, fix_order("kept", 1, lots=1, time_in_force=TimeInForce.DAY))
-        async with asyncio.timeout(10):
-            while not {"rest", "kept"} <= {r.client_order_id for r in run.got if r.ord_status is OrdStatus.NEW}:
-                await asyncio.sleep(0.02)
+        await run.heard(
+            lambda: {"rest", "kept"} <= {r.client_order_id for r in run.got if r.ord_status is OrdStatus.NEW}
+        )
         await run.client.cancel(["rest"], 1)
         await run.ended(3)
         assert run.status("kept") is OrdStatus.NEW
