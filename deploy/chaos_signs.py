@@ -1,7 +1,7 @@
 """Signs of life of a run, as somebody outside sees them: heartbeats, answers of execution and venue, status of the leader.
 
 Times are seconds of the monotonic clock. A question counts for the moment at which it was asked, so an answer that was on its
-way when a part was struck proves nothing. *Tested by* tests/e2e/test_chaos.py.
+way when a part was struck proves nothing. *Tested by* tests/unit/test_chaos_signs.py, tests/e2e/test_chaos.py.
 """
 
 from __future__ import annotations

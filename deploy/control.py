@@ -33,7 +33,10 @@ from common.wire import codec
 from deploy import run_folder
 
 RUNS = run_folder.RUNS
+#: For execution, asked directly.
 ASK_TIMEOUT_S = 5.0
+#: Between two questions to the leader.
+PAUSE_S = 0.05
 #: Asking for the status changes nothing, so it is asked again rather than waited for: a leader killed between taking the
 #: question and answering it must not hide its successor.
 STATUS_TRY_S = 0.5
@@ -184,10 +187,11 @@ async def _ask_again(bus: Bus, subject: str, data: bytes, try_s: float, timeout_
     deadline = loop.time() + timeout_s
     while True:
         try:
-            return await bus.request(subject, data, timeout_s=try_s)
+            return await bus.request(subject, data, timeout_s=min(try_s, max(deadline - loop.time(), PAUSE_S)))
         except Unavailable as error:
-            if loop.time() >= deadline:
+            if loop.time() + PAUSE_S >= deadline:
                 raise Unavailable(f"{error}; asked for {timeout_s:g} s") from error
+            await asyncio.sleep(PAUSE_S)  # a connection that is closed says so at once
 
 
 async def state_hash(bus: Bus) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def cycle_of(
 ) -> tuple[Cycle, tuple[Draft, ...]]:
     """The cycle with its orders, and the drafts that became one. ``wishes``: lots (m,) that nobody has used, one by agent.
 
-    ``gate``: as ``view`` of ``ticket.build_orders``. Where there are several desks the caller adds what is theirs.
+    ``gate``: as ``view`` of ``ticket.build_orders``. Where there are several desks the caller adds
+    what is theirs, and where the exposures of each end.
     """
     menu, view, wishes = d.menu, d.view, tuple(wishes)
     cycle_id, seen = next_cycle_id(state), state.market.seen()
@@ -79,7 +80,7 @@ def cycle_of(
     return cycle, kept
 
 
-def closed(state: ManagerState, cycle: Cycle, wall_ns: int) -> list[Instruction]:
-    """The cycle in the record; its orders go out first."""
+def enter(state: ManagerState, cycle: Cycle, wall_ns: int) -> list[Instruction]:
+    """Enter a cycle in the record; its orders go out first."""
     entry = record(state, cycle, wall_ns)
     return [Submit(cycle.orders), entry] if cycle.orders else [entry]

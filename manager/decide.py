@@ -9,7 +9,7 @@ import numpy as np
 
 from common.factors import without_desk
 from common.messages import F64, I64, Proposal
-from manager.cycles import Decision, closed, cycle_of
+from manager.cycles import Decision, cycle_of, enter
 from manager.events import Instruction
 from manager.menu import Menu, choose, menu_of
 from manager.netting import Problem, Solution, objective, standing_price
@@ -167,4 +167,4 @@ def _alone(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
 def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[Instruction]:
     wishes = wish_columns(unused(state, d.proposals), d.menu.index)
     cycle, _ = cycle_of(state, d, wishes.values(), now_ns, d.view)
-    return closed(state, cycle, wall_ns)
+    return enter(state, cycle, wall_ns)

@@ -31,7 +31,7 @@ from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_problem import StatedBooks, books_problem_of, fit_books, lots_may_pay
 from manager.books_qp import objective_books
 from manager.budgets_gate import admitted
-from manager.cycles import Decision, closed, cycle_of, next_cycle_id
+from manager.cycles import Decision, cycle_of, enter, next_cycle_id
 from manager.decide import live_proposals, unused
 from manager.events import Instruction, Publish
 from manager.exposures import limit_columns
@@ -288,7 +288,7 @@ def _close(state: ManagerState, it: _Round, d: _Decided, wall_ns: int) -> list[I
         lots[:, draft.column] += d.market[:, draft.column]
     after = it.view.exposure + moved_by_desks(d.menu, it.book, lots)
     cycle = replace(cycle, exposure_after=after, desk=it.names, desk_lots=lots, crossings=d.crossings)
-    out = closed(state, cycle, wall_ns)
+    out = enter(state, cycle, wall_ns)
     if d.crossings:
         out.append(Publish(state.fold.ledger.update(state.now_ns, wall_ns, cycle.cycle_id)))
     return out

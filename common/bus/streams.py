@@ -21,7 +21,7 @@ _TELL = (f"{subjects.ROOT}.>", f"{subjects.ROOT}.stored.>")
 
 def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
     """Settings of every stream; ``republish`` is a pair (source, destination), ``storage`` "file" or "memory", ``persist_mode``
-    "default" (synced as the server is told) or "async".
+    "async", or left out: synced as the server is told.
     """
     common: dict[str, Any] = {"num_replicas": replicas, "allow_direct": True}
     kept = [
@@ -49,6 +49,7 @@ def stream_settings(replicas: int, lease_ttl_s: float) -> list[dict[str, Any]]:
         "max_age": lease_ttl_s,
         "duplicate_window": min(lease_ttl_s, 120.0),
         "storage": "file",
-        "persist_mode": "async" if replicas == 1 else "default",
     }
+    if replicas == 1:
+        lease["persist_mode"] = "async"
     return [*kept, journal, lease]

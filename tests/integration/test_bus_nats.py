@@ -17,7 +17,7 @@ from common.bus.nats_bus import NatsBus
 from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
 from common.bus.record import TRY_TIMEOUT_S
-from common.bus.streams import LEASE_TTL_S
+from common.bus.streams import LEASE_TTL_S, stream_settings
 from common.errors import Conflict, Unavailable
 from deploy import nats_server as nats
 
@@ -133,6 +133,7 @@ def test_the_lease_waits_for_no_disk_and_the_record_does(own_nats_server, caplog
         assert kept.persist_mode in (None, "default") and kept.max_age == LEASE_TTL_S
         lease = NatsLease(bus)
         assert await lease.try_acquire("a") and await lease.renew()
+        assert not any("persist_mode" in settings for settings in stream_settings(3, LEASE_TTL_S))
 
     run(scenario)
     assert "keeps how it is synced" in caplog.text

@@ -140,6 +140,21 @@ def test_a_leader_that_ends_before_it_answers_does_not_hide_its_successor(monkey
     assert len(asyncio.run(talk())) == 3
 
 
+def test_a_connection_that_refuses_at_once_is_not_asked_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LEADER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(control, "PAUSE_S", 0.1)
+    asked = []
+
+    class Closed(MemoryBus):
+        async def request(self, subject: str, data: bytes, *, timeout_s: float) -> bytes:
+            asked.append(subject)
+            raise Unavailable("the connection is closed")
+
+    with pytest.raises(Unavailable, match="is closed; asked for"):
+        asyncio.run(control.status(Closed()))
+    assert 1 <= len(asked) <= 3
+
+
 def test_nobody_answers_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "COMMAND_TRY_S", 0.02)
     monkeypatch.setattr(control, "LEADER_TIMEOUT_S", 0.1)

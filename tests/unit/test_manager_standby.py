@@ -11,9 +11,10 @@ import pytest
 from benchmarks.fuzz_bus_world import RUN_ID, Desk, setting
 from common import subjects
 from common.bus.memory_bus import MemoryBus, MemoryJournal, MemoryKey, MemoryLease, MemoryLog
-from common.clock import WallClock
+from common.clock import ManualClock, WallClock
 from common.messages import Header, Heartbeat, TradingState
 from common.parameters import values_of
+from common.units import NS_PER_S
 from common.wire import codec
 from manager import service
 from manager.service import ManagerService, Ports
@@ -31,11 +32,13 @@ class Place:
         s = setting()
         self.setup = ManagerSetup(s.universe, s.book, s.manager, s.limits, RUN_ID, values_of(s.agents.model_dump()))
         self.bus, self.log, self.key, self.desk = MemoryBus(), MemoryLog(), MemoryKey(), Desk(TradingState.ACTIVE)
+        #: Beats are as old as this says, however slow the machine is.
+        self.clock = ManualClock(1)
 
     @asynccontextmanager
     async def manager(self, name: str) -> AsyncIterator[ManagerService]:
         lease = MemoryLease(self.key, WallClock())
-        made = ManagerService(self.setup, Ports(self.bus, MemoryJournal(self.log), lease, self.desk, WallClock()), name)
+        made = ManagerService(self.setup, Ports(self.bus, MemoryJournal(self.log), lease, self.desk, self.clock), name)
         stop = asyncio.Event()
         running = asyncio.create_task(made.run(stop))
         try:
@@ -61,11 +64,12 @@ def test_a_manager_that_hears_no_other_leads_at_once_and_one_that_does_waits(mon
             await until(lambda: first.leading)
         async with place.manager("manager-b") as alone:  # the record says that somebody has led; nobody beats
             await until(lambda: alone.leading)
+        place.clock.advance(NS_PER_S)  # by now the others have been silent for long
         warmer = True
 
         async def beat() -> None:
             while warmer:
-                said = Heartbeat(Header("manager-z", WallClock().wall_ns(), 0), 0, "standby")
+                said = Heartbeat(Header("manager-z", place.clock.wall_ns(), 0), 0, "standby")
                 await place.bus.publish(subjects.heartbeat("manager-z"), codec.encode_heartbeat(said))
                 await asyncio.sleep(0.05)
 
@@ -76,6 +80,7 @@ def test_a_manager_that_hears_no_other_leads_at_once_and_one_that_does_waits(mon
             assert not cold.leading, "the lease was a warmer standby's"
             warmer = False
             await beating
+            place.clock.advance(NS_PER_S)
             await until(lambda: cold.leading)
 
     asyncio.run(scenario())
