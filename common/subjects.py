@@ -19,6 +19,7 @@
 | hedgerow.journal.entry | JournalEntry | manager → record | record (stream JOURNAL, fenced) |
 | hedgerow.journal.epoch | text | manager → record | record (stream JOURNAL, fence) |
 | hedgerow.journal.snapshot-a, .snapshot-b | pieces of a Snapshot | manager → record | record (stream JOURNAL, fenced) |
+| hedgerow.lease.TOKEN | (request) → empty | standby → who holds the lease | control, request-reply |
 | hedgerow.stored.S | as hedgerow.S | NATS → whoever watches hedgerow.S | what a stream has just stored |
 """
 
@@ -71,6 +72,11 @@ def stream_of(subject: str) -> str:
 def stored(subject: str) -> str:
     """Subject under which a stream tells that it has stored a message of ``subject``."""
     return f"{ROOT}.stored.{subject.removeprefix(f'{ROOT}.')}"
+
+
+def held(token: str) -> str:
+    """Where the holder of a lease answers that it is there; ``token`` is the lease's own."""
+    return f"{ROOT}.lease.{token}"
 
 
 def lease(name: str) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ class ConnectionNews:
         self._where, self._name = where, name
         self.last_error = ""
         self.closing = False
+        #: When the connection was made, in seconds of its loop.
+        self.since_s = asyncio.get_running_loop().time()
         self.reconnected: Callable[[], None] = lambda: None
 
     async def on_error(self, error: Exception) -> None:
@@ -100,6 +103,7 @@ class ConnectionNews:
     async def on_reconnected(self) -> None:
         """It stands again; subscriptions are in place."""
         log.warning("%s: NATS at %s is back", self._name, self._where)
+        self.since_s = asyncio.get_running_loop().time()
         self.reconnected()
 
     async def on_closed(self) -> None:

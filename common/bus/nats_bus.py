@@ -232,6 +232,21 @@ class NatsBus(RecordPlane):
         answer: bytes = reply.data
         return answer
 
+    async def served(self, subject: str, *, settled_s: float) -> bool:
+        """False only where NATS says that nobody serves the subject: a process that ends is gone from there at once.
+
+        A connection younger than ``settled_s`` cannot tell: whoever lost the same server may not be back yet.
+        """
+        if asyncio.get_running_loop().time() - self._news.since_s < settled_s:
+            return True
+        try:
+            await self._nc.request(subject, b"", timeout=RETRY_S)
+        except nats.errors.NoRespondersError:
+            return False
+        except (TimeoutError, nats.errors.Error):
+            return True
+        return True
+
     async def serve(self, subject: str, responder: Responder) -> NatsSubscription:
         """Answer requests, at most ``MAX_REQUESTS`` at a time; the next one is refused."""
         running: set[asyncio.Task[None]] = set()

@@ -2,6 +2,9 @@
 
 The key's stream has a maximum age (``streams.LEASE_TTL_S``), so expiry is the server's decision and needs no common
 clock. Taking it is a create, renewing it a compare-and-set on its revision, releasing it an empty value.
+
+Who holds it answers under ``subjects.held``. Where NATS says, at two looks in a row, that nobody serves that subject, the
+holder's process or connection is no more, and the lease is free at once. One that hangs is there, and keeps it for its time.
 *Tested by* tests/contract/test_lease_contract.py, tests/integration/test_bus_nats.py.
 """
 
@@ -16,6 +19,7 @@ from common.bus.delivery import Stored, WrongSequence
 from common.bus.nats_bus import NatsBus
 from common.bus.streams import LEASE_TTL_S
 from common.errors import Unavailable
+from common.ports import Subscription
 
 #: A renewal that takes longer has failed: two of them fit into the time to live.
 _STORE_TIMEOUT_S: Final = 0.6
@@ -34,14 +38,27 @@ class NatsLease:
         self._holder = ""
         self._revision = 0
         self._renewed_s = 0.0
+        self._serving: Subscription | None = None
+        #: Revision whose holder was not there at the last look.
+        self._orphan = 0
 
     async def try_acquire(self, holder: str) -> bool:
         """See ``ports.Lease``. Raises ``errors.Unavailable`` if NATS cannot be asked."""
         kept = await self._last()
-        if kept is not None and kept.data and not self._is_mine(kept):
+        if kept is not None and kept.data and not self._is_mine(kept) and not await self._orphaned(kept):
             return False
         self._holder = holder
+        if self._serving is None:
+            self._serving = await self._bus.serve(subjects.held(self._token), _here)
         return await self._store(kept.sequence if kept else 0)
+
+    async def _orphaned(self, kept: Stored) -> bool:
+        """Whether its holder was not there at the last look and is not now, and has not renewed it between."""
+        if await self._bus.served(subjects.held(_token_of(kept)), settled_s=self._ttl_s):
+            self._orphan = 0
+            return False
+        known, self._orphan = self._orphan, kept.sequence
+        return known == kept.sequence
 
     async def renew(self) -> bool:
         """False once it was lost, or may have been: NATS was out of reach for the time to live. It does not raise."""
@@ -62,6 +79,9 @@ class NatsLease:
     async def release(self) -> None:
         """See ``ports.Lease``. If NATS cannot be asked it ends by itself within the time to live."""
         revision, self._revision = self._revision, 0
+        if self._serving is not None:
+            await self._serving.stop()
+            self._serving = None
         if revision:
             try:
                 await self._bus.store(
@@ -79,7 +99,7 @@ class NatsLease:
         return await self._bus.last(subjects.STREAM_LEASE, self._subject)
 
     def _is_mine(self, kept: Stored) -> bool:
-        return kept.data.decode().rpartition(" ")[2] == self._token
+        return _token_of(kept) == self._token
 
     async def _store(self, expected: int) -> bool:
         # Measured from before the request: the server's clock for this value starts later, so this one errs to "lost".
@@ -93,3 +113,11 @@ class NatsLease:
             return False
         self._renewed_s = asked_s
         return True
+
+
+def _token_of(kept: Stored) -> str:
+    return kept.data.decode().rpartition(" ")[2]
+
+
+async def _here(_subject: str, _data: bytes) -> bytes:
+    return b""

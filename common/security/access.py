@@ -123,6 +123,7 @@ SAYS: Final = (
     _say("set positions, budgets, assignment, parameters", MANAGER, on=_OF_MANAGER),
     _say("write the journal", MANAGER, on=_JOURNAL),
     _say("hold the lease", MANAGER, on=[subjects.lease("leader")]),
+    _say("ask whether the lease's holder is there", MANAGER, on=[subjects.held("A")]),
     _say("steer: pause, resume, kill, hedge, scale, ...", RISK_MANAGER, OPERATOR, on=[subjects.control("A")]),
     _say("assign keys to agents", RISK_MANAGER, FLEET, OPERATOR, on=[subjects.control("assign")]),
     _say("ask for the status", RISK_MANAGER, VIEWER, FLEET, OPERATOR, on=[subjects.STATUS]),
@@ -160,6 +161,7 @@ HEARS: Final = (
     ),
     _hear("hear of new journal entries", MANAGER, *_PEOPLE, on=_stored(*_JOURNAL)),
     _hear("answer requests for quotes", FEED, on=[subjects.snapshot("X")]),
+    _hear("answer that the lease's holder is there", MANAGER, on=[subjects.held("A")]),
     _hear("answer commands", MANAGER, on=[subjects.CONTROL_ALL, subjects.STATUS]),
     _hear(
         "answer scale and restarts of agents",

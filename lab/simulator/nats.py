@@ -271,6 +271,13 @@ class SimBus(RecordPlane):
                 raise Unavailable(f"{subject}: nobody listens")
             await self._process.sleep(RETRY_S)
 
+    async def served(self, subject: str, *, settled_s: float) -> bool:  # noqa: ARG002
+        """As the real one; a simulated server forgets nobody while it is away."""
+        try:
+            return await self._request_once(subject, b"", RETRY_S) is not None
+        except Unavailable:
+            return True
+
     async def _request_once(self, subject: str, data: bytes, timeout_s: float) -> tuple[bool, bytes] | None:
         """None where nobody listens."""
         server, future = self._server, asyncio.get_running_loop().create_future()

@@ -187,6 +187,8 @@ REFERENCE = {subjects.UNIVERSE, subjects.BOOK, subjects.CONFIG}
 MARKET = {subjects.MARKET_START, subjects.MARKET_END, subjects.MARKET_HEARTBEAT}
 JOURNAL = {subjects.JOURNAL_ENTRY, subjects.JOURNAL_EPOCH, *subjects.JOURNAL_SNAPSHOTS}
 LEASE = subjects.lease("leader")
+HELD = subjects.held("token")
+HOLDING = {LEASE, HELD}
 DATA = {QUOTES, SNAPSHOT, PROPOSAL, HEARTBEAT}
 #: Nobody's: the server's own word, replies, and every administrative call that could lose or divert something.
 NOBODYS = {
@@ -200,13 +202,13 @@ CREATES = {
     f"$JS.API.STREAM.CREATE.{stream}"
     for stream in (*subjects.LAST_VALUE_STREAMS, subjects.STREAM_JOURNAL, subjects.STREAM_LEASE)
 }
-SAID = sorted({*DATA, *STATE, *REFERENCE, *MARKET, *JOURNAL, *CONTROLS, subjects.STATUS, LEASE, *CREATES, *NOBODYS})
+SAID = sorted({*DATA, *STATE, *REFERENCE, *MARKET, *JOURNAL, *CONTROLS, subjects.STATUS, *HOLDING, *CREATES, *NOBODYS})
 
 MAY_SAY: dict[str, set[str]] = {
     "setup": {*REFERENCE, *CREATES},
     "feed": {QUOTES, subjects.MARKET_END, subjects.MARKET_HEARTBEAT},
     "agent": {PROPOSAL, HEARTBEAT, SNAPSHOT},
-    "manager": {*STATE, *JOURNAL, HEARTBEAT, SNAPSHOT, LEASE},
+    "manager": {*STATE, *JOURNAL, HEARTBEAT, SNAPSHOT, *HOLDING},
     "execution": {SNAPSHOT},
     "fleet": {ASSIGN, SNAPSHOT, subjects.MARKET_START, subjects.STATUS},
     "risk_manager": {*CONTROLS, subjects.STATUS},
@@ -221,13 +223,13 @@ STORED_JOURNAL = set(map(subjects.stored, JOURNAL))
 STORED = STORED_STATE | STORED_REFERENCE | STORED_MARKET | STORED_JOURNAL
 HEARD = sorted(
     {*FLOW, *STORED, *STATE, *CONTROLS, SNAPSHOT, subjects.CONTROL_ALL, subjects.STATUS, subjects.MARKET_HEARTBEAT}
-    | {subjects.JOURNAL_ENTRY, ">", "$SYS.>", "$JS.API.>"}
+    | {subjects.JOURNAL_ENTRY, HELD, ">", "$SYS.>", "$JS.API.>"}
 )
 MAY_HEAR: dict[str, set[str]] = {
     "setup": set(),
     "feed": {SNAPSHOT} | STORED_REFERENCE | STORED_MARKET,
     "agent": {subjects.QUOTES_ALL} | STORED_STATE | STORED_REFERENCE | STORED_MARKET,
-    "manager": {*FLOW, *CONTROLS, subjects.CONTROL_ALL, subjects.STATUS} | STORED,
+    "manager": {*FLOW, *CONTROLS, HELD, subjects.CONTROL_ALL, subjects.STATUS} | STORED,
     "execution": {subjects.QUOTES_ALL} | STORED_REFERENCE,
     "fleet": {SCALE, subjects.HEARTBEATS_ALL, subjects.stored(subjects.ASSIGNMENT)} | STORED_REFERENCE | STORED_MARKET,
     "risk_manager": {*FLOW, subjects.MARKET_HEARTBEAT} | STORED,

@@ -115,6 +115,46 @@ def test_after_a_server_that_died_alone_there_is_a_leader_again(own_nats_server)
     run(scenario)
 
 
+def test_the_lease_of_a_holder_whose_connection_is_gone_is_free_at_the_second_look(own_nats_server):
+    async def scenario(connect):
+        mine_bus, bus = await connect(own_nats_server), await connect(own_nats_server, "other")
+        await bus.create_streams(lease_ttl_s=30.0)
+        mine, theirs = NatsLease(mine_bus, ttl_s=0.5), NatsLease(bus, ttl_s=0.5)
+        assert await mine.try_acquire("a")
+        await asyncio.sleep(0.6)
+        for _ in range(4):
+            assert not await theirs.try_acquire("b"), "it is there"
+        await mine_bus._nc._close(mine_bus._nc.CLOSED)  # as a process that ends: no word to anybody
+        assert not await theirs.try_acquire("b"), "one look is not enough"
+        assert await theirs.try_acquire("b")
+        assert await theirs.renew() and await theirs.holder() == "b"
+        third = await connect(own_nats_server, "third")
+        young = NatsLease(third, ttl_s=30.0)
+        await bus._nc._close(bus._nc.CLOSED)
+        assert not await young.try_acquire("c") and not await young.try_acquire("c"), "it may only not be back yet"
+
+    run(scenario)
+
+
+def test_a_holder_that_is_there_and_does_not_answer_keeps_its_lease(own_nats_server):
+    async def scenario(connect):
+        bus, other = await connect(own_nats_server), await connect(own_nats_server, "other")
+        await bus.create_streams(lease_ttl_s=30.0)
+        mine, theirs = NatsLease(bus), NatsLease(other, ttl_s=0.0)
+
+        async def hangs(_subject: str, _data: bytes) -> bytes:
+            await asyncio.sleep(60.0)
+            return b""
+
+        assert await mine.try_acquire("a")
+        await mine._serving.stop()
+        mine._serving = await bus.serve(subjects.held(mine._token), hangs)
+        for _ in range(4):
+            assert not await theirs.try_acquire("b")
+
+    run(scenario)
+
+
 def test_the_lease_waits_for_no_disk_and_the_record_does(own_nats_server, caplog):
     """Of one server alone the lease's stream is not synced; one that was made otherwise is left as it is."""
 
