@@ -51,6 +51,8 @@ class AgentsConfig(BaseModel):
     """Everything the agents of one run share.
 
     ``shards``: agents per kind, 0 is none; ``scaling``: whether and how their number follows the load.
+    ``successors``: where Ray has several nodes for agents of every kind, each agent has a loaded successor on another node, which
+    goes on within a second; it takes the memory of an agent.
     ``max_source_age_s``: market seconds after which a silent source or an unusable future stops its agents.
     ``proposal_life_s``: market seconds for which a proposal may be used.
     ``holding_days``: H, trading days for which a hedge is expected to matter; more of them make intervals narrower.
@@ -65,6 +67,7 @@ class AgentsConfig(BaseModel):
     menu: MenuConfig = MenuConfig()
     trigger: TriggerConfig = TriggerConfig()
     scaling: ScaleRules = ScaleRules()
+    successors: bool = True
     shards: dict[str, int] = Field(default_factory=lambda: {"gamma": 2, "vega": 1, "cross_asset": 1})
     max_source_age_s: float = Field(default=900.0, gt=0)
     proposal_life_s: float = Field(default=900.0, gt=0)

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 import uvloop
 
 from agents.config import AgentsConfig
+from agents.fleet_keeping import Keeper
 from agents.fleet_plan import (
     Assign,
     Beat,
@@ -34,6 +35,8 @@ from agents.fleet_plan import (
     Start,
     Step,
     Stop,
+    Succeed,
+    Successor,
     plan,
     ready,
     shards_in,
@@ -42,7 +45,6 @@ from agents.fleet_plan import (
 from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
 from agents.fleet_scale import Scaler, loads
 from agents.fleet_settings import FleetSettings
-from agents.fleet_spread import moves, settled_places
 from agents.places import AgentHost
 from agents.sharding import all_keys
 from common import subjects, tasks
@@ -51,9 +53,8 @@ from common.clock import WallClock
 from common.control_arguments import read_arguments
 from common.control_messages import Acknowledgement, Command
 from common.errors import Refused, Unavailable
-from common.factors import KINDS, is_agent
+from common.factors import KINDS, is_agent, succeeded_by, successor_of
 from common.ports import Bus, Clock, Responder, Subscription
-from common.units import NS_PER_S
 from common.universe import Book, Universe
 from common.wire import codec
 
@@ -61,8 +62,6 @@ STEP_S = 0.1
 REQUEST_TIMEOUT_S = 2.0
 SCALE_TIMEOUT_S = 45.0
 STOP_TIMEOUT_S = 2.0
-#: How often the fleet looks whether agents are spread over the nodes; they must have been settled as long.
-SPREAD_EVERY_S = 2.0
 HEARTBEAT_BOUND = 1024
 OPENED_BY = b"fleet"
 
@@ -75,7 +74,8 @@ def serve(settings: FleetSettings) -> None:
     Raises ``errors.Unavailable`` within seconds if Ray or NATS cannot be reached, ``errors.UsageError`` for an
     address that makes no sense.
     """
-    from agents.actor import AgentPlace, RayHost  # imports ray: only the process that needs it
+    from agents.actor import AgentPlace  # imports ray: only the process that needs it
+    from agents.ray_host import RayHost
 
     async def check_nats() -> None:
         await (await NatsBus.connect(settings.nats_url, "fleet", seed=settings.seed)).close()
@@ -150,11 +150,12 @@ class Fleet:
             running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
             restarts = self._audited(self._on_restart)
             running.append(await self._bus.serve(subjects.control("restart.agents"), restarts))
-            spreading = asyncio.create_task(self._keep_spread())
+            keeper = Keeper(self.known, self._rules, self._clock, self._host, self._restarter(), config.successors)
+            keeping = asyncio.create_task(keeper.run(self._scaling))
             try:
                 await self._control(universe, book, stop)
             finally:
-                await tasks.end([spreading])
+                await tasks.end([keeping])
         finally:
             for subscription in running:
                 await subscription.stop()
@@ -188,7 +189,9 @@ class Fleet:
         beat = codec.decode_heartbeat(data)
         name = beat.header.source
         self.known.hear_anybody(self._clock.wall_ns(), self._rules)
-        if is_agent(name):
+        if agent := succeeded_by(name):
+            self.known.successors[agent] = Successor(beat.pid, beat.node, self._clock.wall_ns())
+        elif is_agent(name):
             heard = Beat(
                 beat.incarnation,
                 self._clock.wall_ns(),
@@ -231,8 +234,13 @@ class Fleet:
     async def _look_for_the_dead(self) -> None:
         """Who runs the agents may see at once that a process has ended; silence tells after two heartbeats."""
         pids = {name: beat.pid for name, beat in self.known.beats.items() if name in self.known.started}
+        pids |= {successor_of(name): successor.pid for name, successor in self.known.successors.items()}
         for name in await asyncio.to_thread(self._host.gone, pids):
-            self.known.end(name, pids[name])
+            if agent := succeeded_by(name):
+                self.known.successors.pop(agent, None)
+                await asyncio.to_thread(self._host.drop, agent)  # Ray would start it again when others need the cores
+            else:
+                self.known.end(name, pids[name])
 
     def _follow_load(self) -> None:
         """Change the desired shards where the load asks for it, unless people are changing something right now."""
@@ -257,18 +265,31 @@ class Fleet:
             case Start(name):
                 await asyncio.to_thread(self._host.start, name)
                 known.started[name] = self._clock.wall_ns()
+            case Succeed(name, why):
+                log.warning("%s: its successor begins", why)
+                known.successors.pop(name, None)
+                beat = known.beats.get(name)
+                await asyncio.to_thread(self._host.succeed, name, beat.pid if beat else 0)
+                known.replaced[name] = 1, self._clock.wall_ns()
             case Replace(name, why):
                 log.warning("%s: it is ended and started again", why)
+                known.successors.pop(name, None)
                 beat = known.beats.get(name)
                 await asyncio.to_thread(self._host.replace, name, beat.pid if beat else 0)
                 known.replaced[name] = known.replaced.get(name, (0, 0))[0] + 1, self._clock.wall_ns()
             case Move(name, node):
                 log.info("%s moves to node %s, so that agents are spread", name, node)
-                await asyncio.to_thread(self._host.move, name, node)
+                known.successors.pop(name, None)
+                known.moved.add(name)
+                try:
+                    await asyncio.to_thread(self._host.move, name, node)
+                except Unavailable:
+                    known.moved.discard(name)
+                    raise
                 known.started[name] = self._clock.wall_ns()
             case Stop(name):
                 await asyncio.to_thread(self._host.stop, name, STOP_TIMEOUT_S)
-                for table in (known.started, known.beats, known.replaced):
+                for table in (known.started, known.beats, known.replaced, known.successors):
                     table.pop(name, None)
             case Assign(owner):
                 await self._assign(owner)
@@ -361,18 +382,3 @@ class Fleet:
 
     def _restarter(self) -> Restarter:
         return Restarter(self.known, self._rules, self._clock, self._do)
-
-    async def _keep_spread(self) -> None:
-        """Move agents to where they live with fewer others, while all is well and nobody else changes things."""
-        while True:
-            await asyncio.sleep(SPREAD_EVERY_S)
-            wall_ns = self._clock.wall_ns()
-            where = settled_places(self.known, self._rules, wall_ns, int(SPREAD_EVERY_S * NS_PER_S))
-            if len(where) < 2 or self._scaling.locked():
-                continue
-            if wishes := moves(where, await asyncio.to_thread(self._host.nodes)):
-                async with self._scaling:
-                    lacks = await asyncio.gather(*(self._restarter().restart(*wish) for wish in wishes))
-                for (name, _), why in zip(wishes, lacks, strict=True):
-                    if why:
-                        log.warning("%s was not moved: %s", name, why)

@@ -60,6 +60,15 @@ class Beat:
     breaks: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """Last heartbeat of an agent's loaded successor; ``wall_ns`` when it came here, ``node`` where it lives."""
+
+    pid: int
+    node: str
+    wall_ns: int
+
+
 @dataclass(slots=True)
 class Known:
     """Everything the fleet knows; owner: `agents.fleet.Fleet`.
@@ -68,7 +77,8 @@ class Known:
     heartbeat. ``keys`` is empty until the market's time is known. ``heard_ns``: last heartbeat of anybody, managers
     included; ``resumed_ns``: when one came after a silence of all, which was the bus's and says nothing of an agent.
     ``draining``: agents whose keys others are to take, because they are about to be restarted. ``ended``: agents whose
-    process is known to be gone, until they are heard again.
+    process is known to be gone, until they are heard again. ``successors``: of the agents that have one. ``moved``: agents
+    whose next incarnation is no break, for they were moved to it.
     """
 
     desired: dict[str, int]
@@ -82,6 +92,8 @@ class Known:
     resumed_ns: int = 0
     draining: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
+    successors: dict[str, Successor] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
 
     def hear_anybody(self, wall_ns: int, rules: Rules) -> None:
         """Somebody beats, so the bus works."""
@@ -101,10 +113,13 @@ class Known:
         since_ns, breaks = beat.wall_ns, 0
         if last is not None:
             since_ns, breaks = last.since_ns, last.breaks
-            if beat.wall_ns - last.wall_ns > rules.cover_ns or beat.incarnation != last.incarnation:
+            anew = beat.incarnation != last.incarnation
+            if beat.wall_ns - last.wall_ns > rules.cover_ns or anew:
                 forgiven = last.wall_ns - last.since_ns > rules.flap_ns
-                counts = int(bool(self.owner))  # before the first assignment everybody may take its time
+                # Before the first assignment everybody may take its time.
+                counts = int(bool(self.owner) and not (anew and name in self.moved))
                 since_ns, breaks = beat.wall_ns, counts if forgiven else breaks + counts
+                self.moved -= {name} if anew else set()
             elif not beat.ready and breaks:
                 since_ns = beat.wall_ns
         self.beats[name] = replace(beat, since_ns=since_ns, breaks=min(breaks, rules.flaps_max))
@@ -139,6 +154,14 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
+class Succeed:
+    """Have the loaded successor of an agent that is no more, or hangs, begin."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """Have a successor of an agent that owns nothing ready on another node, then end the agent."""
 
@@ -167,7 +190,7 @@ class GiveUp:
     why: str
 
 
-Step = Start | Replace | Move | Assign | Stop | GiveUp
+Step = Start | Replace | Succeed | Move | Assign | Stop | GiveUp
 
 
 def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
@@ -182,12 +205,16 @@ def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
         attempts, replaced_ns = known.replaced.get(name, (0, 0))
         silent_ns = _silent_ns(known, name, wall_ns)
         waited_ns = min(silent_ns, wall_ns - replaced_ns)
+        succeeded = not attempts and stands_by(known, name, rules, wall_ns)
         # Ray starts one whose process has ended again by itself; only who is there and silent is hung.
         hung = _has_spoken(known, name) and not attempts and name not in known.ended
-        if waited_ns > (rules.hung_ns if hung else rules.start_ns):
+        if succeeded and name in known.ended:
+            steps.append(Succeed(name, f"{name} has ended"))
+        elif waited_ns > (rules.hung_ns if hung else rules.start_ns):
             why = f"{name} has been silent for {silent_ns / NS_PER_S:.1f} s"
             nobody = not any(is_fresh(known, other, rules, wall_ns) for other in wanted)
-            steps.append(GiveUp(why) if nobody and attempts >= rules.max_replacements else Replace(name, why))
+            given_up = nobody and attempts >= rules.max_replacements
+            steps.append(GiveUp(why) if given_up else Succeed(name, why) if succeeded else Replace(name, why))
     owner = wanted_owners(known, rules, wall_ns)
     if owner and owner != dict(known.owner):
         steps.append(Assign(owner))
@@ -250,6 +277,12 @@ def is_lost(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
         return True
     allowed_ns = rules.cover_ns if _has_spoken(known, name) else rules.takeover_ns
     return _silent_ns(known, name, wall_ns) > allowed_ns
+
+
+def stands_by(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
+    """True if the agent has a successor that has loaded and has not been silent for so long that it must hang itself."""
+    successor = known.successors.get(name)
+    return successor is not None and wall_ns - successor.wall_ns <= rules.hung_ns
 
 
 def _is_there(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:

@@ -21,7 +21,7 @@ def resource_of(kind: str) -> str:
 
 
 class AgentHost(Protocol):
-    """Where agents run: ``agents.actor.RayHost``, or a fake. Calls may block; names are agent names."""
+    """Where agents run: ``agents.ray_host.RayHost``, or a fake. Calls may block; names are agent names."""
 
     def start(self, name: str) -> None:
         """Start an agent, or adopt the one that runs under this name."""
@@ -39,8 +39,23 @@ class AgentHost(Protocol):
         """Living nodes that can carry agents."""
         ...
 
+    def load(self, name: str, node: str) -> None:
+        """Load a successor of it on this node (elsewhere if the node has gone), in place of one that there may be.
+
+        Raises ``errors.Unavailable`` where none has loaded.
+        """
+        ...
+
+    def drop(self, name: str) -> None:
+        """End its successor, if there is one."""
+        ...
+
+    def succeed(self, name: str, pid: int) -> None:
+        """Its successor begins, and whatever is left of its process (``pid``) is ended; as `replace` where there is none."""
+        ...
+
     def move(self, name: str, node: str) -> None:
-        """Start it on this node (elsewhere if the node has gone) and end its process once the new one has loaded.
+        """Let it go on on this node (elsewhere if the node has gone), in a successor that has loaded before its process ends.
 
         Raises ``errors.Unavailable`` where none has; the agent stays then.
         """

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import json
 import logging
 import os
 from collections import Counter
@@ -28,10 +26,11 @@ from collections.abc import Callable
 
 import psutil
 
-from agents.config import AgentsConfig
 from agents.fitting import fitting
 from agents.intake import QUOTES, Arrival, Durations, Gate, Inbox, LoadMeter
-from agents.step import AgentEvent, AgentSetup, AgentState, Decide, start, step, warm
+from agents.reference import fetch_setup
+from agents.step import AgentEvent, AgentState, Decide, start, step
+from agents.successor import load
 from common import subjects
 from common.bus.delivery import REASON_MAX
 from common.errors import Refused, Unavailable
@@ -43,7 +42,6 @@ from common.wire import codec
 #: Quote batches kept undecoded in the inbox, and held back per underlying while a snapshot is on its way.
 DATA_BOUND = 4096
 HEARTBEAT_S = 0.25
-REFERENCE_RETRY_S = 0.1
 STOP_TIMEOUT_S = 1.0
 SNAPSHOT_TIMEOUT_S = 1.0
 #: Wait before asking for another snapshot of one underlying (a snapshot is the whole chain); doubled if the last one
@@ -103,11 +101,9 @@ class AgentShell:
         async with asyncio.TaskGroup() as tasks:
             helpers = [tasks.create_task(self._beat()), tasks.create_task(self._wake_on(stop))]
             try:
-                setup = await self._fetch(stop)
+                setup = await fetch_setup(self._bus, self.kind, self.shard, self.incarnation, stop)
                 if setup is not None:
-                    await asyncio.to_thread(warm, setup)
-                    gc.freeze()  # Ray, numba and the kernels stay: no collection looks through them again
-                    gc.enable()  # see `agents.actor`
+                    await load(setup)
                     self._state = start(setup)
                     for stream, (subject, _) in _STATE_STREAMS.items():
                         watches.append(await self._bus.watch(subject, self._latest(stream)))
@@ -121,27 +117,6 @@ class AgentShell:
                             await subscription.stop()
         self._ended = "stopped: asked to"
         await self._publish_heartbeat()
-
-    async def _fetch(self, stop: asyncio.Event) -> AgentSetup | None:
-        """Reference data, waited for; None if told to stop first."""
-        while not stop.is_set():
-            try:
-                parts = [await self._bus.get(s) for s in (subjects.UNIVERSE, subjects.BOOK, subjects.CONFIG)]
-            except Unavailable as error:
-                log.warning("%s waits for the reference data: %s", self.name, error)
-                parts = [None]
-            if all(part is not None for part in parts):
-                universe, book, config = (part for part in parts if part is not None)
-                return AgentSetup(
-                    universe=codec.decode_universe(universe),
-                    book=codec.decode_book(book),
-                    kind=self.kind,
-                    shard=self.shard,
-                    config=AgentsConfig.model_validate(json.loads(config)["agents"]),
-                    incarnation=self.incarnation,
-                )
-            await asyncio.sleep(REFERENCE_RETRY_S)
-        return None
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -131,6 +131,15 @@ class Host:
         """One."""
         return ("here",)
 
+    def load(self, name: str, node: str) -> None:
+        """There is nowhere else."""
+
+    def drop(self, name: str) -> None:
+        """There is none."""
+
+    def succeed(self, name: str, pid: int) -> None:
+        """There is none."""
+
     def move(self, name: str, node: str) -> None:
         """There is nowhere else."""
 

@@ -50,6 +50,7 @@ def bucket_index(expiry_ns: int, now_ns: int) -> int:
 
 #: What parts a name from its desk.
 DESK_MARK: Final = "@"
+_SUCCESSOR: Final = "+"
 
 
 def at_desk(name: str, desk: str) -> str:
@@ -130,6 +131,17 @@ def is_agent(name: str) -> bool:
     """Whether this is the name of an agent: a kind and a number of at most three digits."""
     kind, _, shard = name.rpartition("-")
     return kind in KINDS and shard.isascii() and shard.isdigit() and len(shard) <= 3
+
+
+def successor_of(agent: str) -> str:
+    """Name under which the loaded successor of an agent beats until its turn comes: ``gamma-0+``."""
+    return f"{agent}{_SUCCESSOR}"
+
+
+def succeeded_by(name: str) -> str:
+    """The agent whose successor has this name; empty for any other name."""
+    agent = name.removesuffix(_SUCCESSOR)
+    return agent if agent != name and is_agent(agent) else ""
 
 
 def kind_of(agent: str) -> str:

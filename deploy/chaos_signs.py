@@ -21,6 +21,7 @@ from common import subjects, tasks
 from common.bus.nats_bus import NatsBus
 from common.errors import HedgerowError
 from common.execution_client import ExecutionClient
+from common.factors import succeeded_by
 from common.ports import Subscription
 from common.security.keys import Tls
 from common.wire import codec
@@ -53,6 +54,7 @@ class Signs:
     shards: int
     tls: Tls | None = None
     agents: dict[str, Sign] = field(default_factory=dict)
+    successors: dict[str, Sign] = field(default_factory=dict)
     managers: dict[str, Sign] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
     answered: dict[str, float] = field(default_factory=dict)
@@ -83,6 +85,9 @@ class Signs:
     def _on_beat(self, _subject: str, data: bytes) -> None:
         beat = codec.decode_heartbeat(data)
         name, sign = beat.header.source, Sign(beat.incarnation, beat.state, beat.pid, time.monotonic())
+        if agent := succeeded_by(name):
+            self.successors[agent] = sign
+            return
         table = self.managers if name.startswith("manager") else self.agents
         last = table.get(name)
         # A replaced agent's old process may beat on for a while: its younger incarnation is the one that counts.
@@ -126,6 +131,11 @@ class Signs:
     def hedging(self, now_s: float) -> list[str]:
         """Agents that hedge, or would if they owned a key, and have been heard lately."""
         return [n for n, s in self.agents.items() if s.state in (HEDGING, IDLE) and now_s - s.at_s < FRESH_S]
+
+    def succeeded(self) -> bool:
+        """Whether each agent has a loaded successor, heard lately, that has not become the agent."""
+        now_s, pids = time.monotonic(), {name: sign.pid for name, sign in self.agents.items()}
+        return self.shards <= sum(now_s - s.at_s < FRESH_S and pids.get(n) != s.pid for n, s in self.successors.items())
 
     def ills(self) -> list[str]:
         """What is not as it should be, in words."""

@@ -29,6 +29,8 @@ from deploy.processes import Supervisor
 LOOK_S: Final = 0.02
 #: A part that is not back by then has not come back by itself.
 BACK_S: Final = 60.0
+#: Loading the successors of all agents, one after the other, on a machine that is not slow.
+SUCCEEDED_S: Final = 45.0
 #: A trap that nobody has walked into by then is taken away: no order flowed.
 TRAP_S: Final = 20.0
 
@@ -121,6 +123,7 @@ class Storm:
             for strike in self._schedule:
                 if strike.alone:
                     await self._settled()
+                    await self._succeeded(strike.target)
                 await asyncio.sleep(strike.wait_s)
                 if self._stop.is_set() or self._now() >= self._seconds:
                     break
@@ -150,6 +153,12 @@ class Storm:
             if time.monotonic() > deadline_s or self._stop.is_set():
                 self.never.append(f"{when}: {', '.join(ills)}")
                 return
+            await asyncio.sleep(LOOK_S)
+
+    async def _succeeded(self, target: str) -> None:
+        """Before agents are struck: until each has its successor again, as in a run that is left alone; no fault if not."""
+        deadline_s = time.monotonic() + (SUCCEEDED_S if target in ("agent", "ray-node") else 0.0)
+        while time.monotonic() < deadline_s and not self._signs.succeeded() and not self._stop.is_set():
             await asyncio.sleep(LOOK_S)
 
     async def _strike(self, strike: Strike, overlaps: bool) -> None:

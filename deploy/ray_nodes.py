@@ -34,12 +34,13 @@ _SYSTEM_CONFIG: Final = {
     "health_check_period_ms": 40,
     "health_check_failure_threshold": 8,
     "health_check_timeout_ms": 1000,
+    "raylet_death_check_interval_milliseconds": 250,  # by which its agents notice
     "prestart_worker_first_driver": False,
     "enable_worker_prestart": False,
 }
 _STOP_ORDER: Final = 2
-#: A node's start takes about 5 s of processor time, which its agents, who need as long to start on another node, need first.
-_REST_S: Final = 7.0
+#: A node's start takes about 5 s of processor time, which its agents need first: their successors begin on another node.
+_REST_S: Final = 2.0
 #: What `ray start` says once its node has joined.
 _STARTED: Final = "Ray runtime started"
 

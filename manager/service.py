@@ -26,7 +26,7 @@ from common.bus.streams import LEASE_POLL_S, LEASE_RENEW_S, LEASE_TTL_S
 from common.control_messages import Command
 from common.errors import Refused, Unavailable
 from common.execution_client import ExecutionClient
-from common.factors import is_agent
+from common.factors import is_agent, succeeded_by
 from common.messages import Header, Heartbeat, OrderAck, Refusal, TradingState
 from common.ports import Bus, Clock, Journal, Lease, Responder, Subscription
 from common.tasks import end
@@ -333,7 +333,7 @@ class ManagerService:
             if len(self._peers) > PEERS_MAX:  # the one not heard for longest
                 del self._peers[min(self._peers, key=lambda name: self._peers[name])]
             return
-        if not is_agent(beat.header.source):
+        if not is_agent(succeeded_by(beat.header.source) or beat.header.source):
             raise Refused(f"a heartbeat of {beat.header.source[:80]!r}, who is no agent")
         self._push(ev.HeartbeatArrived(beat, self._wall()))
 

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from common.control_messages import Cycle
-from common.factors import unit_of
+from common.factors import is_agent, successor_of, unit_of
 from common.messages import F64
 from common.units import CENTS_PER_USD, NS_PER_MS, NS_PER_S
 from manager.budgets_view import budgets_view, limits_view
@@ -241,7 +241,7 @@ def _positions(state: ManagerState) -> dict[str, Any]:
 
 def _agents(state: ManagerState, wall_ns: int) -> list[dict[str, Any]]:
     out = []
-    for name in sorted({*state.heartbeats, *state.fold.proposals}):
+    for name in sorted({*filter(is_agent, state.heartbeats), *state.fold.proposals}):
         row: dict[str, Any] = {"agent": name, "proposal": None, "state": "unheard", "keys": []}
         proposal = state.fold.proposals.get(name)
         if proposal is not None:
@@ -265,6 +265,8 @@ def _agents(state: ManagerState, wall_ns: int) -> list[dict[str, Any]]:
                 keys=list(beat.keys),
                 heard_ms=(wall_ns - at_ns) / NS_PER_MS,
             )
+        if (successor := state.heartbeats.get(successor_of(name))) is not None:
+            row["successor_heard_ms"] = (wall_ns - successor[1]) / NS_PER_MS
         out.append(row)
     return out
 

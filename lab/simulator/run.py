@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from unittest import mock
 
 from agents import shell as agent_shell
+from agents import successor as agent_successor
 from agents.shell import AgentShell
 from common import subjects
 from common.messages import TradingState
@@ -210,7 +211,7 @@ def _prepared() -> Iterator[_Errors]:
         rarer = mock.patch.object(agent_shell, "HEARTBEAT_S", _HEARTBEAT_S)
         # An agent's process keeps what it loaded out of collections; here that would keep every world there was.
         kept = mock.patch.object(gc, "freeze", lambda: None)
-        with rarer, kept, mock.patch.object(agent_shell, "warm", lambda _: None):
+        with rarer, kept, mock.patch.object(agent_successor, "warm", lambda _: None):
             yield handler
     finally:
         root.handlers = others

@@ -1,4 +1,4 @@
-"""An agent moved to another node: its successor has loaded before it ends, and is an agent like any other afterwards."""
+"""Agents and their successors as Ray's actors: who is which, when one is moved, ends or hangs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.live, pytest.mark.system, pytest.mark.slow]
 MOVE = """
 import json, os, signal, sys, time
 import psutil, ray
-from agents import actor
-from agents.actor import AgentPlace, RayHost
+from agents import ray_host
+from agents.actor import AgentPlace
+from agents.ray_host import RayHost
 from common.errors import Unavailable
 
 def told():
@@ -59,7 +60,7 @@ try:
     host.move("gamma-0", "0" * 56)
     fourth = told()
     out["without the node it lives anywhere"] = fourth["begun"] and fourth["pid"] != third["pid"]
-    actor.LOAD_TIMEOUT_S = 0.01
+    ray_host.LOAD_TIMEOUT_S = 0.01
     try:
         host.move("gamma-0", node)
     except Unavailable as error:
@@ -68,14 +69,42 @@ try:
     while len(ray.util.list_named_actors()) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
     out["one name"] = len(ray.util.list_named_actors()) == 1
+    ray_host.LOAD_TIMEOUT_S = 20.0
+    host.load("gamma-0", node)
+    waiting, _ = host._successors["gamma-0"]
+    spare = ray.get(waiting.describe.remote())
+    out["a successor waits"] = spare["running"] and not spare["begun"] and told() == fourth
+    os.kill(fourth["pid"], signal.SIGKILL)
+    host.succeed("gamma-0", fourth["pid"])
+    fifth = told()
+    out["it goes on for one that ended"] = fifth["pid"] == spare["pid"] and fifth["begun"]
+    host.load("gamma-0", node)
+    os.kill(fifth["pid"], signal.SIGSTOP)
+    began = time.monotonic()
+    host.succeed("gamma-0", fifth["pid"])
+    sixth = told()
+    out["and for one that hangs"] = sixth["begun"] and sixth["pid"] != fifth["pid"]
+    print("a hanging one was succeeded within", time.monotonic() - began, file=sys.stderr)
+    host.load("gamma-0", node)
+    dropped = ray.get(host._successors["gamma-0"][0].describe.remote())["pid"]
+    host.drop("gamma-0")
+    host.succeed("gamma-0", sixth["pid"])
+    while (seventh := told())["pid"] == sixth["pid"]:
+        time.sleep(0.05)
+    out["without one it is started again"] = seventh["begun"] and seventh["pid"] != dropped
+    deadline = time.monotonic() + 10.0
+    while len(ray.util.list_named_actors()) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    out["one name again"] = len(ray.util.list_named_actors()) == 1
     print(json.dumps(out))
 finally:
     host.close()
 """
 
 
-def test_a_moved_agent_has_a_successor_before_it_ends(tmp_path: Path) -> None:
+def test_a_successor_goes_on_where_an_agent_is_moved_ends_or_hangs(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MOVE, str(tmp_path)], capture_output=True, text=True, timeout=150)
+    print(done.stderr[-500:])
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(found) == 9 and all(found.values()), found
+    assert len(found) == 14 and all(found.values()), found

@@ -11,7 +11,8 @@ import pytest
 
 CODE = """
 import sys
-from agents.actor import AgentPlace, RayHost
+from agents.actor import AgentPlace
+from agents.ray_host import RayHost
 from common.errors import HedgerowError
 try:
     RayHost(sys.argv[1], AgentPlace("nats://127.0.0.1:1"))

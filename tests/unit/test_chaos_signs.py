@@ -29,3 +29,15 @@ def test_whole_is_a_leader_and_one_that_stands_by_now(signs: Signs, state: str, 
     assert LACKS in signs.ills()
     signs.managers["manager-b"] = Sign(1, state, 2, now_s - age_s)
     assert (LACKS not in signs.ills()) is whole
+
+
+def test_succeeded_is_each_agent_with_one_that_waits_now(signs: Signs) -> None:
+    signs.shards, now_s = 2, time.monotonic()
+    signs.agents = {"gamma-0": Sign(1, "hedging", 10, now_s), "gamma-1": Sign(1, "hedging", 11, now_s)}
+    assert not signs.succeeded()
+    signs.successors = {"gamma-0": Sign(2, "stands by", 20, now_s), "gamma-1": Sign(2, "stands by", 21, now_s)}
+    assert signs.succeeded()
+    signs.agents["gamma-1"] = Sign(3, "hedging", 21, now_s)
+    assert not signs.succeeded(), "it has become the agent"
+    signs.successors["gamma-1"] = Sign(2, "stands by", 22, now_s - 2 * FRESH_S)
+    assert not signs.succeeded(), "not heard lately"

@@ -16,6 +16,7 @@ from common.bus.memory_bus import MemoryBus
 from common.clock import WallClock
 from common.control_messages import Acknowledgement, Command
 from common.errors import Unavailable
+from common.factors import successor_of
 from common.messages import Header, Heartbeat
 from common.units import NS_PER_MS
 from common.wire import codec
@@ -49,6 +50,8 @@ class BeatingHost:
         self.ended: set[int] = set()
         self.alive: tuple[str, ...] = ("here",)
         self.node: dict[str, str] = {}
+        self.standing: dict[str, asyncio.Task[None]] = {}
+        self.spare_pid = 1_000
         self.log: list[str] = []
 
     def start(self, name: str) -> None:
@@ -72,6 +75,28 @@ class BeatingHost:
     def move(self, name: str, node: str) -> None:
         self.log.append(f"move {name} {node}")
         self.node[name] = node
+        self.loop.call_soon_threadsafe(self.begin_anew, name)
+
+    def load(self, name: str, node: str) -> None:
+        self.log.append(f"load {name} {node}")
+        self.loop.call_soon_threadsafe(self._stand_by, name, node)
+
+    def _stand_by(self, name: str, node: str) -> None:
+        self.standing[name] = self.loop.create_task(self._beat_beside(name, node))
+
+    async def _beat_beside(self, name: str, node: str) -> None:
+        while True:
+            beat = Heartbeat(Header(successor_of(name), 1, 0), 1, "stands by", pid=self.spare_pid, node=node)
+            await self.bus.publish(subjects.heartbeat(beat.header.source), codec.encode_heartbeat(beat))
+            await asyncio.sleep(0.03)
+
+    def drop(self, name: str) -> None:
+        self.log.append(f"drop {name}")
+        self.loop.call_soon_threadsafe(self.standing.pop(name).cancel)
+
+    def succeed(self, name: str, pid: int) -> None:
+        self.log.append(f"succeed {name} {pid}")
+        self.loop.call_soon_threadsafe(self.standing.pop(name).cancel)
         self.loop.call_soon_threadsafe(self.begin_anew, name)
 
     def replace(self, name: str, pid: int) -> None:
@@ -222,6 +247,45 @@ async def test_replaces_a_hung_agent() -> None:
         await until(lambda: "vega-0" not in host.hung, what="a replacement")
         await asyncio.sleep(0.3)
         assert host.log.count("replace vega-0") == 1 and manager.version == 1
+
+
+@on_loop
+async def test_each_agent_gets_a_successor_on_the_other_node_which_goes_on_where_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.fleet_keeping.EVERY_S", 0.05)
+    monkeypatch.setattr("agents.fleet_keeping.CALM_S", 0.1)
+    agents = {"shards": {"gamma": 1, "vega": 1}}
+    async with a_fleet(**agents) as (fleet, host, _, _task):
+        host.alive, host.node = ("here", "there"), {"gamma-0": "here", "vega-0": "there"}
+        await until(lambda: len(fleet.known.successors) == 2, what="two successors")
+        assert sorted(e for e in host.log if e.startswith("load")) == ["load gamma-0 there", "load vega-0 here"]
+        first = fleet.known.beats["gamma-0"].pid
+        host.ended.add(first)
+        await until(lambda: fleet.known.beats["gamma-0"].pid > first, what="the successor")
+        assert host.log.count(f"succeed gamma-0 {first}") == 1 and "replace gamma-0" not in host.log
+        await until(lambda: host.log.count("load gamma-0 there") == 2, what="a new successor")
+        await until(lambda: "gamma-0" in fleet.known.successors, what="its heartbeat")
+        host.ended.add(host.spare_pid)
+        await until(lambda: "drop gamma-0" in host.log, what="the end of one whose process is gone")
+        host.spare_pid += 1
+        await until(lambda: len(fleet.known.successors) == 2, what="two successors again")
+        for name in list(host.standing):
+            host.drop(name)
+
+
+@on_loop
+async def test_without_another_node_or_where_nobody_wants_it_there_is_no_successor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.fleet_keeping.EVERY_S", 0.05)
+    monkeypatch.setattr("agents.fleet_keeping.CALM_S", 0.1)
+    for nodes, wanted in ((("here",), True), (("here", "there"), False)):
+        async with a_fleet(shards={"gamma": 1}, successors=wanted) as (_, host, manager, _task):
+            host.alive = nodes
+            await until(lambda m=manager: m.owner, what="an assignment")
+            await asyncio.sleep(0.5)
+            assert not [entry for entry in host.log if entry.startswith("load")]
 
 
 @on_loop

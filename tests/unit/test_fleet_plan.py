@@ -15,6 +15,8 @@ from agents.fleet_plan import (
     Rules,
     Start,
     Stop,
+    Succeed,
+    Successor,
     plan,
     ready,
     shards_in,
@@ -317,3 +319,42 @@ def test_an_older_incarnation_is_not_heard() -> None:
 @pytest.mark.parametrize("shards", [{"gamma": 1}, {"gamma": 2, "vega": 3}])
 def test_an_assignment_tells_the_shards(shards: dict[str, int]) -> None:
     assert shards_in(assign([k for k in KEYS if k.partition("/")[0] in shards], shards)) == shards
+
+
+def test_a_loaded_successor_begins_as_soon_as_the_agent_has_ended() -> None:
+    state = given(started(known(gamma=2)))
+    state.successors["gamma-0"] = Successor(43, "there", T0)
+    assert plan(state, RULES, T0) == []
+    state.end("gamma-0", 42)
+    steps = plan(state, RULES, T0)
+    assert [type(step) for step in steps] == [Succeed, Assign], "and its keys are covered meanwhile"
+    state.replaced["gamma-0"] = (1, T0)
+    assert [type(step) for step in plan(state, RULES, T0 + 1)] == [Assign], "once"
+
+
+def test_a_hanging_agent_is_succeeded_when_it_would_be_replaced_and_by_no_successor_that_hangs_too() -> None:
+    state = given(started(known(gamma=2)))
+    now = T0 + RULES.hung_ns
+    state.successors["gamma-0"] = Successor(43, "there", now)
+
+    def of_gamma_0(now: int) -> list[type]:
+        bus_works(state, now)
+        state.hear("gamma-1", Beat(1, now, T0, 1, 42))
+        return [type(step) for step in plan(state, RULES, now) if isinstance(step, Succeed | Replace)]
+
+    assert of_gamma_0(now) == []
+    assert of_gamma_0(now + 1) == [Succeed]
+    assert of_gamma_0(now + RULES.hung_ns) == [Succeed]
+    assert of_gamma_0(now + RULES.hung_ns + 1) == [Replace]
+    del state.successors["gamma-0"]
+    state.end("gamma-0", 42)
+    assert of_gamma_0(now + 1) == [], "Ray starts it again"
+
+
+def test_a_move_is_no_break_and_a_death_is_one() -> None:
+    state = given(started(known(gamma=2)))
+    state.moved.add("gamma-0")
+    state.hear("gamma-0", Beat(2, T0 + 1, T0, 1, 43))
+    assert state.beats["gamma-0"].breaks == 0 and not state.moved
+    state.hear("gamma-0", Beat(3, T0 + 2, T0, 1, 44))
+    assert state.beats["gamma-0"].breaks == 1

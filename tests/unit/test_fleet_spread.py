@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.fleet_spread import better, moves, unevenness
+from agents.fleet_spread import better, lacking, moves, unevenness
 from common.factors import kind_of
 
 AGENTS = ("gamma-0", "gamma-1", "vega-0", "vega-1", "cross_asset-0", "cross_asset-1")
@@ -59,3 +59,29 @@ def test_moves_end_as_even_as_the_best_of_all_placements(places: list[str]) -> N
     where, moves = settle(dict(zip(names, places, strict=True)), nodes)
     best = min(unevenness(dict(zip(names, p, strict=True))) for p in product(nodes, repeat=5))
     assert unevenness(where) == best and moves <= 5
+
+
+def test_of_moves_that_help_alike_one_goes_to_where_its_successor_waits() -> None:
+    where = {"gamma-0": "b", "gamma-1": "b"}
+    assert better(where, ("a", "b")) == ("gamma-0", "a")
+    assert better(where, ("a", "b"), successors={"gamma-1": "a"}) == ("gamma-1", "a")
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=6, max_size=6), st.sampled_from(["a", "ab", "abc"]))
+def test_each_gets_a_successor_on_another_living_node_and_no_node_carries_many_more(
+    places: list[str], nodes: str
+) -> None:
+    where = {name: place if place in nodes else "a" for name, place in zip(AGENTS, places, strict=True)}
+    successors: dict[str, str] = {}
+    while wish := lacking(where, successors, nodes):
+        assert wish[0] not in successors, "nobody twice"
+        successors[wish[0]] = wish[1]
+    assert set(successors) == (set(where) if len(nodes) > 1 else set())
+    assert all(successors[name] in nodes and successors[name] != where[name] for name in successors)
+
+
+def test_a_successor_that_lives_beside_its_agent_or_on_a_dead_node_is_none() -> None:
+    where, nodes = {"gamma-0": "a", "gamma-1": "b"}, ("a", "b")
+    assert lacking(where, {"gamma-0": "b", "gamma-1": "a"}, nodes) is None
+    assert lacking(where, {"gamma-0": "b", "gamma-1": "b"}, nodes) == ("gamma-1", "a")
+    assert lacking(where, {"gamma-0": "gone", "gamma-1": "a"}, nodes) == ("gamma-0", "b")

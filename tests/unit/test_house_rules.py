@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 #: Each of these is imported in these places and nowhere else (tests, benchmarks' peers and generated code apart).
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    "ray": ("agents/actor.py",),
+    "ray": ("agents/actor.py", "agents/ray_host.py"),
     "nats": ("common/bus/nats_bus.py",),
     "grpc": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
     "grpc_health": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
@@ -63,9 +63,13 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 SHELLS = (
     "agents/actor.py",
     "agents/fleet.py",
+    "agents/fleet_keeping.py",
     "agents/fleet_restart.py",
+    "agents/ray_host.py",
+    "agents/reference.py",
     "agents/reaper.py",
     "agents/shell.py",
+    "agents/successor.py",
     "agents/recorder.py",
     "manager/service.py",
     "manager/snapshots.py",

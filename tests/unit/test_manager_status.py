@@ -18,6 +18,7 @@ def test_status_is_json_and_agrees_with_the_ledger() -> None:
     desk = Desk()
     all_agents(desk, 0.3)
     desk.send(ev.HeartbeatArrived(Heartbeat(Header("gamma-0", 1, 0), 2, "hedging", pid=7), 1_000_000))
+    desk.send(ev.HeartbeatArrived(Heartbeat(Header("gamma-0+", 1, 0), 1, "stands by", pid=8), 2_000_000))
     for order in desk.decide():
         desk.fill(order)
     view = json.loads(json.dumps(status(desk.state, 3_000_000), allow_nan=False))
@@ -30,7 +31,8 @@ def test_status_is_json_and_agrees_with_the_ledger() -> None:
     by_name = {row["factor"]: row for row in view["factors"]}
     assert by_name["delta:SPX"]["owner"] == "gamma-0" and by_name["delta:SPX"]["hard"] == 5e8
     (agent,) = [row for row in view["agents"] if row["agent"] == "gamma-0"]
-    assert agent["heard_ms"] == 2.0 and agent["pid"] == 7
+    assert agent["heard_ms"] == 2.0 and agent["pid"] == 7 and agent["successor_heard_ms"] == 1.0
+    assert "gamma-0+" not in {row["agent"] for row in view["agents"]}
     assert view["cycle"]["saved_usd"] == pytest.approx(view["cycle"]["wished_cost_usd"] - view["cycle"]["cost_usd"])
     assert [s["underlying"] for s in view["sources"]] == ["SPX", "NDX"] and all(s["usable"] for s in view["sources"])
 

@@ -1,0 +1,67 @@
+"""The loaded successor of an agent: it has all that takes processor time behind it, beats under a name of its own, and waits.
+
+What takes time at an agent's start is Python, Ray, numba and the kernels, none of which depends on the moment. What does (book,
+positions, budgets, quotes) is fetched when its turn comes. Whose turn it is the fleet says (`agents.actor.AgentActor.begin`).
+*Tested by* tests/integration/test_agents_successor.py, tests/e2e/test_fleet_move.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+from typing import Final
+
+import psutil
+
+from agents.reference import fetch_setup
+from agents.step import AgentSetup, warm
+from common import subjects
+from common.errors import Unavailable
+from common.factors import agent_name, successor_of
+from common.messages import Header, Heartbeat
+from common.ports import Bus, Clock
+from common.wire import codec
+
+BEAT_S: Final = 0.25
+STANDS_BY: Final = "stands by"
+
+log = logging.getLogger(__name__)
+
+
+async def load(setup: AgentSetup) -> None:
+    """Compile the kernels, or load them from their cache, beside the loop. A second time costs milliseconds."""
+    await asyncio.to_thread(warm, setup)
+    gc.freeze()  # Ray, numba and the kernels stay: no collection looks through them again
+    gc.enable()  # see `agents.actor`
+
+
+async def stand_by(
+    bus: Bus, kind: str, shard: int, incarnation: int, clock: Clock, begun: asyncio.Event, *, node: str = ""
+) -> None:
+    """Load, then beat as ``gamma-0+`` until ``begun`` is set; where that is before all is loaded, no longer than loading takes.
+
+    ``incarnation`` and ``node`` are told in the heartbeats. Raises what `agents.reference.fetch_setup` raises.
+    """
+    setup = await fetch_setup(bus, kind, shard, incarnation, begun)
+    if setup is not None:
+        await load(setup)
+    sequence, process = 0, psutil.Process()
+    while not begun.is_set():
+        sequence += 1
+        beat = Heartbeat(
+            Header(successor_of(agent_name(kind, shard)), sequence, 0, clock.wall_ns()),
+            incarnation,
+            STANDS_BY,
+            pid=os.getpid(),
+            rss_bytes=int(process.memory_info().rss),
+            node=node,
+        )
+        try:
+            await bus.publish(subjects.heartbeat(beat.header.source), codec.encode_heartbeat(beat))
+        except Unavailable as error:
+            log.warning("%s could not send a heartbeat: %s", beat.header.source, error)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(begun.wait(), BEAT_S)
