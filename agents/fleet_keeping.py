@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from agents.fleet_plan import Known, Rules
+from agents.fleet_plan import Known, Rules, stands_by
 from agents.fleet_restart import Restarter
 from agents.fleet_spread import lacking, moves, settled_places
 from agents.places import AgentHost
@@ -21,7 +21,7 @@ from common.ports import Clock
 from common.units import NS_PER_S
 
 #: How often it looks; agents must have been settled as long.
-EVERY_S: Final = 0.5
+EVERY_S: Final = 1.0
 CALM_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,12 @@ class Keeper:
     async def _one(self, changing: asyncio.Lock) -> bool:
         """Do what helps most; False where nothing does, or not now."""
         where = settled_places(self.known, self.rules, self.clock.wall_ns(), int(CALM_S * NS_PER_S))
-        if len(where) < 2:
+        if not where:
             return False
         nodes = await asyncio.to_thread(self.host.nodes)
         async with changing:
-            places = {name: successor.node for name, successor in self.known.successors.items()}
+            wall_ns, waiting = self.clock.wall_ns(), self.known.successors
+            places = {name: waiting[name].node for name in where if stands_by(self.known, name, self.rules, wall_ns)}
             if wishes := moves(where, nodes, places):
                 await self._move(wishes)
                 return False  # they settle first
