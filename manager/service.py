@@ -40,7 +40,7 @@ from manager.state import ManagerSetup, start
 from manager.status import status
 from manager.step import step
 from manager.telling import Telling
-from manager.waiting import first_of, heard, orders_first, sleep
+from manager.waiting import STANDBY, first_of, heard, orders_first, sleep
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
@@ -50,7 +50,7 @@ STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
 #: Events of a long queue that are worked off before the lease, and everybody who waits, gets a turn.
 EVENTS_PER_TURN = 32
-#: Managers whose heartbeats are remembered.
+#: Managers that stand by, as far as they are remembered.
 PEERS_MAX = 64
 SNAPSHOT_TIMEOUT_S = 0.5
 #: Pause before a snapshot is asked for again while a source still has a gap.
@@ -133,7 +133,7 @@ class ManagerService:
             if not cold and await self._try_lease():
                 await tail.stop()
                 return True
-            await self._announce("standby")
+            await self._announce(STANDBY)
             self._drain_as_standby()
             if self.ports.journal.behind:
                 raise Unavailable(self.ports.journal.behind)
@@ -329,7 +329,9 @@ class ManagerService:
     def _on_heartbeat(self, _subject: str, data: bytes) -> None:
         beat = codec.decode_heartbeat(data)
         if beat.header.source.startswith("manager"):
-            self._peers[beat.header.source] = self._wall()
+            self._peers.pop(beat.header.source, None)  # who leads does not stand by
+            if beat.state == STANDBY:
+                self._peers[beat.header.source] = self._wall()
             if len(self._peers) > PEERS_MAX:  # the one not heard for longest
                 del self._peers[min(self._peers, key=lambda name: self._peers[name])]
             return

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from common import subjects
 from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, PositionUpdate
 from common.units import NS_PER_S
 from common.wire import codec
 from manager import events as ev
+
+#: What a manager that stands by says of itself in its heartbeats.
+STANDBY: Final = "standby"
 
 
 def orders_first(instruction: ev.Instruction) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from benchmarks.fuzz_bus_world import RUN_ID, Desk, setting
 from common import subjects
 from common.bus.memory_bus import MemoryBus, MemoryJournal, MemoryKey, MemoryLease, MemoryLog
+from common.bus.streams import LEASE_RENEW_S
 from common.clock import ManualClock, WallClock
 from common.messages import Header, Heartbeat, TradingState
 from common.parameters import values_of
@@ -82,6 +83,24 @@ def test_a_manager_that_hears_no_other_leads_at_once_and_one_that_does_waits(mon
             await beating
             place.clock.advance(NS_PER_S)
             await until(lambda: cold.leading)
+
+    asyncio.run(scenario())
+
+
+def test_a_leader_that_is_gone_is_no_standby() -> None:
+    """Who would kill, or restart, the new leader because somebody stands by must not be told of the old one."""
+
+    async def scenario() -> None:
+        place = Place()
+        async with AsyncExitStack() as second_runs:
+            async with place.manager("manager-a") as first:
+                await until(lambda: first.leading)
+                second = await second_runs.enter_async_context(place.manager("manager-b"))
+                await until(lambda: first.status()["standby"] == ["manager-b"])
+                await asyncio.sleep(3 * LEASE_RENEW_S)  # it says that it leads
+                assert second.status()["standby"] == []
+            await until(lambda: second.leading)
+            assert second.status()["standby"] == []
 
     asyncio.run(scenario())
 
