@@ -204,9 +204,11 @@ class ManagerService:
         finally:
             self.leading = False
             await end(jobs)
-        for job in jobs:
-            if not job.cancelled() and (error := job.exception()) is not None:
-                raise error
+        errors = [
+            job.exception() for job in jobs if not job.cancelled()
+        ]  # of all, or asyncio complains of those not asked
+        if error := next(filter(None, errors), None):
+            raise error
         if self._deposed.is_set():
             raise Refused("execution refused our epoch: another manager leads")
         if not opening.cancelled():  # leave the record complete
