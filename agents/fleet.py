@@ -37,6 +37,7 @@ from agents.fleet_plan import (
     Stop,
     Succeed,
     Successor,
+    is_fresh,
     plan,
     ready,
     shards_in,
@@ -190,7 +191,7 @@ class Fleet:
         name = beat.header.source
         self.known.hear_anybody(self._clock.wall_ns(), self._rules)
         if agent := succeeded_by(name):
-            self.known.successors[agent] = Successor(beat.pid, beat.node, self._clock.wall_ns())
+            self.known.hear_successor(agent, Successor(beat.incarnation, beat.pid, beat.node, self._clock.wall_ns()))
         elif is_agent(name):
             heard = Beat(
                 beat.incarnation,
@@ -237,7 +238,7 @@ class Fleet:
         pids |= {successor_of(name): successor.pid for name, successor in self.known.successors.items()}
         for name in await asyncio.to_thread(self._host.gone, pids):
             if agent := succeeded_by(name):
-                self.known.successors.pop(agent, None)
+                self.known.spend(agent)
                 await asyncio.to_thread(self._host.drop, agent)  # Ray would start it again when others need the cores
             else:
                 self.known.end(name, pids[name])
@@ -265,21 +266,23 @@ class Fleet:
             case Start(name):
                 await asyncio.to_thread(self._host.start, name)
                 known.started[name] = self._clock.wall_ns()
+            case Succeed(name, _) if is_fresh(known, name, self._rules, self._clock.wall_ns()):
+                return  # it has been heard while a step before this one was carried out
             case Succeed(name, why):
                 log.warning("%s: its successor begins", why)
-                known.successors.pop(name, None)
+                known.spend(name)
                 beat = known.beats.get(name)
                 await asyncio.to_thread(self._host.succeed, name, beat.pid if beat else 0)
                 known.replaced[name] = 1, self._clock.wall_ns()
             case Replace(name, why):
                 log.warning("%s: it is ended and started again", why)
-                known.successors.pop(name, None)
+                known.spend(name)
                 beat = known.beats.get(name)
                 await asyncio.to_thread(self._host.replace, name, beat.pid if beat else 0)
                 known.replaced[name] = known.replaced.get(name, (0, 0))[0] + 1, self._clock.wall_ns()
             case Move(name, node):
                 log.info("%s moves to node %s, so that agents are spread", name, node)
-                known.successors.pop(name, None)
+                known.spend(name)
                 known.moved.add(name)
                 try:
                     await asyncio.to_thread(self._host.move, name, node)
@@ -289,7 +292,8 @@ class Fleet:
                 known.started[name] = self._clock.wall_ns()
             case Stop(name):
                 await asyncio.to_thread(self._host.stop, name, STOP_TIMEOUT_S)
-                for table in (known.started, known.beats, known.replaced, known.successors):
+                known.spend(name)
+                for table in (known.started, known.beats, known.replaced):
                     table.pop(name, None)
             case Assign(owner):
                 await self._assign(owner)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from agents.fleet_plan import Known, Rules, stands_by
@@ -23,13 +23,15 @@ from common.units import NS_PER_S
 #: How often it looks; agents must have been settled as long.
 EVERY_S: Final = 1.0
 CALM_S: Final = 1.0
+#: After a successor that could not be loaded: no slot free, or a node that is about to be found dead.
+REST_S: Final = 30.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """What it takes; ``successors``: whether agents have any."""
+    """What it takes; ``successors``: whether agents have any. ``resting_ns``: when, wall time, one is tried again."""
 
     known: Known
     rules: Rules
@@ -37,28 +39,40 @@ class Keeper:
     host: AgentHost
     restarter: Restarter
     successors: bool
+    resting_ns: dict[str, int] = field(default_factory=dict)
 
     async def run(self, changing: asyncio.Lock) -> None:
         """For ever. ``changing`` is held by whoever changes the fleet, and nothing happens here while somebody else does."""
         while True:
             await asyncio.sleep(EVERY_S)
-            while not changing.locked() and await self._one(changing):
-                pass
+            try:
+                while not changing.locked() and await self._one(changing):
+                    pass
+            except Exception:  # of Ray, whatever it is: without this task each successor that is used would be the last
+                log.exception("agents are not spread, and have no new successors, for now")
 
     async def _one(self, changing: asyncio.Lock) -> bool:
         """Do what helps most; False where nothing does, or not now."""
-        where = settled_places(self.known, self.rules, self.clock.wall_ns(), int(CALM_S * NS_PER_S))
-        if not where:
+        if not self._settled():
             return False
         nodes = await asyncio.to_thread(self.host.nodes)
         async with changing:
-            wall_ns, waiting = self.clock.wall_ns(), self.known.successors
+            where, wall_ns = self._settled(), self.clock.wall_ns()  # as it is now that nobody else changes it
+            waiting = self.known.successors
             places = {name: waiting[name].node for name in where if stands_by(self.known, name, self.rules, wall_ns)}
             if wishes := moves(where, nodes, places):
                 await self._move(wishes)
                 return False  # they settle first
-            wish = lacking(where, places, nodes) if self.successors else None
-            return wish is not None and await self._load(*wish)
+            resting = [name for name, until_ns in self.resting_ns.items() if wall_ns < until_ns]
+            wish = lacking(where, places, nodes, resting) if self.successors else None
+            if wish is None:
+                return False
+            if not await self._load(*wish):
+                self.resting_ns[wish[0]] = self.clock.wall_ns() + int(REST_S * NS_PER_S)
+            return True
+
+    def _settled(self) -> dict[str, str]:
+        return settled_places(self.known, self.rules, self.clock.wall_ns(), int(CALM_S * NS_PER_S))
 
     async def _move(self, wishes: tuple[tuple[str, str], ...]) -> None:
         lacks = await asyncio.gather(*(self.restarter.restart(*wish) for wish in wishes))
@@ -67,7 +81,7 @@ class Keeper:
                 log.warning("%s was not moved: %s", name, why)
 
     async def _load(self, name: str, node: str) -> bool:
-        self.known.successors.pop(name, None)
+        self.known.spend(name)
         try:
             await asyncio.to_thread(self.host.load, name, node)
         except Unavailable as error:
@@ -76,8 +90,9 @@ class Keeper:
         deadline_ns = self.clock.wall_ns() + self.rules.takeover_ns
         while name not in self.known.successors and self.clock.wall_ns() < deadline_ns:
             await asyncio.sleep(0.05)
-        if name not in self.known.successors:
-            log.warning("%s has no successor: the one on node %s was not heard", name, node)
+        there = self.known.successors.get(name)
+        if there is None or there.node != node:
+            log.warning("%s has no successor on node %s: it was not heard, or there was no room", name, node)
             return False
-        log.info("%s has a successor on node %s", name, self.known.successors[name].node)
+        log.info("%s has a successor on node %s", name, node)
         return True

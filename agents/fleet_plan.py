@@ -64,6 +64,7 @@ class Beat:
 class Successor:
     """Last heartbeat of an agent's loaded successor; ``wall_ns`` when it came here, ``node`` where it lives."""
 
+    incarnation: int
     pid: int
     node: str
     wall_ns: int
@@ -78,7 +79,8 @@ class Known:
     included; ``resumed_ns``: when one came after a silence of all, which was the bus's and says nothing of an agent.
     ``draining``: agents whose keys others are to take, because they are about to be restarted. ``ended``: agents whose
     process is known to be gone, until they are heard again. ``successors``: of the agents that have one. ``moved``: agents
-    whose next incarnation is no break, for they were moved to it.
+    whose next incarnation is no break, for they were moved to it. ``spent``: of each agent the newest successor that is none
+    any more.
     """
 
     desired: dict[str, int]
@@ -94,6 +96,7 @@ class Known:
     ended: set[str] = field(default_factory=set)
     successors: dict[str, Successor] = field(default_factory=dict)
     moved: set[str] = field(default_factory=set)
+    spent: dict[str, int] = field(default_factory=dict)
 
     def hear_anybody(self, wall_ns: int, rules: Rules) -> None:
         """Somebody beats, so the bus works."""
@@ -126,6 +129,17 @@ class Known:
         self.replaced.pop(name, None)
         if last is None or beat.incarnation > last.incarnation:
             self.ended.discard(name)
+
+    def hear_successor(self, name: str, heard: Successor) -> None:
+        """Take a heartbeat of an agent's successor in, unless it is of one that is spent or followed by a newer one."""
+        last = self.successors.get(name)
+        if heard.incarnation > self.spent.get(name, 0) and (last is None or heard.incarnation >= last.incarnation):
+            self.successors[name] = heard
+
+    def spend(self, name: str) -> None:
+        """The agent's successor, if it has one, is none any more: it has begun, or is ended. Its last words count for nothing."""
+        if (last := self.successors.pop(name, None)) is not None:
+            self.spent[name] = last.incarnation
 
     def end(self, name: str, pid: int) -> None:
         """The process with this pid is gone; nothing is known of a newer one by that."""

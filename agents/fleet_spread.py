@@ -62,15 +62,17 @@ def better(
     return None if best is None or best[0] >= unevenness(where) else best[2:]
 
 
-def lacking(where: Mapping[str, str], successors: Mapping[str, str], nodes: Collection[str]) -> tuple[str, str] | None:
+def lacking(
+    where: Mapping[str, str], successors: Mapping[str, str], nodes: Collection[str], resting: Collection[str] = ()
+) -> tuple[str, str] | None:
     """(agent, node to load its successor on) of the first by name that has none on a living node other than its own.
 
     ``where`` and ``successors`` are the nodes of the agents and of their successors. Of the nodes the one where the fewest of
-    both live; None where nobody lacks one, or there is no other node.
+    both live; None where nobody but the agents ``resting`` lacks one, or there is no other node.
     """
     crowd = Counter([*where.values(), *successors.values()])
     for name, own in sorted(where.items()):
         others = sorted((crowd[node], node) for node in nodes if node != own)
-        if others and successors.get(name) not in {node for _, node in others}:
+        if others and name not in resting and successors.get(name) not in {node for _, node in others}:
             return name, others[0][1]
     return None

@@ -51,7 +51,7 @@ class AgentHost(Protocol):
         ...
 
     def succeed(self, name: str, pid: int) -> None:
-        """Its successor begins, and whatever is left of its process (``pid``) is ended; as `replace` where there is none."""
+        """Its successor begins, and whatever is left of its process (``pid``) is ended, also where there is no successor."""
         ...
 
     def move(self, name: str, node: str) -> None:

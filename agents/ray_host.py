@@ -7,7 +7,6 @@ tests/integration/test_agents_shell_ray_address.py.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
@@ -34,6 +33,8 @@ from common.security.keys import KEYS_VARIABLE
 NAMESPACE: Final = "hedgerow"
 LOCAL: Final = "local"
 CONNECT_TIMEOUT_S: Final = 10.0
+#: For a word from a successor that has loaded.
+ANSWER_TIMEOUT_S: Final = 5.0
 #: Ray's default finds a dead node after 15 s.
 _SYSTEM_CONFIG: Final = {
     "health_check_initial_delay_ms": 0,
@@ -107,6 +108,7 @@ class RayHost:
 
     def start(self, name: str) -> None:
         """Start the agent, or adopt it if it runs already. Returns at once; its heartbeat says when it is there."""
+        self._successors.pop(name, None)  # of an agent that ended before: one of those below
         there, *rest = of_this_name(name) or ("",)
         if not there:
             self._actors[name] = self._start(name, name, "SPREAD")
@@ -147,13 +149,15 @@ class RayHost:
             ray.kill(self._actors[name], no_restart=False)
 
     def _kill_here(self, pid: int) -> bool:
-        """Kill an agent's process by its pid; False where this machine is not the place to look for it."""
+        """Kill an agent's process by its pid; False where there is none, or this machine is not the place to look for it."""
         if not pid or not (self.embedded or os.environ.get(HERE_ENV)):
             return False
-        with contextlib.suppress(psutil.NoSuchProcess):
+        try:
             process = psutil.Process(pid)
             if process.name().startswith("ray::"):  # the pid may be somebody else's by now
                 process.kill()
+        except psutil.NoSuchProcess:
+            return False
         return True
 
     def nodes(self) -> tuple[str, ...]:
@@ -165,32 +169,34 @@ class RayHost:
         """Load a successor, on this node while it lives. Raises ``errors.Unavailable`` where none has loaded in time."""
         self.drop(name)
         where = NodeAffinitySchedulingStrategy(node, soft=True)
-        successor = self._start(name, f"{name}{GENERATION}{WallClock().wall_ns()}", where, successor=True)
+        successor = None
         try:
-            if not ray.get(successor.loaded.remote(), timeout=LOAD_TIMEOUT_S):
-                raise TimeoutError(f"not loaded within {LOAD_TIMEOUT_S:g} s")
+            successor = self._start(name, f"{name}{GENERATION}{WallClock().wall_ns()}", where, successor=True)
+            _wait_loaded(successor, LOAD_TIMEOUT_S)
+            if name not in self._actors:
+                raise TimeoutError("the agent was stopped meanwhile")
         except (RayError, TimeoutError) as error:
-            ray.kill(successor, no_restart=True)
-            raise Unavailable(
-                f"{name} stays where it is: no successor on node {node}: {type(error).__name__}"
-            ) from None
+            if successor is not None:
+                ray.kill(successor, no_restart=True)
+            raise Unavailable(f"{name} has no successor on node {node}: {type(error).__name__}") from None
         self._successors[name] = successor, node
 
     def drop(self, name: str) -> None:
         """End the successor of an agent, if it has one."""
-        if name in self._successors:
-            ray.kill(self._successors.pop(name)[0], no_restart=True)
+        if (waiting := self._successors.pop(name, None)) is not None:
+            ray.kill(waiting[0], no_restart=True)
 
     def succeed(self, name: str, pid: int) -> None:
         """The successor begins; the agent, which does not hear any more, is ended for good.
 
         The successor first: the agent's process may have ended long ago, and whose incarnation is the higher is the agent.
-        Where this fleet knows of no successor the agent is started again instead.
+        Where this fleet knows of no successor the agent's process is ended, and Ray starts it again.
         """
-        if name not in self._successors:
-            self.replace(name, pid)
+        waiting = self._successors.pop(name, None)  # once: the thread that moves the agent may take it as well
+        if waiting is None:
+            self._kill_here(pid)
             return
-        old, (self._actors[name], _) = self._actors[name], self._successors.pop(name)
+        old, self._actors[name] = self._actors[name], waiting[0]
         self._actors[name].begin.remote()
         self._kill_here(pid)
         ray.kill(old, no_restart=True)
@@ -203,8 +209,16 @@ class RayHost:
         """
         if self._successors.get(name, (None, ""))[1] != node:
             self.load(name, node)
+        waiting = self._successors.pop(name, None)
+        if waiting is None:
+            raise Unavailable(f"{name} is not moved: it has just gone on in its successor")
+        try:
+            _wait_loaded(waiting[0], ANSWER_TIMEOUT_S)  # one that has waited for long may hang by now
+        except (RayError, TimeoutError) as error:
+            ray.kill(waiting[0], no_restart=True)
+            raise Unavailable(f"{name} is not moved: its successor does not answer: {type(error).__name__}") from None
         ray.kill(self._actors[name], no_restart=True)
-        self._actors[name], _ = self._successors.pop(name)
+        self._actors[name] = waiting[0]
         self._actors[name].begin.remote()
 
     def stop(self, name: str, timeout_s: float) -> None:
@@ -223,6 +237,12 @@ class RayHost:
         if self._reaper is not None and self._reaper.stdin is not None:
             self._reaper.stdin.close()
             self._reaper.wait(10.0)
+
+
+def _wait_loaded(successor: Any, timeout_s: float) -> None:
+    """Return once it has imported all it needs. Raises ``RayError`` or ``TimeoutError``."""
+    if not ray.get(successor.loaded.remote(), timeout=timeout_s):
+        raise TimeoutError(f"not loaded within {LOAD_TIMEOUT_S:g} s")
 
 
 def without_user(url: str) -> str:

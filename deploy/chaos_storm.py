@@ -158,7 +158,9 @@ class Storm:
     async def _succeeded(self, target: str) -> None:
         """Before agents are struck: until each has its successor again, as in a run that is left alone; no fault if not."""
         deadline_s = time.monotonic() + (SUCCEEDED_S if target in ("agent", "ray-node") else 0.0)
-        while time.monotonic() < deadline_s and not self._signs.succeeded() and not self._stop.is_set():
+        while time.monotonic() < deadline_s and not self._signs.succeeded():
+            if self._stop.is_set() or self._now() >= self._seconds:
+                return
             await asyncio.sleep(LOOK_S)
 
     async def _strike(self, strike: Strike, overlaps: bool) -> None:

@@ -86,7 +86,7 @@ def prepare(count: int, env: dict[str, str]) -> RayNodes:
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_raylet_start_wait_time_s": "20",
-        "RAY_worker_niceness": "0",  # see agents/actor.py
+        "RAY_worker_niceness": "0",  # see agents/ray_host.py
     }
     head = ChildSpec(HEAD, _head(address, folder), env={**env, **own}, stop_order=_STOP_ORDER, grace_s=5.0)
     names = {k: f"ray-{k}" for k in range(1, count + 1)}

@@ -3,8 +3,8 @@
 The key's stream has a maximum age (``streams.LEASE_TTL_S``), so expiry is the server's decision and needs no common
 clock. Taking it is a create, renewing it a compare-and-set on its revision, releasing it an empty value.
 
-Who holds it answers under ``subjects.held``. Where NATS says, at two looks in a row, that nobody serves that subject, the
-holder's process or connection is no more, and the lease is free at once. One that hangs is there, and keeps it for its time.
+Who holds it answers under ``subjects.held``. Where NATS says that nobody serves that subject, and the lease is not renewed in
+the time in which one who lives renews it, the holder is no more and the lease is free. One that hangs keeps it for its time.
 *Tested by* tests/contract/test_lease_contract.py, tests/integration/test_bus_nats.py.
 """
 
@@ -17,12 +17,14 @@ from typing import Final
 from common import subjects
 from common.bus.delivery import Stored, WrongSequence
 from common.bus.nats_bus import NatsBus
-from common.bus.streams import LEASE_TTL_S
+from common.bus.streams import LEASE_RENEW_S, LEASE_TTL_S
 from common.errors import Unavailable
 from common.ports import Subscription
 
 #: A renewal that takes longer has failed: two of them fit into the time to live.
 _STORE_TIMEOUT_S: Final = 0.6
+#: A holder that NATS does not know is given the time of a renewal and a bit: it may be connected anew, or to another server.
+_ORPHANED_S: Final = LEASE_RENEW_S + 0.2
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 
@@ -39,8 +41,8 @@ class NatsLease:
         self._revision = 0
         self._renewed_s = 0.0
         self._serving: Subscription | None = None
-        #: Revision whose holder was not there at the last look.
-        self._orphan = 0
+        #: Revision whose holder is not there, and since when that is seen; revision 0 while there is none.
+        self._orphan = (0, 0.0)
 
     async def try_acquire(self, holder: str) -> bool:
         """See ``ports.Lease``. Raises ``errors.Unavailable`` if NATS cannot be asked."""
@@ -53,12 +55,14 @@ class NatsLease:
         return await self._store(kept.sequence if kept else 0)
 
     async def _orphaned(self, kept: Stored) -> bool:
-        """Whether its holder was not there at the last look and is not now, and has not renewed it between."""
+        """Whether its holder is not there and has not renewed it for so long as one who is elsewhere in NATS would have."""
         if await self._bus.served(subjects.held(_token_of(kept)), settled_s=self._ttl_s):
-            self._orphan = 0
+            self._orphan = (0, 0.0)
             return False
-        known, self._orphan = self._orphan, kept.sequence
-        return known == kept.sequence
+        now_s = asyncio.get_running_loop().time()
+        if self._orphan[0] != kept.sequence:
+            self._orphan = (kept.sequence, now_s)
+        return now_s - self._orphan[1] >= _ORPHANED_S
 
     async def renew(self) -> bool:
         """False once it was lost, or may have been: NATS was out of reach for the time to live. It does not raise."""

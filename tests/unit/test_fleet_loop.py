@@ -51,7 +51,8 @@ class BeatingHost:
         self.alive: tuple[str, ...] = ("here",)
         self.node: dict[str, str] = {}
         self.standing: dict[str, asyncio.Task[None]] = {}
-        self.spare_pid = 1_000
+        self.spares, self.spare_pid = 0, 1_000
+        self.unloadable = ""
         self.log: list[str] = []
 
     def start(self, name: str) -> None:
@@ -79,14 +80,18 @@ class BeatingHost:
 
     def load(self, name: str, node: str) -> None:
         self.log.append(f"load {name} {node}")
+        if name == self.unloadable:
+            raise Unavailable(f"{name} has no successor on node {node}: no slot")
         self.loop.call_soon_threadsafe(self._stand_by, name, node)
 
     def _stand_by(self, name: str, node: str) -> None:
-        self.standing[name] = self.loop.create_task(self._beat_beside(name, node))
+        self.spares += 1
+        self.standing[name] = self.loop.create_task(self._beat_beside(name, node, self.spares))
 
-    async def _beat_beside(self, name: str, node: str) -> None:
+    async def _beat_beside(self, name: str, node: str, incarnation: int) -> None:
         while True:
-            beat = Heartbeat(Header(successor_of(name), 1, 0), 1, "stands by", pid=self.spare_pid, node=node)
+            pid = self.spare_pid + incarnation
+            beat = Heartbeat(Header(successor_of(name), 1, 0), incarnation, "stands by", pid=pid, node=node)
             await self.bus.publish(subjects.heartbeat(beat.header.source), codec.encode_heartbeat(beat))
             await asyncio.sleep(0.03)
 
@@ -266,10 +271,34 @@ async def test_each_agent_gets_a_successor_on_the_other_node_which_goes_on_where
         assert host.log.count(f"succeed gamma-0 {first}") == 1 and "replace gamma-0" not in host.log
         await until(lambda: host.log.count("load gamma-0 there") == 2, what="a new successor")
         await until(lambda: "gamma-0" in fleet.known.successors, what="its heartbeat")
-        host.ended.add(host.spare_pid)
+        host.ended.add(fleet.known.successors["gamma-0"].pid)
         await until(lambda: "drop gamma-0" in host.log, what="the end of one whose process is gone")
-        host.spare_pid += 1
         await until(lambda: len(fleet.known.successors) == 2, what="two successors again")
+        for name in list(host.standing):
+            host.drop(name)
+
+
+@on_loop
+async def test_one_that_cannot_be_loaded_and_a_trouble_of_ray_stand_in_nobodys_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.fleet_keeping.EVERY_S", 0.05)
+    monkeypatch.setattr("agents.fleet_keeping.CALM_S", 0.1)
+    async with a_fleet(shards={"gamma": 1, "vega": 1}) as (fleet, host, _, _task):
+        real, asked = host.nodes, []
+
+        def nodes() -> tuple[str, ...]:
+            asked.append(1)
+            if len(asked) < 3:
+                raise RuntimeError("the control store is away")
+            return real()
+
+        monkeypatch.setattr(host, "nodes", nodes)
+        host.alive, host.node = ("here", "there"), {"gamma-0": "here", "vega-0": "there"}
+        host.unloadable = "gamma-0"
+        await until(lambda: "vega-0" in fleet.known.successors, what="the other's successor")
+        await asyncio.sleep(0.5)
+        assert host.log.count("load gamma-0 there") == 1, "it rests"
         for name in list(host.standing):
             host.drop(name)
 

@@ -323,7 +323,7 @@ def test_an_assignment_tells_the_shards(shards: dict[str, int]) -> None:
 
 def test_a_loaded_successor_begins_as_soon_as_the_agent_has_ended() -> None:
     state = given(started(known(gamma=2)))
-    state.successors["gamma-0"] = Successor(43, "there", T0)
+    state.successors["gamma-0"] = Successor(7, 43, "there", T0)
     assert plan(state, RULES, T0) == []
     state.end("gamma-0", 42)
     steps = plan(state, RULES, T0)
@@ -335,7 +335,7 @@ def test_a_loaded_successor_begins_as_soon_as_the_agent_has_ended() -> None:
 def test_a_hanging_agent_is_succeeded_when_it_would_be_replaced_and_by_no_successor_that_hangs_too() -> None:
     state = given(started(known(gamma=2)))
     now = T0 + RULES.hung_ns
-    state.successors["gamma-0"] = Successor(43, "there", now)
+    state.successors["gamma-0"] = Successor(7, 43, "there", now)
 
     def of_gamma_0(now: int) -> list[type]:
         bus_works(state, now)
@@ -358,3 +358,14 @@ def test_a_move_is_no_break_and_a_death_is_one() -> None:
     assert state.beats["gamma-0"].breaks == 0 and not state.moved
     state.hear("gamma-0", Beat(3, T0 + 2, T0, 1, 44))
     assert state.beats["gamma-0"].breaks == 1
+
+
+def test_the_last_words_of_a_spent_successor_count_for_nothing() -> None:
+    state = given(started(known(gamma=2)))
+    state.hear_successor("gamma-0", Successor(7, 43, "there", T0))
+    state.spend("gamma-0")
+    state.hear_successor("gamma-0", Successor(7, 43, "there", T0 + 1))
+    assert not state.successors
+    state.hear_successor("gamma-0", Successor(9, 45, "there", T0 + 2))
+    state.hear_successor("gamma-0", Successor(8, 44, "here", T0 + 3))
+    assert state.successors["gamma-0"].pid == 45, "one that was frozen does not hide the one made in its place"
