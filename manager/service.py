@@ -40,7 +40,7 @@ from manager.state import ManagerSetup, start
 from manager.status import status
 from manager.step import step
 from manager.telling import Telling
-from manager.waiting import STANDBY, first_of, heard, orders_first, sleep
+from manager.waiting import STANDBY, first_error, first_of, heard, orders_first, sleep
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
@@ -204,10 +204,7 @@ class ManagerService:
         finally:
             self.leading = False
             await end(jobs)
-        errors = [
-            job.exception() for job in jobs if not job.cancelled()
-        ]  # of all, or asyncio complains of those not asked
-        if error := next(filter(None, errors), None):
+        if error := first_error(jobs):
             raise error
         if self._deposed.is_set():
             raise Refused("execution refused our epoch: another manager leads")

@@ -58,3 +58,9 @@ async def first_of(stop: asyncio.Event, deposed: asyncio.Event, jobs: list[async
     finally:
         for waiting in told:
             waiting.cancel()
+
+
+def first_error(jobs: list[asyncio.Task[Any]]) -> BaseException | None:
+    """What the first of the ended jobs failed with. All are asked: asyncio complains in the log of those that are not."""
+    errors = [job.exception() for job in jobs if not job.cancelled()]
+    return next((error for error in errors if error is not None), None)
