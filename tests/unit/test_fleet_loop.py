@@ -254,12 +254,16 @@ async def test_replaces_a_hung_agent() -> None:
         assert host.log.count("replace vega-0") == 1 and manager.version == 1
 
 
-@on_loop
-async def test_each_agent_gets_a_successor_on_the_other_node_which_goes_on_where_it_ends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def quick_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks often, and all is calm soon."""
     monkeypatch.setattr("agents.fleet_keeping.EVERY_S", 0.05)
     monkeypatch.setattr("agents.fleet_keeping.CALM_S", 0.1)
+
+
+@pytest.mark.usefixtures("quick_keeper")
+@on_loop
+async def test_each_agent_gets_a_successor_on_the_other_node_which_goes_on_where_it_ends() -> None:
     agents = {"shards": {"gamma": 1, "vega": 1}}
     async with a_fleet(**agents) as (fleet, host, _, _task):
         host.alive, host.node = ("here", "there"), {"gamma-0": "here", "vega-0": "there"}
@@ -278,12 +282,11 @@ async def test_each_agent_gets_a_successor_on_the_other_node_which_goes_on_where
             host.drop(name)
 
 
+@pytest.mark.usefixtures("quick_keeper")
 @on_loop
 async def test_one_that_cannot_be_loaded_and_a_trouble_of_ray_stand_in_nobodys_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agents.fleet_keeping.EVERY_S", 0.05)
-    monkeypatch.setattr("agents.fleet_keeping.CALM_S", 0.1)
     async with a_fleet(shards={"gamma": 1, "vega": 1}) as (fleet, host, _, _task):
         real, asked = host.nodes, []
 
@@ -303,12 +306,9 @@ async def test_one_that_cannot_be_loaded_and_a_trouble_of_ray_stand_in_nobodys_w
             host.drop(name)
 
 
+@pytest.mark.usefixtures("quick_keeper")
 @on_loop
-async def test_without_another_node_or_where_nobody_wants_it_there_is_no_successor(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("agents.fleet_keeping.EVERY_S", 0.05)
-    monkeypatch.setattr("agents.fleet_keeping.CALM_S", 0.1)
+async def test_without_another_node_or_where_nobody_wants_it_there_is_no_successor() -> None:
     for nodes, wanted in ((("here",), True), (("here", "there"), False)):
         async with a_fleet(shards={"gamma": 1}, successors=wanted) as (_, host, manager, _task):
             host.alive = nodes
