@@ -18,7 +18,7 @@ import numpy as np
 from common.messages import F64, I64
 from manager import impact
 from manager.netting import Problem, outside, standing_price
-from manager.qp import FREE, RIDGE, Bools, Dense, solve_columns
+from manager.qp import FREE, RIDGE, Bools, Programme, solve_columns
 
 FIRM = -1
 
@@ -75,7 +75,7 @@ def solve_books(p: BooksProblem, iteration_limit: int) -> BooksSolution:
     money = float(q.cost.mean())
     programme = _programme(p, cut, unit, money)
     width, cold = len(cut.cost), (np.zeros(len(programme.gradient)), np.zeros(len(programme.rows)))
-    found = solve_columns(programme, programme.free() & _first(p, width), *cold, iteration_limit)
+    found = solve_columns(programme, programme.movable & _first(p, width), *cold, iteration_limit)
     if found.failure:
         nothing = outside(q.exposure, q.lower, q.upper)
         return BooksSolution(np.zeros((b, m)), np.zeros(f), nothing, found.iterations, found.failure)
@@ -90,7 +90,7 @@ def _cut(shared: Problem) -> Problem:
     return impact.pieces_of(shared).problem if shared.root.any() else shared
 
 
-def _programme(p: BooksProblem, cut: Problem, unit: F64, money: float) -> Dense:
+def _programme(p: BooksProblem, cut: Problem, unit: F64, money: float) -> Programme:
     q, (f, m), b, width = p.shared, p.shared.sensitivity.shape, p.books, len(cut.cost)
     trades = 2 * width + 2 * b * m
     rows, upper, lower = _rows(p, cut, unit)
@@ -100,7 +100,7 @@ def _programme(p: BooksProblem, cut: Problem, unit: F64, money: float) -> Dense:
     # What a row without room holds at zero is taken out: the solver finds such corners hard to see.
     held = (rows[f + m :][upper[f + m :] <= 0.0, :trades] > 0.0).any(axis=0)
     free = np.concatenate([(caps > 0.0) & ~held, np.ones(2 * f, np.bool_)])
-    return Dense(
+    return Programme(
         _hessian(p, cut, q.risk * np.outer(unit, unit) / money, money),
         gradient,
         rows,

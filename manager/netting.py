@@ -20,10 +20,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from common.kernels import netting as kernels
-from common.kernels import programme_packed as programme
+from common.kernels.programme_solve import solved
+from common.kernels.solver import SETTINGS
 from common.messages import F64
 from manager import impact
-from manager.qp import FREE, NEGATIVE, RIDGE, Answer, Bools, Part, solve_columns
+from manager.qp import FREE, NEGATIVE, RIDGE, failed
 
 #: A column starts in from this share of its cost.
 _NEARLY = 0.8
@@ -123,46 +124,10 @@ def solve(p: Problem, iteration_limit: int, warm: tuple[F64, F64] | None = None)
         cut = solve(pieces.problem, iteration_limit)
         return replace(cut, lots=pieces.sum(cut.lots))
     f, m = p.sensitivity.shape
-    q, use, of_columns, of_rows = _Interval.of(p, warm)
-    found = solve_columns(q, use, of_columns, of_rows, iteration_limit)
-    if found.failure:
-        nothing = outside(p.exposure, p.lower, p.upper)
-        return Solution(np.zeros(m), np.zeros(f), nothing, found.iterations, found.failure)
-    return Solution(*programme.unscaled(q.work, f, m, found.x, found.multipliers), found.iterations)
-
-
-@dataclass(frozen=True, slots=True)
-class _Interval:
-    """The QP DAQP sees: columns z+, z-, r+, r-; rows in lots, money in mean costs. Matrices are made of the used part only.
-
-    ``work``: all that was scaled, packed as ``programme.parts`` says; f factors, m instruments.
-    """
-
-    work: F64
-    f: int
-    m: int
-
-    @staticmethod
-    def of(p: Problem, warm: tuple[F64, F64] | None) -> tuple[_Interval, Bools, F64, F64]:
-        """A problem scaled; the columns to begin with; multipliers of columns and rows at a neighbour's solution ``warm``,
-        or at no trade: their signs tell DAQP its first active set."""
-        f, m = p.sensitivity.shape
-        lots, price = (np.zeros(m), np.zeros(f)) if warm is None else warm
-        work, use, of_columns, of_rows = programme.opened(
-            *columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE, warm is not None,
-            np.ascontiguousarray(lots), np.ascontiguousarray(price), _NEARLY, _FIRST,
-        )  # fmt: skip
-        return _Interval(work, f, m), use, of_columns, of_rows
-
-    def part(self, use: Bools, of_columns: F64, of_rows: F64) -> Part:
-        """See ``qp.Programme``."""
-        return Part(*programme.narrowed(self.work, self.f, self.m, RIDGE, use, of_columns, of_rows))
-
-    def answer(self, part: Part, found: F64, multipliers: F64) -> Answer:
-        """See ``qp.Programme``."""
-        at = part.used, part.entered
-        return Answer(*programme.judged(self.work, self.f, self.m, NEGATIVE, *at, found, multipliers))
-
-    def free(self) -> Bools:
-        """See ``qp.Programme``."""
-        return programme.movable(self.work, self.f, self.m)
+    lots, price = (np.zeros(m), np.zeros(f)) if warm is None else warm
+    lots, price, residual, iterations, flag = solved(
+        *columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE,
+        warm is not None, np.ascontiguousarray(lots, np.float64), np.ascontiguousarray(price, np.float64),
+        _NEARLY, _FIRST, NEGATIVE, SETTINGS, iteration_limit,
+    )  # fmt: skip
+    return Solution(lots, price, residual, iterations, failed(flag))

@@ -7,9 +7,10 @@ import pytest
 
 from common.kernels import netting as kernels
 from common.kernels import programme, programme_packed
-from manager.netting import Problem, _Interval, columns, objective, outside, room_of, standing_price
+from common.messages import F64
+from manager.netting import Problem, columns, objective, outside, room_of, standing_price
 from manager.problem import whole_lot_may_pay
-from manager.qp import RIDGE, Dense
+from manager.qp import FREE, NEGATIVE, RIDGE, Answer, Bools, Part, Programme
 from manager.risk_price import kinks
 
 
@@ -38,6 +39,14 @@ def problem(seed: int, f: int = 6, m: int = 9) -> Problem:
         spread=0.1,
         root=rng.uniform(0.0, 0.1, m),
     )
+
+
+def opened(p: Problem, warm: tuple[F64, F64] | None = None) -> tuple[F64, Bools, F64, F64]:
+    """The programme packed, the columns to begin with, multipliers of columns and rows."""
+    f, m = p.sensitivity.shape
+    start = (np.zeros(m), np.zeros(f)) if warm is None else warm
+    given = *columns(p)[:8], *room_of(p), p.spread, RIDGE, FREE
+    return programme_packed.opened(*given, warm is not None, *start, 0.8, 8)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -74,8 +83,8 @@ def test_a_lot_may_pay_where_what_it_gives_back_at_most_exceeds_its_cost(scale: 
 def test_reduced_costs_are_those_of_the_matrices(seed: int) -> None:
     p = problem(seed)
     f, m = p.sensitivity.shape
-    q, *_ = _Interval.of(p, None)
-    _, *matrices, cap, lower, upper = programme_packed.parts(q.work, q.f, q.m)
+    work, *_ = opened(p)
+    _, *matrices, cap, lower, upper = programme_packed.parts(work, f, m)
     assert len(matrices[1]) == 2, "the row that nothing can fill is left out"
     h, g, a = programme.part(*matrices, RIDGE, np.arange(2 * m + 2 * f))
     rng = np.random.default_rng(seed)
@@ -84,7 +93,7 @@ def test_reduced_costs_are_those_of_the_matrices(seed: int) -> None:
     assert programme.reduced(*matrices, x, mu) == pytest.approx(g + h @ x - ridge + a.T @ mu, rel=1e-9, abs=1e-9)
     assert np.linalg.eigvalsh(h).min() > 0.0
     use, hint = rng.random(len(x)) < 0.4, (rng.normal(size=len(x)), rng.normal(size=f + 2))
-    part = q.part(use, *hint)
+    part = Part(*programme_packed.narrowed(work, f, m, RIDGE, use, *hint))
     assert (part.used == np.flatnonzero(use)).all() and (part.entered == np.flatnonzero(a[:, use].any(axis=1))).all()
     assert (part.hessian == h[np.ix_(part.used, part.used)]).all() and (part.gradient == g[part.used]).all()
     assert (part.rows == a[np.ix_(part.entered, part.used)]).all()
@@ -97,22 +106,25 @@ def test_reduced_costs_are_those_of_the_matrices(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_an_answer_of_a_part_asks_for_exactly_the_columns_that_would_pay(seed: int) -> None:
-    """Against the same programme held in full (``qp.Dense``), whose answer is array arithmetic."""
+    """Against the same programme held in full (``qp.Programme``), whose answer is array arithmetic."""
     p = problem(seed)
     f, m = p.sensitivity.shape
-    q, *_ = _Interval.of(p, None)
-    _, *matrices, cap, lower, upper = programme_packed.parts(q.work, q.f, q.m)
-    full = Dense(*programme.part(*matrices, RIDGE, np.arange(2 * m + 2 * f)), cap, lower, upper, q.free())
+    work, *_ = opened(p)
+    _, *matrices, cap, lower, upper = programme_packed.parts(work, f, m)
+    free = programme_packed.movable(work, f, m)
+    full = Programme(*programme.part(*matrices, RIDGE, np.arange(2 * m + 2 * f)), cap, lower, upper, free)
     rng = np.random.default_rng(seed)
-    use = q.free() & (rng.random(len(cap)) < 0.4)
+    use = free & (rng.random(len(cap)) < 0.4)
     start = np.zeros(len(use)), np.zeros(f + 2)
-    part, whole = q.part(use, *start), full.part(use, *start)
+    part, whole = Part(*programme_packed.narrowed(work, f, m, RIDGE, use, *start)), full.part(use, *start)
     assert all(np.all(mine == theirs) for mine, theirs in zip(part, whole, strict=True)) and not part.whole
     found, multipliers = rng.random(len(part.used)), rng.normal(size=len(part.hint))
-    mine, theirs = q.answer(part, found, multipliers), full.answer(whole, found, multipliers)
+    at = part.used, part.entered
+    mine = Answer(*programme_packed.judged(work, f, m, NEGATIVE, *at, found, multipliers))
+    theirs = full.answer(whole, found, multipliers)
     assert (mine.x == theirs.x).all() and (mine.of_columns == theirs.of_columns).all()
     assert (mine.of_rows == theirs.of_rows).all() and mine.more == theirs.more > 0
-    assert (mine.use == theirs.use).all() and not mine.use[~q.free()].any()
+    assert (mine.use == theirs.use).all() and not mine.use[~free].any()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -121,8 +133,8 @@ def test_a_start_at_the_neighbours_solution_has_the_signs_of_its_reduced_costs(s
     f, m = p.sensitivity.shape
     z = np.clip(np.random.default_rng(seed).normal(size=m) * 3.0, -p.sell_cap, p.buy_cap)
     price = np.asarray(np.random.default_rng(seed + 100).normal(size=f), np.float64)
-    q, _, columns_start, rows_start = _Interval.of(p, (z, price))
-    (unit, scaled_s, *_), money = programme_packed.parts(q.work, q.f, q.m), q.work[0]
+    work, _, columns_start, rows_start = opened(p, (z, price))
+    (unit, scaled_s, *_), money = programme_packed.parts(work, f, m), work[0]
     assert rows_start[:f] == pytest.approx(price * unit / money) and not rows_start[f:].any()
     at_rest = z == 0.0
     want = -(p.cost / money + scaled_s.T @ rows_start[:f])
