@@ -70,24 +70,27 @@ class MarketSnapshot:
         source = self.sources.setdefault(head.source, SourceState())
         if not self._advance(source, head, batch.snapshot):
             return False
-        at = batch.instrument
+        at = batch.instrument.astype(np.intp)  # once here, not in each of the five lines below
         self.bid_ticks[at] = batch.bid_ticks
         self.ask_ticks[at] = batch.ask_ticks
         self.bid_size_lots[at] = batch.bid_size_lots
         self.ask_size_lots[at] = batch.ask_size_lots
         self.quote_time_ns[at] = batch.quote_time_ns if len(batch.quote_time_ns) else head.event_time_ns
-        self.unusable += int(len(at) - np.count_nonzero(self._usable_at(at)))
+        usable = _usable(batch.bid_ticks, batch.ask_ticks, batch.bid_size_lots, batch.ask_size_lots)
+        self.unusable += int(len(at) - np.count_nonzero(usable))
         self.now_ns = max(self.now_ns, head.event_time_ns)
         self.last_header = head
         return True
 
     def reprices(self, batch: QuoteBatch) -> bool:
         """Whether a batch, not yet applied, changes more than sizes: a price, a side that comes or goes, or it heals."""
-        at = batch.instrument
+        if batch.snapshot:
+            return True
+        at = batch.instrument.astype(np.intp)
         same = (self.bid_ticks[at] == batch.bid_ticks) & (self.ask_ticks[at] == batch.ask_ticks)
         same &= (self.bid_size_lots[at] > 0) == (batch.bid_size_lots > 0)
         same &= (self.ask_size_lots[at] > 0) == (batch.ask_size_lots > 0)
-        return batch.snapshot or not bool(same.all())
+        return not bool(same.all())
 
     def _advance(self, source: SourceState, head: Header, snapshot: bool) -> bool:
         if snapshot:
@@ -104,10 +107,7 @@ class MarketSnapshot:
         return True
 
     def _usable_at(self, at: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        bid, ask = self.bid_ticks[at], self.ask_ticks[at]
-        sized = (self.bid_size_lots[at] > 0) & (self.ask_size_lots[at] > 0)
-        ok: NDArray[np.bool_] = (bid > NO_PRICE) & (ask > NO_PRICE) & (bid < ask) & (bid >= 0) & sized
-        return ok
+        return _usable(self.bid_ticks[at], self.ask_ticks[at], self.bid_size_lots[at], self.ask_size_lots[at])
 
     def usable(self) -> NDArray[np.bool_]:
         """True (n,) where both sides stand, uncrossed, with size, and the source has no open gap."""
@@ -152,6 +152,17 @@ class MarketSnapshot:
             self.quote_time_ns[at],
             snapshot=True,
         )
+
+
+def _usable(
+    bid_ticks: NDArray[np.int32],
+    ask_ticks: NDArray[np.int32],
+    bid_size_lots: NDArray[np.int32],
+    ask_size_lots: NDArray[np.int32],
+) -> NDArray[np.bool_]:
+    """True where both sides stand, uncrossed, with size. ``NO_PRICE`` is below every price."""
+    ok: NDArray[np.bool_] = (bid_ticks >= 0) & (bid_ticks < ask_ticks) & (bid_size_lots > 0) & (ask_size_lots > 0)
+    return ok
 
 
 def _mid(bid_ticks: NDArray[np.int32], ask_ticks: NDArray[np.int32], tick_size: F64) -> F64:
