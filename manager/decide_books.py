@@ -30,6 +30,7 @@ from manager.books_orders import (
 from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_problem import StatedBooks, books_problem_of, fit_books, lots_may_pay
 from manager.books_qp import objective_books
+from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
 from manager.cycles import Decision, cycle_of, enter, next_cycle_id
 from manager.decide import live_proposals, unused
@@ -71,7 +72,8 @@ class _Round:
 class _Decided:
     """What to do: ``market`` (desks, m) goes out as ``drafts``, the rest is crossed; price (f,) on the view's rows.
 
-    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it.
+    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it; ``left_out``: instruments
+    whose order to the market may not go, by a limit or a budget.
     """
 
     method: str
@@ -83,6 +85,7 @@ class _Decided:
     drafts: tuple[Draft, ...]
     crossings: tuple[Crossing, ...]
     refused: frozenset[tuple[str, int]]
+    left_out: frozenset[int]
 
 
 def entities(book: Book) -> tuple[tuple[int, ...], ...]:
@@ -138,13 +141,16 @@ def _round(state: ManagerState, desks: tuple[int, ...], now_ns: int) -> _Round:
     return _Round(desks, names, view, whole, book, live_proposals(state, view), (), now_ns)
 
 
-def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Decided | None:
-    """The cheapest trade of all desks. ``closed``: what a desk may not trade, since a limit refused it the crossing."""
+def _joint(
+    state: ManagerState, it: _Round, closed: Pairs = frozenset(), shut: frozenset[int] = frozenset()
+) -> _Decided | None:
+    """The cheapest trade of all desks. ``closed``: what a desk may not trade, since a limit refused it the crossing; ``shut``:
+    instruments that the market does not have for us, since their orders may not go."""
     config, view = state.setup.config, it.view
     if view.calm and _firm_calm(state, it.whole):
         state.seen["no-trade: everybody inside"] += 1
         return None
-    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True)
+    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True).without_market(shut)
     if not len(menu.index):
         state.seen["no-trade: nothing usable"] += 1
         return None
@@ -163,9 +169,24 @@ def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Dec
     price, forced = stated.price(found.price)
     part_of = part_by_price(state, view, menu, it.book, price, forced)
     decided = _decided(state, it, "joint", menu, found.lots.sum(axis=0), lots, price, found.iterations, part_of)
-    more = closed | decided.refused
-    # What could not be crossed with one desk may go to another, or to the market: decided anew without it.
-    return _joint(state, it, more) if len(closed) < len(more) <= MAX_CLOSED else decided
+    return _anew(state, it, decided, closed, shut)
+
+
+def _anew(state: ManagerState, it: _Round, d: _Decided, closed: Pairs, shut: frozenset[int]) -> _Decided | None:
+    """The decision, or another one without what cannot be done of it.
+
+    What could not be crossed with one desk may go to another, or to the market. Crossings that were to go with an order which
+    may not go are not worth it alone, and may be taken back the next time and made again: without an order, for ever.
+    """
+    more = closed | d.refused
+    if len(closed) < len(more) <= MAX_CLOSED:
+        return _joint(state, it, more, shut)
+    if not (d.left_out and d.crossings):
+        return d
+    out = shut | (d.left_out if d.drafts else frozenset(d.menu.index.tolist()))
+    if d.drafts and len(out) > MAX_CLOSED:
+        return replace(d, crossings=())
+    return _joint(state, it, closed, out)
 
 
 def _firm_calm(state: ManagerState, whole: View) -> bool:
@@ -275,8 +296,11 @@ def _decided(
         if id(side) not in kept
     }
     kept_crossings = tuple(c for c, stands in zip(crossings, stand, strict=True) if stands)
-    kept_drafts = tuple(d for d in drafts if id(d) in kept)
-    return _Decided(method, menu, solution, market, price, iterations, kept_drafts, kept_crossings, frozenset(refused))
+    free = within_flows(state, [d for d in drafts if id(d) in kept], state.days.of(it.now_ns))
+    left_out = frozenset(d.instrument for d in drafts) - {d.instrument for d in free}
+    return _Decided(
+        method, menu, solution, market, price, iterations, tuple(free), kept_crossings, frozenset(refused), left_out
+    )
 
 
 def _close(state: ManagerState, it: _Round, d: _Decided, wall_ns: int) -> list[Instruction]:
