@@ -78,10 +78,10 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
             return state, _submit(state, event)
         case VenueEvents(events, wall_ns):
             out: list[Instruction] = []
+            # All of it first: what pauses trading is then known before anything leaves because of what was told earlier.
             for said in events:
                 out += venue_news.applied(state, said, wall_ns)
-                out += parents.settled(state, wall_ns) if state.stirred else []
-            return state, out
+            return state, out + (parents.settled(state, wall_ns) if state.stirred else [])
         case Work(now_ns, wall_ns):
             return state, parents.look(state, now_ns, wall_ns)
         case Cancel():

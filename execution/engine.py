@@ -237,7 +237,9 @@ class Engine:
 
     def _next_group(self) -> list[_Item]:
         self._take_market()
-        group: list[_Item] = []
+        # A pause or kill before the news and the look, which may let orders that are worked place more.
+        group: list[_Item] = [*self._control]
+        self._control.clear()
         if (combos := self._ability.combos) is not self.state.combos:
             group.append(_Item(Able(combos)))
         if self._news:
@@ -249,8 +251,6 @@ class Engine:
         if self._resolve:
             self._resolve = False
             group.append(_Item(Resolve()))
-        while self._control:
-            group.append(self._control.popleft())
         while self._requests and len(group) < self._config.group_bound:
             fence = isinstance(self._requests[0].event, Fence)
             if fence and group:

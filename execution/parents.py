@@ -84,8 +84,14 @@ def ask_cancel(state: ExecutionState, record: OrderRecord, wall_ns: int) -> list
 
 
 def settled(state: ExecutionState, wall_ns: int) -> list[Instruction]:
-    """Take up what the venue's news stirred: fills and ends of children, fills and ends of orders that others follow."""
+    """Take up what the venue's news stirred: fills and ends of children, fills and ends of orders that others follow.
+
+    What must pause trading does so before any plan moves.
+    """
     out: list[Instruction] = []
+    for stir in state.stirred:
+        if stir.after.parent and stir.before.open and not stir.after.open:
+            out += combos.uneven(state, stir.after)
     while state.stirred:
         stir = state.stirred.pop(0)
         if stir.after.parent:
@@ -178,8 +184,7 @@ def _child_moved(state: ExecutionState, stir: Stir, wall_ns: int) -> list[Instru
         ended = child.ord_status.terminal and stir.before.open
         if not ended:
             return []
-        out = combos.uneven(state, child)
-        return out + _run(state, child.parent, Ended(its, child.ord_status), wall_ns)
+        return _run(state, child.parent, Ended(its, child.ord_status), wall_ns)
     cum = parent.cum_lots + lots
     parent = replace(
         parent,
@@ -188,8 +193,7 @@ def _child_moved(state: ExecutionState, stir: Stir, wall_ns: int) -> list[Instru
         leaves_lots=max(parent.order.quantity_lots - cum, 0) if parent.open else 0,
     )
     state.put(parent)
-    out = combos.uneven(state, child) if stir.before.open and not child.open else []
-    return out + _run(state, child.parent, Filled(its, lots), wall_ns, stir.event)
+    return _run(state, child.parent, Filled(its, lots), wall_ns, stir.event)
 
 
 def _run(

@@ -24,7 +24,7 @@ from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.sqlite_schema import MIGRATIONS, TERMINAL
 from execution.state import Stored
-from execution.tactics.order import leads_of, worked
+from execution.tactics.order import leads_of, legs_beside, worked
 
 FILE_NAME = "execution.sqlite"
 LOCK_NAME = "execution.lock"
@@ -140,13 +140,13 @@ class SqliteStore:
         )
 
     def _relatives(self, open_records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
-        """Ended children of open parents, and the orders that open ones follow."""
+        """Ended children of open parents, the orders that open ones follow, and ended legs of combos that have open ones."""
         ended = f"SELECT {_COLUMNS} FROM orders WHERE parent = ? AND parent <> '' AND ord_status IN ({TERMINAL})"
         out = []
         for record in open_records:
             if worked(record.order):
                 out += [self._record(r) for r in self._read(ended, (record.order.client_order_id,))]
-        return (*out, *self.get(leads_of(open_records)))
+        return (*out, *self.get([*leads_of(open_records), *legs_beside(open_records, out)]))
 
     def commit(self, records: Sequence[Record]) -> None:
         """See ``Store.commit``. Raises ``Unavailable`` when the disk refuses (full, read-only, failing)."""

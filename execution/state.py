@@ -45,7 +45,7 @@ class Stored:
     stopped: tuple[TradingSet, ...] = ()
     #: Reports of what has settled, in their order; ``position_lots`` and ``cash`` do not know of them.
     settled: tuple[ExecutionReport, ...] = ()
-    #: Ended children of open parents, and the orders that open ones follow.
+    #: Ended children of open parents, the orders that open ones follow, and ended legs of combos that have open ones.
     relatives: tuple[OrderRecord, ...] = ()
 
 

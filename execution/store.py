@@ -19,7 +19,7 @@ from common.messages import ExecutionReport, OrderState, OrdStatus, TradingState
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from execution.state import Stored
-from execution.tactics.order import leads_of, worked
+from execution.tactics.order import leads_of, legs_beside, worked
 
 
 class Store(Protocol):
@@ -97,9 +97,10 @@ class MemoryStore:
         )
 
     def _relatives(self) -> tuple[OrderRecord, ...]:
-        parents = {r.order.client_order_id for r in self._records if r.open and worked(r.order)}
-        ended = (r for r in self._records if r.parent in parents and not r.open)
-        return (*ended, *self.get(leads_of([r for r in self._records if r.open])))
+        out = [r for r in self._records if r.open]
+        parents = {r.order.client_order_id for r in out if worked(r.order)}
+        ended = [r for r in self._records if r.parent in parents and not r.open]
+        return (*ended, *self.get([*leads_of(out), *legs_beside(out, ended)]))
 
     def commit(self, records: Sequence[Record]) -> None:
         """See ``Store.commit``."""

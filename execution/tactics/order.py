@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from common.messages import Order, OrdType, TimeInForce
@@ -108,6 +108,13 @@ def leads_of(records: Iterable[OrderRecord]) -> list[str]:
     """Ids of the orders that these follow, each once."""
     named = (r.order.follows.lead_client_order_id for r in records if r.order.follows is not None)
     return list(dict.fromkeys(named))
+
+
+def legs_beside(records: Sequence[OrderRecord], known: Iterable[OrderRecord]) -> list[str]:
+    """Ids of the other legs of the combos that these are legs of, each once, without those that are known already."""
+    here = {r.order.client_order_id for r in (*records, *known)}
+    named = (name for r in records if r.order.combo is not None for name in r.order.combo.leg_ids)
+    return [name for name in dict.fromkeys(named) if name not in here]
 
 
 def lead_mismatch(order: Order, follow: Follow, lead: Order | None) -> str:

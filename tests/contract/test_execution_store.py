@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import Conflict, InputError, Refused, Unavailable
 from common.messages import ExecutionReport, OrdStatus, Refusal, Side, TradingState
-from common.tactics import Follow, Tactic, TacticKind
+from common.tactics import Combo, Follow, Tactic, TacticKind
 from execution.events import EpochRaised, NewOrder, TradingSet
 from execution.orders import OrderRecord
 from execution.sqlite_store import FILE_NAME, SqliteStore
@@ -204,6 +204,17 @@ def test_children_come_back_with_their_open_parent_and_nobody_lists_them(reopen:
     ]
     assert store.get(["p.1"]) == [ended]
     assert store.reports(1, 9) == [fill]
+
+
+def test_ended_legs_come_back_with_one_that_is_open_though_their_order_is_over(reopen: Opener) -> None:
+    """Whether the venue filled a combo in its ratio is seen once its last leg has ended."""
+    combo = Combo((("l.1", 5), ("f.1", 2)), 100)
+    over = replace(working("l", 5), ord_status=OrdStatus.FILLED, cum_lots=5, leaves_lots=0)
+    ended = replace(over, order=replace(make_order("l.1", lots=5), combo=combo), parent="l")
+    out = replace(working("f.1", 2), order=replace(make_order("f.1", lots=2), combo=combo), parent="f")
+    store = reopen()
+    store.commit([*map(NewOrder, (over, ended, out))])
+    assert reopen().load().relatives == (ended,)
 
 
 def test_a_file_that_is_no_store_is_refused_whole(tmp_path: Path) -> None:
