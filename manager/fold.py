@@ -207,15 +207,19 @@ def _fill(fold: Fold, life: OrderLife | None, report: ExecutionReport) -> None:
         fold.ledger.book(report, None, nobody)
         fold.table.fill(report.instrument, fold.ledger.by_desk(nobody))
         return
-    reserved = not life.status.terminal and lots <= life.leaves_lots
-    split = life.take_fill(lots)
+    # What a venue fills beyond the order takes with it what was reserved for the rest.
+    held = max(min(lots, life.leaves_lots), 0)
+    within, beyond = life.take_fill(held), life.take_fill(lots - held)
+    split = {agent: within.get(agent, 0) + beyond.get(agent, 0) for agent in (*within, *beyond)}
     cost = fold.ledger.book(report, life.order, split)
-    scopes = scopes_of(life.symbol, split, emergency=life.emergency)
-    if reserved:
-        fold.flows.consume(scopes, life.day, life.per_lot_cents, cost)
-    else:
+    share = cost * held // lots
+    if held:
+        scopes = scopes_of(life.symbol, within, emergency=life.emergency)
+        fold.flows.consume(scopes, life.day, life.per_lot_cents, share)
+    if held < lots:
+        scopes = scopes_of(life.symbol, beyond, emergency=life.emergency)
         fold.counts["fills beyond the reservation"] += 1
-        fold.flows.late(scopes, life.day, life.notional_per_lot_cents, cost)
+        fold.flows.late(scopes, life.day, life.notional_per_lot_cents, cost - share)
     fold.table.fill(report.instrument, fold.ledger.by_desk(split))
     fold.unfilled_since_ns.pop(report.instrument, None)
 

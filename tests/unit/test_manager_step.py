@@ -103,6 +103,20 @@ def test_an_order_that_answers_no_tick_is_timed_from_none(trigger: str) -> None:
     assert order.cause_id == "gamma-0:1" and order.receive_time_ns == 0
 
 
+def test_a_fill_beyond_the_order_takes_with_it_what_was_reserved_for_the_rest() -> None:
+    """Found by the fault simulator: of an order that is worked the venue filled lots again that it had cancelled, and the
+    reservation of what was still open stayed for ever."""
+    desk = delta_desk()
+    outside(desk)
+    (order,) = desk.decide()
+    desk.send(ev.ReportArrived(0, desk.report(order, OrdStatus.PARTIALLY_FILLED, order.quantity_lots - 1)))
+    desk.send(ev.ReportArrived(0, desk.report(order, OrdStatus.FILLED, 3, leaves_lots=0)))
+    assert not any(any(meter.reserved) for meter in desk.state.fold.flows.meters.values())
+    assert desk.state.fold.counts["fills beyond the reservation"] == 1
+    assert desk.state.fold.ledger.traded[order.instrument] == order.side.sign * (order.quantity_lots + 2)
+    desk.state.check()
+
+
 def test_unfilled_instrument_rests_then_is_tried_again_at_a_tick_that_only_told_the_time() -> None:
     desk = delta_desk()
     outside(desk)
