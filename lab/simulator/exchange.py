@@ -1,16 +1,16 @@
 """The venue as a place of its own: it outlives execution, keeps its own list, and can be slow or lie.
 
 ``Exchange.lines`` is append-only and the truth that the promises are measured against. An order is accepted after a
-latency, matched after another one at the quotes of that moment, and what is left of it is cancelled (every order here is
-immediate or cancel). ``VenueLink`` is the adapter inside execution: it dies with its process, and what it had not handed
-over is gone unless execution asks.
-*Tested by* tests/simulation/test_simulator_world.py.
+latency, matched after another one at the quotes of that moment, and what is left of it is cancelled: every single order here
+is immediate or cancel. Combos: ``exchange_combos``. ``VenueLink`` is the adapter inside execution: it dies with its process,
+and what it had not handed over is gone unless execution asks.
+*Tested by* tests/simulation/test_simulator_world.py, tests/simulation/test_simulator_combos.py.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from common.errors import Unavailable
@@ -19,8 +19,9 @@ from common.units import NO_PRICE, NS_PER_MS, NS_PER_S
 from common.universe import Universe
 from execution.venues.port import VenueEvent, VenueKind
 from execution.venues.statement import VenueStatement
+from lab.simulator.exchange_combos import ExchangeCombos
 from lab.simulator.statement import Statements
-from lab.simulator.world import Process, World
+from lab.simulator.world import Act, Process, World
 
 #: Market time between two looks of the adapter for news while an order is open.
 _POLL_NS = 100 * NS_PER_MS
@@ -50,6 +51,7 @@ class Mood:
     rejected: float = 0.0
     thin: float = 0.2
     fills_after_end: float = 0.0
+    uneven: float = 0.0
 
 
 @dataclass(slots=True)
@@ -76,12 +78,13 @@ class Exchange:
         self.fills: dict[str, VenueEvent] = {}
         self.down_until_ns = 0
         self.statements = Statements(self)
+        self.combos = ExchangeCombos(self)
         self.on_send: list[Callable[[Order], None]] = []
         #: Hears of every statement as it is made; of None where the venue could not be asked.
         self.on_statement: list[Callable[[VenueStatement | None], None]] = []
         self._market_ns = market_ns
         self._link: VenueLink | None = None
-        self._quotes: dict[int, tuple[int, int, int, int]] = {}
+        self.quotes: dict[int, tuple[int, int, int, int]] = {}
         self._lies: list[VenueEvent] = []
 
     @property
@@ -93,7 +96,8 @@ class Exchange:
         """The market moves here first."""
         columns = (batch.bid_ticks, batch.ask_ticks, batch.bid_size_lots, batch.ask_size_lots)
         for at, *quote in zip(batch.instrument.tolist(), *(c.tolist() for c in columns), strict=True):
-            self._quotes[at] = (quote[0], quote[1], quote[2], quote[3])
+            self.quotes[at] = (quote[0], quote[1], quote[2], quote[3])
+        self.combos.quoted()
 
     def login(self, link: VenueLink) -> None:
         """A new adapter. What was told of orders that had ended is told again: nobody would ask about those."""
@@ -112,22 +116,27 @@ class Exchange:
 
     def submit(self, order: Order) -> None:
         """Take an order."""
+        self.take_in(order)
+        self.world.after(self.span(self.mood.latency_ns), lambda: self._arrive(order.client_order_id))
+
+    def take_in(self, order: Order) -> None:
+        """List an order, or a leg, and give it a ticket."""
         name = order.client_order_id
         self.lines.append(VenueLine(self.world.now_ns, "sent", name, order))
         for told in self.on_send:
             told(order)
         if name not in self.tickets:
             self.tickets[name] = Ticket(order, order.quantity_lots)
-        self.world.after(self._span(self.mood.latency_ns), lambda: self._arrive(name))
 
     def cancel(self, name: str) -> None:
         """Take a cancel; it never overtakes its order."""
         self.lines.append(VenueLine(self.world.now_ns, "cancel", name))
         if name in self.tickets:
             self.tickets[name].cancels += 1
-        self.world.after(self._span(self.mood.latency_ns), lambda: self._cancel(name))
+        self.world.after(self.span(self.mood.latency_ns), lambda: self._cancel(name))
 
-    def _span(self, ns: int) -> int:
+    def span(self, ns: int) -> int:
+        """About so long, by chance."""
         return self.world.between(ns // 2, ns + ns // 2)
 
     def _arrive(self, name: str) -> None:
@@ -135,18 +144,22 @@ class Exchange:
         if ticket.working or ticket.done:
             return
         if self.world.chance(self.mood.rejected):
-            self._finish(ticket, VenueKind.REJECTED, "rejected by the venue")
+            self.finish(ticket, VenueKind.REJECTED, "rejected by the venue")
             return
+        self.accept(ticket)
+        self.world.after(self.span(self.mood.matching_ns), lambda: self._match(ticket))
+
+    def accept(self, ticket: Ticket) -> None:
+        """It works from now on."""
         ticket.working = True
         self._tell(ticket, self._event(VenueKind.ACCEPTED, ticket))
-        self.world.after(self._span(self.mood.matching_ns), lambda: self._match(ticket))
 
     def _match(self, ticket: Ticket) -> None:
         """Fill what the quote allows, in one or two pieces; the rest is cancelled."""
         if ticket.done:
             return
         order, world = ticket.order, self.world
-        bid, ask, bid_lots, ask_lots = self._quotes.get(order.instrument, (NO_PRICE, NO_PRICE, 0, 0))
+        bid, ask, bid_lots, ask_lots = self.quotes.get(order.instrument, (NO_PRICE, NO_PRICE, 0, 0))
         price, size = (ask, ask_lots) if order.side is Side.BUY else (bid, bid_lots)
         if price != NO_PRICE and order.side.sign * (order.limit_ticks - price) >= 0:
             if world.chance(self.mood.thin):
@@ -155,18 +168,20 @@ class Exchange:
             first = world.rng.randint(1, lots) if lots > 1 and world.chance(0.3) else lots
             for part in (first, lots - first):
                 if part:
-                    self._fill(ticket, part, price)
+                    self.fill(ticket, part, price)
         if not ticket.done:
             left = ticket.leaves_lots
-            self._finish(ticket, VenueKind.CANCELED, "the rest of an IOC order")
+            self.finish(ticket, VenueKind.CANCELED, "the rest of an IOC order")
             if left and world.chance(self.mood.fills_after_end):
-                world.after(self._span(20 * NS_PER_MS), lambda: self._lie(ticket, order.limit_ticks))
+                world.after(self.span(20 * NS_PER_MS), lambda: self.lie(ticket, order.limit_ticks))
 
-    def _lie(self, ticket: Ticket, price: int) -> None:
+    def lie(self, ticket: Ticket, price: int) -> None:
+        """Fill some of what was cancelled."""
         lots = self.world.rng.randint(1, ticket.leaves_lots)
-        self._lies.append(self._fill(ticket, lots, price))
+        self._lies.append(self.fill(ticket, lots, price))
 
-    def _fill(self, ticket: Ticket, lots: int, price: int) -> VenueEvent:
+    def fill(self, ticket: Ticket, lots: int, price: int) -> VenueEvent:
+        """Fill lots at a price in ticks, and tell."""
         ticket.leaves_lots -= lots
         if ticket.leaves_lots == 0:
             ticket.done = True
@@ -179,19 +194,21 @@ class Exchange:
     def _cancel(self, name: str) -> None:
         ticket = self.tickets.get(name)
         if ticket is not None and not ticket.working and not ticket.done:
-            self.world.after(self._span(self.mood.latency_ns), lambda: self._cancel(name))
+            self.world.after(self.span(self.mood.latency_ns), lambda: self._cancel(name))
         elif ticket is None or ticket.done:
             self._deliver(VenueEvent(VenueKind.CANCEL_REJECTED, name, self._market_ns(), text="no such working order"))
         else:
-            self._finish(ticket, VenueKind.CANCELED, "cancelled as asked")
+            for one in self.combos.together(ticket):
+                self.finish(one, VenueKind.CANCELED, "cancelled as asked")
 
-    def _finish(self, ticket: Ticket, kind: VenueKind, text: str) -> None:
+    def finish(self, ticket: Ticket, kind: VenueKind, text: str) -> None:
+        """End it, and tell."""
         ticket.done = True
         self._tell(ticket, replace(self._event(kind, ticket), text=text))
 
     def _event(self, kind: VenueKind, ticket: Ticket) -> VenueEvent:
         name = ticket.order.client_order_id
-        bid, ask, _, _ = self._quotes.get(ticket.order.instrument, (NO_PRICE, NO_PRICE, 0, 0))
+        bid, ask, _, _ = self.quotes.get(ticket.order.instrument, (NO_PRICE, NO_PRICE, 0, 0))
         exec_id = f"X-{name}-{len(ticket.events)}"
         return VenueEvent(kind, name, self._market_ns(), exec_id, bid_ticks=bid, ask_ticks=ask)
 
@@ -224,6 +241,7 @@ class VenueLink:
         self._exchange = exchange
         self._process = process
         self._now_ns = 0
+        self._begun_ns = process.world.now_ns
         self.inbox: list[VenueEvent] = []
         self.last_ns = 0
         self.under_way: deque[VenueEvent] = deque()
@@ -236,15 +254,32 @@ class VenueLink:
         return self._now_ns + _POLL_NS if waits else None
 
     def submit(self, order: Order, now_ns: int) -> list[VenueEvent]:
-        """See the port. A line that is down swallows the order or lets it through; the sender cannot know."""
-        self._now_ns = max(self._now_ns, now_ns)
-        exchange, world = self._exchange, self._process.world
-        if exchange.down:
-            if world.chance(0.5):
-                self._process.act("send", lambda: exchange.submit(order))
-            raise Unavailable("the line to the venue is down")
-        self._process.act("send", lambda: exchange.submit(order))
+        """See the port."""
+        self._send("send", lambda: self._exchange.submit(order), now_ns)
         return []
+
+    @property
+    def combos(self) -> bool | None:
+        """See ``TakesCombos``. None for a while after the login where the venue's terms say so."""
+        terms = self._exchange.combos.terms
+        if terms is None:
+            return False
+        return None if self._process.world.now_ns < self._begun_ns + terms.silent_ns else terms.taken
+
+    def submit_combo(self, legs: Sequence[Order], now_ns: int) -> list[VenueEvent]:
+        """See ``TakesCombos``. One act and one message for all legs."""
+        self._send("send combo", lambda: self._exchange.combos.submit(legs), now_ns)
+        return []
+
+    def _send(self, label: str, effect: Act, now_ns: int) -> None:
+        """A line that is down swallows what is sent or lets it through; the sender cannot know."""
+        self._now_ns = max(self._now_ns, now_ns)
+        if not self._exchange.down:
+            self._process.act(label, effect)
+            return
+        if self._process.world.chance(0.5):
+            self._process.act(label, effect)
+        raise Unavailable("the line to the venue is down")
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[VenueEvent]:
         """See the port."""

@@ -131,6 +131,10 @@ class Faults:
     def _venue_thin(self, fault: Fault) -> None:
         self._mood(fault, thin=0.9, fills_after_end=0.4)
 
+    def _venue_uneven(self, fault: Fault) -> None:
+        """It fills legs of combos out of their ratio."""
+        self._mood(fault, uneven=1.0, late_ns=400 * NS_PER_MS * fault.number)
+
     def _venue_lies(self, fault: Fault) -> None:
         late_ns, doubled = 400 * NS_PER_MS * (fault.number & 1), 0.5 * bool(fault.number & 2)
         self._mood(fault, late_ns=late_ns, doubled=doubled, fills_after_end=0.8 * bool(fault.number & 6), thin=0.8)

@@ -18,6 +18,7 @@ from common.messages import Order, OrdStatus
 from execution import checks, core, engine, trading, venue_news
 from execution.events import Ack, CancelAtVenue, Send
 from execution.hand import act, decide
+from lab.simulator import planted_combos as combos
 from lab.simulator import planted_desks as desks
 from lab.simulator import planted_statement as statement
 from manager import book_import, fold, service, step, telling, waiting
@@ -337,6 +338,13 @@ _ALL = (
     Mistake("cut forgotten", "fills before the statement's begin are missed in it", 5, statement.cut_forgotten),
     Mistake("positions not compared", "the venue's positions are not looked at", 5, statement.positions_not_compared),
     Mistake("fills not compared", "a fill stated at another price is taken", 5, statement.fills_not_compared),
+    Mistake(
+        "combo sent again", "execution sends again the combo it was sending at a crash", 1, combos.combo_sent_again
+    ),
+    Mistake("legs one by one", "the legs of a combo leave as orders of their own", 2, combos.legs_one_by_one),
+    Mistake("leg left out", "a combo leaves with one of its legs", 2, combos.leg_left_out),
+    Mistake("leg stored late", "a leg leaves with its combo before it is stored", 2, combos.leg_stored_late),
+    Mistake("uneven goes on", "fills out of a combo's ratio halt nothing", 5, combos.uneven_goes_on),
     Mistake("stale quote accepted", "execution checks no reference", 6, _stale_accepted),
     Mistake("pause ignored", "execution takes orders while paused", 7, _pause_ignored),
     Mistake("kill spares", "a kill cancels nothing", 7, _kill_spares),

@@ -10,7 +10,9 @@ import random
 from dataclasses import dataclass
 
 from common.units import NS_PER_MS, NS_PER_S
+from lab.simulator.combos import harm, terms_of, trades, with_combos
 from lab.simulator.desks import has_desks, of_desks, stops, with_desks
+from lab.simulator.exchange_combos import Terms
 from lab.simulator.market import (
     AGENTS,
     MANAGER,
@@ -104,6 +106,8 @@ class Plan:
     wishes: tuple[Wish, ...]
     #: Fills that the venue's statement goes back, None for all of them.
     states_back: int | None = None
+    #: How the venue takes combos; None where nobody sends any.
+    combos: Terms | None = None
 
 
 def plan_of(seed: int) -> Plan:
@@ -129,6 +133,7 @@ def plan_of(seed: int) -> Plan:
         MANAGER,
     )
     setting = with_approval(seed, with_desks(seed, setting) if several else setting)
+    setting = with_combos(seed, setting)
     quiet = rng.random() < 0.3
     share = 0.0 if quiet else rng.choice((0.01, 0.03))
     managers = ("manager-a", "manager-b", "manager-c") if rng.random() < 0.2 else ("manager-a", "manager-b")
@@ -137,13 +142,16 @@ def plan_of(seed: int) -> Plan:
     faults = [_fault(rng, symbols) for _ in range(count)]
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
     faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
-    wishes = of_desks(seed, setting.book, wishes + steered)
+    wishes += steered + tuple(trades(seed, universe, FIRST_NS, LAST_NS))
+    wishes = of_desks(seed, setting.book, wishes)
     wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
     wishes += tuple(w for w in widenings(seed, setting.limits, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
+    faults += [Fault(*fields) for fields in harm(seed, FIRST_NS, LAST_NS)]
     faults.sort(key=lambda f: f.at_ns)
-    return Plan(seed, setting, Noise(share, share, share), managers, tuple(faults), wishes, _states_back(seed))
+    noise, back = Noise(share, share, share), _states_back(seed)
+    return Plan(seed, setting, noise, managers, tuple(faults), wishes, back, terms_of(seed))
 
 
 def _states_back(seed: int) -> int | None:

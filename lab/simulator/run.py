@@ -56,6 +56,7 @@ class Outcome:
     faults: int
     takeovers: int
     crossings: int
+    combos: int
     acts: int
     virtual_s: float
     digest: str
@@ -84,6 +85,7 @@ class Simulation:
         self.wire = Wire(self.world)
         self.exchange = Exchange(self.world, setting.universe, self._market_ns)
         self.exchange.statements.states_back = plan.states_back
+        self.exchange.combos.terms = plan.combos
         self.managers = Managers(self.world, self.nats, setting, plan.managers)
         self.execution = Execution(self.world, self.nats, self.wire, self.exchange, setting)
         self.agents: dict[str, AgentShell] = {}
@@ -176,6 +178,7 @@ def simulate(seed: int, plan: Plan | None = None, meddle: Callable[[Simulation],
         faults=len(run.plan.faults),
         takeovers=sum(1 for k in run.nats.streams[subjects.STREAM_JOURNAL].kept if k.subject == subjects.JOURNAL_EPOCH),
         crossings=len(run.watch.journal.crossings),
+        combos=len(run.exchange.combos.sent),
         acts=run.world.acts,
         virtual_s=(run.world.now_ns - START_NS) / NS_PER_S,
         digest=hashlib.sha256(text.encode()).hexdigest(),

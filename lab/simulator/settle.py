@@ -35,7 +35,7 @@ def unsettled(run: Simulation) -> str:
     if len(leaders) != 1:
         return f"promise 3: {len(leaders)} managers lead"
     leader = leaders[0]
-    for rule in (_processes, _orders, _money, _positions, _cash, _believed):
+    for rule in (_processes, _orders, _ratios, _money, _positions, _cash, _believed):
         for wrong in rule(run, leader):
             return wrong
     return _wanted(run, leader)
@@ -67,7 +67,7 @@ def _orders(run: Simulation, leader: ManagerService) -> Iterator[str]:
     for name, record in watch.stored.items():
         if record.open:
             yield f"promise 2: order {name} is {record.ord_status.name} in the store"
-        if name not in watch.journal.orders:
+        if (record.parent or name) not in watch.journal.orders:
             yield f"promise 2: order {name} is in the store and not in the journal"
     for name, status in watch.journal.status.items():
         if not status.terminal:
@@ -76,6 +76,15 @@ def _orders(run: Simulation, leader: ManagerService) -> Iterator[str]:
         yield f"promise 2: {leader.holder} holds open orders {list(leader.state.fold.orders.open)}"
     if watch.journal.number != leader.state.journal_sequence:
         yield f"promise 2: {leader.holder} is at entry {leader.state.journal_sequence}, the journal at {watch.journal.number}"
+
+
+def _ratios(run: Simulation, _: ManagerService) -> Iterator[str]:
+    """What the venue filled of a combo it filled in its ratio, unless it meant not to (2)."""
+    combos = run.exchange.combos
+    for name in combos.sent.keys() - combos.wronged:
+        units = combos.filled_units(name)
+        if len(units) != 1 or units.pop()[1]:
+            yield f"promise 2: the legs of combo {name} are filled out of its ratio"
 
 
 def _money(run: Simulation, leader: ManagerService) -> Iterator[str]:

@@ -57,12 +57,12 @@ def _hedge(rng: random.Random, universe: Universe, at_ns: int, _: str) -> Iterat
 def _import(rng: random.Random, universe: Universe, at_ns: int, number: str) -> Iterator[Wish]:
     """A file of one to three trades; perhaps the same file again, perhaps a correction of its first trade."""
     rows = [_trade(rng, universe, f"t{number}-{k}", k + 1) for k in range(rng.randint(1, 3))]
-    yield Wish(at_ns, "book.import", _file(rows))
+    yield Wish(at_ns, "book.import", file_of(rows))
     if rng.random() < 0.4:
-        yield Wish(at_ns + rng.randint(0, 2 * NS_PER_S), "book.import", _file(rows))
+        yield Wish(at_ns + rng.randint(0, 2 * NS_PER_S), "book.import", file_of(rows))
     if rng.random() < 0.3:
         changed = [*_trade(rng, universe, f"t{number}-c", 1)[:7], rows[0][1], ""]
-        yield Wish(at_ns + rng.randint(0, 3 * NS_PER_S), "book.import", _file([changed]))
+        yield Wish(at_ns + rng.randint(0, 3 * NS_PER_S), "book.import", file_of([changed]))
 
 
 def _trade(rng: random.Random, universe: Universe, name: str, line: int) -> list[object]:
@@ -71,7 +71,8 @@ def _trade(rng: random.Random, universe: Universe, name: str, line: int) -> list
     return [line, name, "clients", universe.instrument_id[at], lots, 25.0, START_NS, "", ""]
 
 
-def _file(rows: list[list[object]]) -> dict[str, object]:
+def file_of(rows: list[list[object]]) -> dict[str, object]:
+    """What an import of these trades says."""
     return {"file": "clients.csv", "dry_run": False, "trades": rows}
 
 

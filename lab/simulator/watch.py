@@ -22,6 +22,7 @@ from common.wire import codec
 from execution.events import EpochRaised, NewOrder, Record, TradingSet
 from execution.orders import OrderRecord
 from lab.simulator.record import JournalWatch
+from lab.simulator.watch_combos import ComboWatch
 from lab.simulator.watch_statement import StatementWatch
 from manager.orders import command_of
 
@@ -69,7 +70,8 @@ class Watch:
         #: What execution has stored as stopped, by scope.
         self.stopped: dict[str, TradingState] = {}
         self._compared: Limits | None = None
-        self._commanded: set[str] = set()
+        #: Order by the command that asked for it.
+        self._commanded: dict[str, str] = {}
         self._heard: dict[str, _Heard] = defaultdict(_Heard)
         self._fresh: dict[str, str] = {}
         self._consumed: dict[tuple[str, int, str], tuple[int, bool]] = {}
@@ -77,6 +79,7 @@ class Watch:
         run.nats.on_published.append(self._on_published)
         run.exchange.on_send.append(self._on_send)
         run.execution.store.on_commit.append(self._on_commit)
+        self.combos = ComboWatch(run, self.stored, self.stopped)
         run.execution.on_quotes.append(lambda batch: self._heard[batch.header.source].take(batch))
         run.execution.on_life.append(self._heard.clear)
         run.execution.process.on_thread.append(self._on_thread)
@@ -97,18 +100,24 @@ class Watch:
             self._fail(f"promise 2: order {name} leaves before it is stored")
         elif stored.ord_status is OrdStatus.REJECTED:
             self._fail(f"promise 4: order {name} leaves though it was refused")
-        if order.epoch != self._epoch:
+        parent = self.parent(name)
+        # A child is execution's own: what it is made for was taken under the epoch that both carry.
+        if order.epoch != self._epoch and not parent:
             self._fail(f"promise 3: order {name} of epoch {order.epoch} leaves under epoch {self._epoch}")
         if (held := self._held(order, self.stopped)) is not None:
             self._fail(f"promise 7: order {name} leaves while execution holds {held} {self.stopped[held].name}")
         if self._held(order, self._run.people.stopped) is not None:
             self._fail(f"promise 7: order {name} leaves after a pause or kill was acknowledged")
-        if command := command_of(order):
-            if command in self._commanded:
-                self._fail(f"promise 1: order {name} is the second one for command {command}")
-            self._commanded.add(command)
-        if sum(lots for _, lots in order.allocation) != order.signed_lots:
+        if (command := command_of(order)) and self._commanded.setdefault(command, parent or name) != (parent or name):
+            self._fail(f"promise 1: order {name} is the second one for command {command}")
+        of = self.stored[parent].order if parent else order
+        if sum(lots for _, lots in of.allocation) != of.signed_lots:
             self._fail(f"promise 5: the allocation of order {name} does not add up to {order.signed_lots}")
+
+    def parent(self, name: str) -> str:
+        """Id of the order that a child works for, as stored; empty where it is none."""
+        record = self.stored.get(name)
+        return "" if record is None else record.parent
 
     # -- what execution decides and commits ------------------------------------------------------------------------
 
@@ -159,29 +168,34 @@ class Watch:
         self._world.say("execution", f"stores {_short(order)} {record.ord_status.name} {record.text}")
         if name in self.stored:
             self._fail(f"promise 1: order {name} is stored twice")
+        if record.parent:
+            self.combos.child(record)
         if record.open:
-            self._within_limits(order)
+            self._within_limits(record)
             if stale := self._fresh.pop(name, ""):
                 self._fail(f"promise 6: order {name} is accepted on old news: {stale}")
-            if order.epoch != self._epoch:
+            if order.epoch != self._epoch and not record.parent:
                 self._fail(f"promise 3: order {name} of epoch {order.epoch} is taken under epoch {self._epoch}")
             if (held := self._held(order, self.stopped)) is not None:
                 self._fail(f"promise 7: order {name} is taken while execution holds {held} {self.stopped[held].name}")
         self.stored[name] = record
 
-    def _within_limits(self, order: Order) -> None:
-        """Execution's own limits, recounted from what the venue filled and what is open (promise 4)."""
-        universe, limits = self._setting.universe, self._setting.execution_limits
+    def _within_limits(self, made: OrderRecord) -> None:
+        """Execution's own limits, recounted from what the venue filled and what is open (promise 4).
+
+        A child's lots are its parent's, which holds them from the start.
+        """
+        order, universe, limits = made.order, self._setting.universe, self._setting.execution_limits
         kind = limits.future if universe.kind[order.instrument] == FUTURE else limits.option
         if order.quantity_lots > kind.max_order_lots:
             self._fail(
                 f"promise 4: order {order.client_order_id} of {order.quantity_lots} lots, limit {kind.max_order_lots}"
             )
-        position, same_side = 0, order.quantity_lots
+        position, same_side = 0, 0 if made.parent else order.quantity_lots
         for record in self.stored.values():
-            if record.order.instrument != order.instrument:
+            if record.order.instrument != order.instrument or record.parent:
                 continue
-            filled = sum(self._run.exchange.fills[x].lots for x in record.fills if x in self._run.exchange.fills)
+            filled = self.combos.filled(record)
             position += record.order.side.sign * filled
             if record.open and record.order.side is order.side:
                 same_side += record.order.quantity_lots - filled
@@ -200,9 +214,14 @@ class Watch:
         venue = self._run.exchange.fills.get(report.exec_id)
         if venue is None or (venue.lots, venue.ticks) != (report.last_lots, report.last_ticks):
             self._fail(f"promise 2: execution books fill {report.exec_id}, which the venue does not have so")
-        elif venue.client_order_id != report.client_order_id or report.exec_id in self.booked:
+        elif not self._whose(report, venue.client_order_id) or report.exec_id in self.booked:
             self._fail(f"promise 2: execution books fill {report.exec_id} twice or for another order")
         self.booked.add(report.exec_id)
+
+    def _whose(self, report: ExecutionReport, name: str) -> bool:
+        """Whether a fill of this order at the venue is told as its own, or as its parent's with the child named."""
+        parent = self.parent(name)
+        return (report.client_order_id, report.child_order_id) == ((parent, name) if parent else (name, ""))
 
     def _held(self, order: Order, stopped: Container[str]) -> str | None:
         """Scope by which an order is stopped: everything ("") or its underlying. None: by nothing."""

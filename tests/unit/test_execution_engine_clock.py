@@ -1,4 +1,4 @@
-"""When execution looks at its venue next, where the market's time stands still and comes back."""
+"""When execution looks at its venue next, where the market's time stands still and comes back; and what goes first."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from unittest import mock
 
 from benchmarks.execution_world import NullVenue
 from common.clock import WallClock
-from common.messages import QuoteBatch
+from common.messages import QuoteBatch, TradingState
 from common.units import NS_PER_MS, NS_PER_S
 from execution.engine import Engine
+from execution.events import SetTrading, VenueEvents
 from execution.state import ExecutionSetup, start
 from execution.store import MemoryStore
+from execution.venues.port import VenueEvent, VenueKind
 from tests.execution_world import make_config, make_limits, make_universe, standing
 
 SPEED = 10.0
@@ -64,5 +66,19 @@ def test_a_market_that_comes_back_behind_its_silence_delays_nothing_at_the_venue
         engine.take_quotes(standing(2, at_ns=opens_ns + NS_PER_S))
         engine._take_market()
         assert wait_s(engine) <= 0.001 / SPEED, "not 29 s of market time"
+
+    asyncio.run(run())
+
+
+def test_a_pause_goes_before_the_news_and_the_look_that_would_place_more(tmp_path: Path) -> None:
+    async def run() -> None:
+        state = start(ExecutionSetup(make_universe(), make_limits(), MemoryStore().load()))
+        engine = Engine(make_config(tmp_path), state, MemoryStore(), Waiting(), WallClock(), lambda _: None)
+        engine.hear([VenueEvent(VenueKind.CANCELED, "p.1", 1)])
+        asking = asyncio.ensure_future(engine.ask(SetTrading(TradingState.PAUSED, "risk", "lunch", 1)))
+        await asyncio.sleep(0)
+        kinds = [type(item.event) for item in engine._next_group()]
+        assert kinds.index(SetTrading) == 0 and VenueEvents in kinds[1:]
+        asking.cancel()
 
     asyncio.run(run())
