@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from common.messages import Order, Side, TimeInForce
@@ -64,7 +65,7 @@ class ExchangeCombos:
         """The market has moved: what rests may fill."""
         for name in list(self._resting):
             delay_ns = self._exchange.span(self._exchange.mood.matching_ns)
-            self._exchange.world.after(delay_ns, lambda name=name: self._match(name))  # type: ignore[misc]
+            self._exchange.world.after(delay_ns, partial(self._match, name))
 
     def filled_units(self, name: str) -> set[tuple[int, int]]:
         """Whole units and odd lots that each leg has filled, by the venue's list: one pair (n, 0) where they are even."""
