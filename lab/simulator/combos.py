@@ -69,6 +69,8 @@ def harm(seed: int, first_ns: int, last_ns: int) -> Iterator[tuple[int, str, str
         yield at_ns, "venue uneven", "venue", 6 * NS_PER_S, "", rng.randint(0, 1), False
         if rng.random() < 0.5:  # between what is told of one leg and of the other
             yield at_ns, "crash at", "execution", NS_PER_S // 2, "commit", rng.randint(0, 12), True
+    if rng.random() < 0.6:  # the venue has it, and nobody has been told
+        yield rng.randint(first_ns, half_ns), "crash at", "execution", NS_PER_S // 2, "send combo", 0, True
 
 
 def trades(seed: int, universe: Universe, first_ns: int, last_ns: int) -> Iterator[Wish]:
