@@ -28,7 +28,8 @@ from manager.view import View
 
 #: Crossing a lot is charged this share of its cost in the market, a side. It makes the split between desks unique, and it
 #: keeps desks from trading hundreds of lots with each other to gain next to nothing, which is what a free exchange of nearly
-#: alike options invites. It is no external cost.
+#: alike options invites; and from giving a lot forth and back, since the intervals move with what a desk holds. It is no
+#: external cost.
 CROSSING_SHARE = 0.1
 #: A row that only prices an excess has next to no quadratic part: this share of its factor's.
 _LINEAR = 1e-3

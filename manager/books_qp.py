@@ -27,7 +27,7 @@ FIRM = -1
 class BooksProblem:
     """``shared`` holds the factors of all books (F,) and the market's side (m instruments, rows on z).
 
-    book (F,): desk of each factor, ``FIRM`` for one of the whole firm; crossing_cost (m,) > 0 USD a lot and side, tiny
+    book (F,): desk of each factor, ``FIRM`` for one of the whole firm; crossing_cost (m,) > 0 USD a lot and side, small
     beside ``shared.cost``; own_rows (k, 2m) >= 0 on (x+, x-) of desk own_book (k,), own_room (k,) >= 0.
     """
 

@@ -58,7 +58,7 @@ class Desks(Desk):
         self,
         desk: str,
         exposure: Mapping[str, float],
-        width: float,
+        width: dict[str, float] | float,
         menu: Sequence[int] = (0,),
         wish: Mapping[int, float] | None = None,
         agent: str = "",
