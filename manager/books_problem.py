@@ -26,11 +26,11 @@ from manager.risk_price import kinks
 from manager.state import ManagerState
 from manager.view import View
 
-#: Crossing a lot is charged this share of its cost in the market, a side. It makes the split between desks unique, and it
-#: keeps desks from trading hundreds of lots with each other to gain next to nothing, which is what a free exchange of nearly
-#: alike options invites; and from giving a lot forth and back, since the intervals move with what a desk holds. It is no
-#: external cost.
-CROSSING_SHARE = 0.1
+#: Crossing a lot is charged this share of its cost in the market, a side: both sides together less than one order, so that
+#: crossing always goes first, and what would not be worth an order is not crossed either. Charged next to nothing, desks
+#: give each other hundreds of lots of nearly alike options for next to nothing, and a lot forth and back at every quote, since
+#: the intervals move with what a desk holds. It is no external cost.
+CROSSING_SHARE = 0.4
 #: A row that only prices an excess has next to no quadratic part: this share of its factor's.
 _LINEAR = 1e-3
 _DELTAS, _CONVEX = ("delta:", "proxy:"), ("gamma:", "vega:")

@@ -72,8 +72,8 @@ class _Round:
 class _Decided:
     """What to do: ``market`` (desks, m) goes out as ``drafts``, the rest is crossed; price (f,) on the view's rows.
 
-    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it; ``left_out``: instruments
-    whose order to the market may not go, by a limit or a budget.
+    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it. ``whole``: every order may go;
+    else the crossings, which are worth nothing without some order, would be taken back the next time and made again, for ever.
     """
 
     method: str
@@ -85,7 +85,7 @@ class _Decided:
     drafts: tuple[Draft, ...]
     crossings: tuple[Crossing, ...]
     refused: frozenset[tuple[str, int]]
-    left_out: frozenset[int]
+    whole: bool
 
 
 def entities(book: Book) -> tuple[tuple[int, ...], ...]:
@@ -141,16 +141,13 @@ def _round(state: ManagerState, desks: tuple[int, ...], now_ns: int) -> _Round:
     return _Round(desks, names, view, whole, book, live_proposals(state, view), (), now_ns)
 
 
-def _joint(
-    state: ManagerState, it: _Round, closed: Pairs = frozenset(), shut: frozenset[int] = frozenset()
-) -> _Decided | None:
-    """The cheapest trade of all desks. ``closed``: what a desk may not trade, since a limit refused it the crossing; ``shut``:
-    instruments that the market does not have for us, since their orders may not go."""
+def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Decided | None:
+    """The cheapest trade of all desks. ``closed``: what a desk may not trade, since a limit refused it the crossing."""
     config, view = state.setup.config, it.view
     if view.calm and _firm_calm(state, it.whole):
         state.seen["no-trade: everybody inside"] += 1
         return None
-    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True).without_market(shut)
+    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True)
     if not len(menu.index):
         state.seen["no-trade: nothing usable"] += 1
         return None
@@ -169,24 +166,19 @@ def _joint(
     price, forced = stated.price(found.price)
     part_of = part_by_price(state, view, menu, it.book, price, forced)
     decided = _decided(state, it, "joint", menu, found.lots.sum(axis=0), lots, price, found.iterations, part_of)
-    return _anew(state, it, decided, closed, shut)
-
-
-def _anew(state: ManagerState, it: _Round, d: _Decided, closed: Pairs, shut: frozenset[int]) -> _Decided | None:
-    """The decision, or another one without what cannot be done of it.
-
-    What could not be crossed with one desk may go to another, or to the market. Crossings that were to go with an order which
-    may not go are not worth it alone, and may be taken back the next time and made again: without an order, for ever.
-    """
-    more = closed | d.refused
+    more = closed | decided.refused
     if len(closed) < len(more) <= MAX_CLOSED:
-        return _joint(state, it, more, shut)
-    if not (d.left_out and d.crossings):
-        return d
-    out = shut | (d.left_out if d.drafts else frozenset(d.menu.index.tolist()))
-    if d.drafts and len(out) > MAX_CLOSED:
-        return replace(d, crossings=())
-    return _joint(state, it, closed, out)
+        # What could not be crossed with one desk may go to another, or to the market: decided anew without it.
+        return _joint(state, it, more)
+    return decided if decided.whole or _improves(state, stated, _kept(it, decided)) else replace(decided, crossings=())
+
+
+def _kept(it: _Round, d: _Decided) -> I64:
+    """What is left of a decision once some of its orders may not go, (desks, m)."""
+    lots = crossed_lots(it.names, d.menu, d.crossings)
+    for draft in d.drafts:
+        lots[:, draft.column] += d.market[:, draft.column]
+    return lots
 
 
 def _firm_calm(state: ManagerState, whole: View) -> bool:
@@ -297,9 +289,9 @@ def _decided(
     }
     kept_crossings = tuple(c for c, stands in zip(crossings, stand, strict=True) if stands)
     free = within_flows(state, [d for d in drafts if id(d) in kept], state.days.of(it.now_ns))
-    left_out = frozenset(d.instrument for d in drafts) - {d.instrument for d in free}
+    whole = len(free) == len(drafts)
     return _Decided(
-        method, menu, solution, market, price, iterations, tuple(free), kept_crossings, frozenset(refused), left_out
+        method, menu, solution, market, price, iterations, tuple(free), kept_crossings, frozenset(refused), whole
     )
 
 
@@ -307,9 +299,7 @@ def _close(state: ManagerState, it: _Round, d: _Decided, wall_ns: int) -> list[I
     """A recorded cycle, its orders and its crossings."""
     decision = Decision(d.method, it.view, d.menu, it.proposals, d.solution, d.price, d.iterations, d.drafts)
     cycle, kept = cycle_of(state, decision, _wishes(it, d.menu).values(), it.now_ns, None)
-    lots = crossed_lots(it.names, d.menu, d.crossings)
-    for draft in kept:
-        lots[:, draft.column] += d.market[:, draft.column]
+    lots = _kept(it, replace(d, drafts=kept))
     after = it.view.exposure + moved_by_desks(d.menu, it.book, lots)
     cycle = replace(cycle, exposure_after=after, desk=it.names, desk_lots=lots, crossings=d.crossings)
     out = enter(state, cycle, wall_ns)

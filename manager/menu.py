@@ -8,8 +8,8 @@ delta it brings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -67,15 +67,6 @@ class Menu:
             self.shown_buy[at],
             self.shown_sell[at],
         )
-
-    def without_market(self, shut: Collection[int]) -> Menu:
-        """The same columns, none of ``shut`` (instruments) to be had in the market, now or later."""
-        if not shut:
-            return self
-        there = ~np.isin(self.index, list(shut))
-        buy, sell = np.where(there, self.buy_cap, 0.0), np.where(there, self.sell_cap, 0.0)
-        shown_buy, shown_sell = np.where(there, self.shown_buy, 0.0), np.where(there, self.shown_sell, 0.0)
-        return replace(self, buy_cap=buy, sell_cap=sell, shown_buy=shown_buy, shown_sell=shown_sell)
 
 
 def fresh_underlyings(state: ManagerState) -> Bools:

@@ -10,20 +10,20 @@ from lab.simulator.run import simulate
 
 #: Where to begin for those that take longest from 0 on (`hedgerow bench simulator.mistakes` says how long); it only saves time.
 NEAR = {
+    "dedupe off": 36,
     "approval without end": 29,
     "fill dropped": 22,
+    "stale quote accepted": 17,
     "entities forgotten": 16,
     "hedge asked twice": 15,
     "import counted twice": 12,
-    "combo sent again": 11,
     "positions not compared": 10,
-    "never asks": 9,
-    "looks at once": 9,
-    "legs one by one": 9,
-    "leg left out": 9,
-    "leg stored late": 9,
     "uneven goes on": 9,
-    "stale quote accepted": 8,
+    "never asks": 9,
+    "legs one by one": 9,
+    "leg stored late": 9,
+    "leg left out": 9,
+    "combo sent again": 9,
     "another desk's limit": 8,
 }
 

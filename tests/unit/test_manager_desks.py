@@ -369,8 +369,8 @@ def test_what_is_crossed_where_no_order_may_go_is_worth_it_by_itself() -> None:
     assert crossed_in > 20
 
 
-@pytest.mark.parametrize(("beyond", "lots"), [(0.02, 0), (0.5, 1)])
-def test_a_crossing_must_gain_a_tenth_of_the_markets_cost_on_either_side(beyond: float, lots: int) -> None:
+@pytest.mark.parametrize(("beyond", "lots"), [(0.1, 0), (0.5, 1)])
+def test_a_crossing_must_gain_nearly_what_an_order_costs(beyond: float, lots: int) -> None:
     """Intervals move with what a desk holds: where little is gained, the next decision may find as much in the way back."""
     desks = two()
     desks.says("a", {DELTA: (1.0 + beyond) * LOT}, LOT)
