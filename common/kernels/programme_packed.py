@@ -1,7 +1,8 @@
-"""The interval programme in one array, and the few calls a solve makes around DAQP: opened, narrowed, judged, unscaled.
+"""The interval programme in one array, and the steps of a solve around DAQP: opened, narrowed, judged, unscaled.
 
-A call of a compiled function takes one array faster than a dozen, so what ``programme.py`` makes is packed. f factors, m
-instruments, k rows; columns are z+, z-, r+, r- (2m + 2f). What the calls are for: ``manager/netting.py``, ``manager/qp.py``.
+One array passes from step to step where a dozen, each of them counted, would cost more than most steps do. f factors, m
+instruments, k rows; columns are z+, z-, r+, r- (2m + 2f). The solve that takes these steps: ``programme_solve.py``; what for:
+``manager/netting.py``.
 *Tested by* tests/unit/test_kernels_netting.py, tests/properties/test_netting_solvers.py.
 """
 
@@ -18,7 +19,7 @@ Parts = tuple[F64, F64, F64, F64, F64, F64, F64, F64, F64, F64, F64]
 
 @exact_inline
 def packed(of: Scaled) -> F64:
-    """``scaled`` but ``free`` in one array, as ``parts`` takes it apart: a call takes one array faster than a dozen."""
+    """``scaled`` but ``free`` in one array, as ``parts`` takes it apart."""
     unit, money, s, extra, linear, curved, risk, apart, kink, cap, lower, upper, _ = of
     f, m, t = len(unit), s.shape[1], len(extra)
     out = np.empty(1 + 2 * f + f * m + 2 * m * t + 4 * m + 2 * f * f + 2 * m + 2 * f + 2 * (f + t))

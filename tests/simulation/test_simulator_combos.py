@@ -21,7 +21,7 @@ from lab.simulator.market import path_of
 from lab.simulator.nats import Noise
 from lab.simulator.plan import Fault, Plan, plan_of
 from lab.simulator.run import Simulation, simulate
-from lab.simulator.world import START_NS, Process, World
+from lab.simulator.world import Process, World
 from tests.execution_world import make_order
 
 SETTING = plan_of(1).setting
@@ -227,4 +227,3 @@ def test_a_venue_that_takes_none_is_sent_none() -> None:
     found = simulate(SEED, replace(quiet(), combos=Terms(False, 0)), runs.append)
     assert not found.failure, found.text()
     assert not found.combos and any("." in name for name in runs[0].watch.sent)
-    assert found.story[0].at_ns >= START_NS
