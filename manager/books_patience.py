@@ -16,7 +16,7 @@ from manager.books_lots import round_books
 from manager.books_qp import FIRM, BooksProblem, BooksSolution, moves, objective_books
 from manager.books_solve import solve_few_rows
 from manager.config import Patience
-from manager.patience import NOTHING, Later, later_of, only, widened
+from manager.patience import NOTHING, Later, credited, later_of, only, widened
 from manager.qp import Bools
 
 
@@ -66,7 +66,11 @@ def decide_books_lots(
     x, y = np.hsplit(both.lots, 2)
     waits = moves(wide, np.hstack([nothing, y]))
     part = replace(p, shared=only(p.shared, (np.abs(x) + np.abs(y)).max(axis=0) > NOTHING))
-    still = replace(part, shared=replace(part.shared, exposure=p.shared.exposure + waits))
+    counts = credited(p.shared, waits)
+    still = replace(part, shared=replace(part.shared, exposure=p.shared.exposure + counts))
+    if (counts != waits).any():
+        own = solve_few_rows(still, max(iteration_limit - spent, 1))
+        spent, x = spent + own.iterations, x if own.failure else own.lots
     lots = round_books(still, x, min_gain_usd)
     if lots.any() and objective_books(p, nothing) - objective_books(p, lots.astype(np.float64)) <= min_gain_usd:
         alone = solve_few_rows(part, max(iteration_limit - spent, 1))

@@ -81,6 +81,16 @@ def would_wait(p: Problem, later: Later, price: F64, forced: Bools) -> bool:
     return bool((((-pull > later.cost) & (later.buy > 0.0)) | ((pull > later.cost) & (later.sell > 0.0))).any())
 
 
+def credited(p: Problem, waits: F64) -> F64:
+    """Of what waits would move (f,), the part toward the interval of a factor that stands outside, at most to its edge.
+
+    What waits is counted on for nothing else: hedging now what it would push out takes risk the other way, for as long as
+    it does not come.
+    """
+    r = outside(p.exposure, p.lower, p.upper)
+    return np.clip(waits, np.minimum(-r, 0.0), np.maximum(-r, 0.0))
+
+
 def decide_lots(
     p: Problem,
     later: Later,
@@ -91,9 +101,10 @@ def decide_lots(
 ) -> tuple[Solution, I64]:
     """The solution (lots (m,) of now, prices with what may wait) and its whole lots (m,).
 
-    What waits is held still while lots are rounded, and only instruments of the plan, now or later, mend the rounding. An
-    order list must lower the objective by itself, for what waits may never come: where it does not, the best that does is
-    looked for among those instruments. If the wider solve fails, the narrower one stands.
+    What waits is held still where it brings a factor in (`credited`): the plan is solved again for what it would push out,
+    which is hedged when it comes. Only instruments of the plan, now or later, are ordered or mend the rounding. An order list
+    must lower the objective by itself, for what waits may never come: where it does not, the best that does is looked for
+    among those instruments. If the wider solve fails, the narrower one stands.
     """
     now = solve(p, iteration_limit, warm)
     if now.failure:
@@ -107,7 +118,12 @@ def decide_lots(
         return replace(now, iterations=spent), round_lots(p, now.lots, min_gain_usd)
     z, y = both.lots[:m], both.lots[m:]
     part, waits = only(p, np.abs(z) + np.abs(y) > NOTHING), np.where(forced, 0.0, p.sensitivity @ y)
-    lots = round_lots(replace(part, exposure=p.exposure + waits), z, min_gain_usd)
+    counts = credited(p, waits)
+    still = replace(part, exposure=p.exposure + counts)
+    if (counts != waits).any():
+        own = solve(still, max(iteration_limit - spent, 1), (z, both.price))
+        spent, z = spent + own.iterations, z if own.failure else own.lots
+    lots = round_lots(still, z, min_gain_usd)
     if lots.any() and objective(p, np.zeros(m)) - objective(p, lots.astype(np.float64)) <= min_gain_usd:
         alone = solve(part, max(iteration_limit - spent, 1), (z, both.price))
         spent += alone.iterations
