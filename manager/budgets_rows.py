@@ -17,7 +17,8 @@ from common.messages import F64, I64
 from common.units import CENTS_PER_USD
 from common.universe import OPTION
 from manager.budgets_scopes import held_lots, in_sum
-from manager.exposures import Rows
+from manager.exposures import Bools, Rows
+from manager.flows import ORDERS
 from manager.state import ManagerState
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def scope_caps(state: ManagerState, live: Rows, at: Rows, notional_cents: I64, c
             lots = np.minimum(lots, np.floor(share.max_notional_usd * CENTS_PER_USD / np.maximum(notional_cents, 1)))
         out = np.where(mine, np.minimum(out, lots), out)
     return np.asarray(out)
+
+
+def order_left(state: ManagerState, at: Rows) -> Bools:
+    """Of instruments (m,): whether the firm and the underlying may still send an order today."""
+    flows, universe, day = state.fold.flows, state.setup.universe, state.days.of(state.now_ns)
+    if flows.room("firm", day)[ORDERS] < 1:
+        return np.zeros(len(at), np.bool_)
+    left = [flows.room(f"underlying:{symbol}", day)[ORDERS] >= 1 for symbol in universe.symbols]
+    return np.asarray(np.array(left)[universe.underlying[at]])
 
 
 def scope_rows(state: ManagerState, view: View, menu: Menu) -> tuple[F64, F64]:

@@ -22,7 +22,7 @@ from manager.view import View
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one cycle decided, before it becomes orders. price (f,) over the view's rows; drafts, first things first."""
+    """What one cycle decided, before it becomes orders. price (f,) over the view's rows; drafts: let out, first things first."""
 
     method: str
     view: View
@@ -39,23 +39,20 @@ def next_cycle_id(state: ManagerState) -> str:
     return f"{state.fold.epoch}-{state.fold.cycle_number + 1}"
 
 
-def cycle_of(
-    state: ManagerState, d: Decision, wishes: Iterable[F64], now_ns: int, gate: View | None
-) -> tuple[Cycle, tuple[Draft, ...]]:
-    """The cycle with its orders, and the drafts that became one. ``wishes``: lots (m,) that nobody has used, one by agent.
+def cycle_of(state: ManagerState, d: Decision, wishes: Iterable[F64], now_ns: int) -> Cycle:
+    """The cycle with its orders. ``wishes``: lots (m,) that nobody has used, one by agent.
 
-    ``gate``: as ``view`` of ``ticket.build_orders``. Where there are several desks the caller adds
-    what is theirs, and where the exposures of each end.
+    Where there are several desks the caller adds what is theirs, and where the exposures of each end.
     """
     menu, view, wishes = d.menu, d.view, tuple(wishes)
     cycle_id, seen = next_cycle_id(state), state.market.seen()
     digest = inputs_hash(state, cycle_id, d.proposals, seen)
-    orders, kept = build_orders(state, d.drafts, cycle_id, digest, now_ns, gate)
+    orders, drafts = build_orders(state, d.drafts, cycle_id, digest, now_ns)
     ordered = np.zeros(len(menu.index), np.int64)
-    for draft in kept:
+    for draft in drafts:
         ordered[draft.column] = draft.side.sign * draft.lots
     wished_cents = sum(float(np.abs(x) @ menu.cost_cents) for x in wishes)
-    cycle = Cycle(
+    return Cycle(
         cycle_id=cycle_id,
         market_seen=seen,
         proposal_id=tuple(p.header.id for p in d.proposals),
@@ -75,9 +72,8 @@ def cycle_of(
         inputs_hash=digest,
         cost_cents=int(np.abs(ordered) @ menu.cost_cents),
         wished_cost_cents=int(np.floor(wished_cents + 0.5)),
-        emergency=tuple(o.client_order_id for o, draft in zip(orders, kept, strict=True) if draft.emergency),
+        emergency=tuple(o.client_order_id for o, draft in zip(orders, drafts, strict=True) if draft.emergency),
     )
-    return cycle, kept
 
 
 def enter(state: ManagerState, cycle: Cycle, wall_ns: int) -> list[Instruction]:

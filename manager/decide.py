@@ -5,21 +5,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from common.factors import without_desk
 from common.messages import F64, I64, Proposal
+from common.universe import FUTURE
 from manager.cycles import Decision, cycle_of, enter
 from manager.events import Instruction
-from manager.menu import Menu, choose, menu_of
+from manager.menu import Menu, Most, choose, menu_of
 from manager.netting import Problem, Solution, objective, standing_price
 from manager.patience import decide_lots, later_of
 from manager.problem import Stated, problem_of, whole_lot_may_pay
 from manager.scopes import AGENT, stopped_names
 from manager.state import ManagerState
-from manager.ticket import priced_drafts, wished_draft
+from manager.ticket import Draft, left_out, let_out, priced_drafts, wished_draft
 from manager.view import View, view_of
 from manager.wishes import fit, wish_columns
+
+#: Bound on what is decided anew because a part was left out; beyond it what is left goes if it gains, else nothing.
+MAX_TURNS = 8
 
 
 def decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
@@ -43,8 +49,29 @@ def decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
 
 
 def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
+    """The cheapest trade. Where a limit or budget that the solve does not know stands against a part of it, it is decided anew
+    without that part: what was to hedge an option hedges nothing without it."""
+    most: dict[tuple[int, int], int] = {}
+    planned: Decision | None = None
+    for turn in range(1, MAX_TURNS + 1):
+        found = _planned(state, view, now_ns, most)
+        if isinstance(found, Solution):
+            return _wished(state, view, f"fallback: {found.failure}", live_proposals(state, view), now_ns, found)
+        if found is None:
+            break
+        planned, problem = found
+        kept = let_out(state, planned.drafts, now_ns, view)
+        less = left_out(planned.drafts, kept)
+        if not less or (turn == MAX_TURNS and _improve(state, problem, kept)):
+            return replace(planned, drafts=kept)
+        most |= less
+    return None if planned is None else replace(planned, drafts=())
+
+
+def _planned(state: ManagerState, view: View, now_ns: int, most: Most) -> tuple[Decision, Problem] | Solution | None:
+    """One solve and the drafts of its lots, none let out yet; the solution if it failed, None where no trade pays."""
     config = state.setup.config
-    menu = menu_of(state, view.rows, view.working, now_ns, need_all=True)
+    menu = menu_of(state, view.rows, view.working, now_ns, need_all=True).within(most)
     if not len(menu.index):
         state.seen["no-trade: nothing usable"] += 1
         return None
@@ -54,7 +81,7 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
         return None
     if len(menu.index) > config.menu_max:
         pull = _on_rows(view, stated, standing_price(stated.problem))
-        futures = state.setup.universe.kind[menu.index] == 0
+        futures = state.setup.universe.kind[menu.index] == FUTURE
         chosen = choose(menu, pull, futures, config.menu_max)
         menu, stated = menu.take(chosen), stated.take(chosen)
     later = later_of(stated.problem, menu.shown_buy, menu.shown_sell, config.patience)
@@ -63,14 +90,14 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
         stated.problem, later, stated.forced, config.iteration_limit, config.min_gain_usd, warm
     )
     if solution.failure:
-        method = f"fallback: {solution.failure}"
-        return _wished(state, view, method, live_proposals(state, view), now_ns, solution)
+        return solution
     price = _on_rows(view, stated, solution.price)
     forced = _on_rows(view, stated, np.where(stated.forced, solution.price, 0.0))
     drafts = priced_drafts(state, view, menu, lots, price, forced)
-    worth = sorted(drafts, key=lambda d: (-d.worth, d.instrument))
+    worth = tuple(sorted(drafts, key=lambda d: (-d.worth, d.instrument)))
     proposals = live_proposals(state, view)
-    return Decision("joint", view, menu, proposals, solution.lots, price, solution.iterations, tuple(worth))
+    decision = Decision("joint", view, menu, proposals, solution.lots, price, solution.iterations, worth)
+    return decision, stated.problem
 
 
 def _on_rows(view: View, stated: Stated, price: F64) -> F64:
@@ -136,21 +163,30 @@ def _wished(
     total = sum(wishes.values(), np.zeros(len(menu.index)))
     stated = problem_of(state, view, menu, now_ns)
     lots: I64 = fit(stated.problem, total)
-    if failed is not None and not _improves(stated.problem, lots, state.setup.config.min_gain_usd):
-        lots = np.zeros_like(lots)
     if failed is None and not lots.any():
         return None
-    drafts = tuple(
-        wished_draft(state, view, menu, int(j), int(lots[j]), {a: float(x[j]) for a, x in wishes.items()})
-        for j in np.flatnonzero(lots)
+    drafts = let_out(
+        state,
+        (
+            wished_draft(state, view, menu, int(j), int(lots[j]), {a: float(x[j]) for a, x in wishes.items()})
+            for j in np.flatnonzero(lots)
+        ),
+        now_ns,
+        view,
     )
+    if failed is not None and not _improve(state, stated.problem, drafts):
+        drafts = ()
     price = _on_rows(view, stated, standing_price(stated.problem))
     return Decision(method, view, menu, proposals, total, price, 0 if failed is None else failed.iterations, drafts)
 
 
-def _improves(problem: Problem, lots: I64, min_gain_usd: float) -> bool:
-    trade = lots.astype(np.float64)
-    return objective(problem, np.zeros_like(trade)) - objective(problem, trade) > min_gain_usd
+def _improve(state: ManagerState, problem: Problem, drafts: tuple[Draft, ...]) -> bool:
+    """Whether the drafts alone lower the objective by enough."""
+    nothing = np.zeros(len(problem.cost))
+    trade = nothing.copy()
+    for d in drafts:
+        trade[d.column] += d.side.sign * d.lots
+    return objective(problem, nothing) - objective(problem, trade) > state.setup.config.min_gain_usd
 
 
 def _alone(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
@@ -166,5 +202,4 @@ def _alone(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
 
 def _close(state: ManagerState, d: Decision, now_ns: int, wall_ns: int) -> list[Instruction]:
     wishes = wish_columns(unused(state, d.proposals), d.menu.index)
-    cycle, _ = cycle_of(state, d, wishes.values(), now_ns, d.view)
-    return enter(state, cycle, wall_ns)
+    return enter(state, cycle_of(state, d, wishes.values(), now_ns), wall_ns)

@@ -29,26 +29,26 @@ from manager.books_orders import (
 )
 from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_problem import StatedBooks, books_problem_of, fit_books, lots_may_pay
-from manager.books_qp import objective_books
+from manager.books_qp import BooksSolution, objective_books
 from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
 from manager.cycles import Decision, cycle_of, enter, next_cycle_id
 from manager.decide import live_proposals, unused
 from manager.events import Instruction, Publish
 from manager.exposures import limit_columns
-from manager.menu import Menu, menu_of
+from manager.menu import Menu, Most, menu_of
 from manager.netting import standing_price
 from manager.scopes import AGENT, DESK, frozen, stopped_names
 from manager.state import ManagerState
-from manager.ticket import Draft
+from manager.ticket import Draft, left_out
 from manager.view import View, view_of
 from manager.wishes import wish_columns
 
 Wishes = Mapping[tuple[str, str], F64]
 #: (desk, instrument).
 Pairs = frozenset[tuple[str, int]]
-#: Bound on what is decided anew because crossings were refused; beyond it they are left out.
-MAX_CLOSED = 16
+#: As in ``decide.py``; a desk and an instrument that may not cross are found one after the other.
+MAX_TURNS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class _Round:
 class _Decided:
     """What to do: ``market`` (desks, m) goes out as ``drafts``, the rest is crossed; price (f,) on the view's rows.
 
-    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it. ``whole``: every order may go;
-    else the crossings, which are worth nothing without some order, would be taken back the next time and made again, for ever.
+    ``refused``: desks and instruments that may not cross, since a scope's limit stands against it; ``less``: orders that may not
+    go whole, and what may, since a limit or budget does.
     """
 
     method: str
@@ -84,8 +84,8 @@ class _Decided:
     iterations: int
     drafts: tuple[Draft, ...]
     crossings: tuple[Crossing, ...]
-    refused: frozenset[tuple[str, int]]
-    whole: bool
+    refused: Pairs
+    less: Most
 
 
 def entities(book: Book) -> tuple[tuple[int, ...], ...]:
@@ -141,13 +141,41 @@ def _round(state: ManagerState, desks: tuple[int, ...], now_ns: int) -> _Round:
     return _Round(desks, names, view, whole, book, live_proposals(state, view), (), now_ns)
 
 
-def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Decided | None:
-    """The cheapest trade of all desks. ``closed``: what a desk may not trade, since a limit refused it the crossing."""
+def _joint(state: ManagerState, it: _Round) -> _Decided | None:
+    """The cheapest trade of all desks, decided anew without what a limit or budget that the solve does not know stands against:
+    what could not be crossed with one desk may go to another or to the market, and what was to hedge an order, or was to be
+    crossed along with it, is worth nothing without it and would be taken back the next time and made again, for ever."""
+    closed: Pairs = frozenset()
+    most: dict[tuple[int, int], int] = {}
+    decided: _Decided | None = None
+    for turn in range(1, MAX_TURNS + 1):
+        found = _planned(state, it, closed, most)
+        if isinstance(found, BooksSolution):
+            return _plain(state, it, f"fallback: {found.failure}", found.iterations)
+        if found is None:
+            break
+        decided, stated = found
+        if not decided.refused and not decided.less:
+            return decided
+        if turn == MAX_TURNS and _improves(state, stated, _kept(it, decided)):
+            return decided
+        closed |= decided.refused
+        most.update(decided.less)
+    return None if decided is None else replace(decided, drafts=(), crossings=())
+
+
+def _planned(
+    state: ManagerState, it: _Round, closed: Pairs, most: Most
+) -> tuple[_Decided, StatedBooks] | BooksSolution | None:
+    """One solve, what may go of it and what may not; the solution if it failed, None where no trade pays.
+
+    ``closed``: what a desk may not trade; ``most``: the most that the market is to be sent.
+    """
     config, view = state.setup.config, it.view
     if view.calm and _firm_calm(state, it.whole):
         state.seen["no-trade: everybody inside"] += 1
         return None
-    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True)
+    menu = menu_of(state, view.rows, view.working, it.now_ns, need_all=True).within(most)
     if not len(menu.index):
         state.seen["no-trade: nothing usable"] += 1
         return None
@@ -162,15 +190,11 @@ def _joint(state: ManagerState, it: _Round, closed: Pairs = frozenset()) -> _Dec
     later = later_of_books(p, menu.shown_buy, menu.shown_sell, config.patience)
     found, lots = decide_books_lots(p, later, stated.forced, limit, config.min_gain_usd)
     if found.failure:
-        return _plain(state, it, f"fallback: {found.failure}", found.iterations)
+        return found
     price, forced = stated.price(found.price)
     part_of = part_by_price(state, view, menu, it.book, price, forced)
     decided = _decided(state, it, "joint", menu, found.lots.sum(axis=0), lots, price, found.iterations, part_of)
-    more = closed | decided.refused
-    if len(closed) < len(more) <= MAX_CLOSED:
-        # What could not be crossed with one desk may go to another, or to the market: decided anew without it.
-        return _joint(state, it, more)
-    return decided if decided.whole or _improves(state, stated, _kept(it, decided)) else replace(decided, crossings=())
+    return decided, stated
 
 
 def _kept(it: _Round, d: _Decided) -> I64:
@@ -228,13 +252,14 @@ def _plain(state: ManagerState, it: _Round, method: str, iterations: int | None 
         total[it.names.index(desk)] += wish
     stated = books_problem_of(state, it.view, it.whole, menu, it.desks, it.now_ns)
     lots = fit_books(stated.problem, total)
-    if iterations is not None and not _improves(state, stated, lots):
-        lots = np.zeros_like(lots)
     if iterations is None and not lots.any():
         return None
     price, _ = stated.price(standing_price(stated.problem.shared))
     part_of = part_by_wish(state, it.view, menu, it.book, it.names, wishes)
-    return _decided(state, it, method, menu, total.sum(axis=0), lots, price, iterations or 0, part_of)
+    decided = _decided(state, it, method, menu, total.sum(axis=0), lots, price, iterations or 0, part_of)
+    if iterations is not None and not _improves(state, stated, _kept(it, decided)):
+        return replace(decided, drafts=(), crossings=())
+    return decided
 
 
 def _improves(state: ManagerState, stated: StatedBooks, lots: I64) -> bool:
@@ -288,18 +313,15 @@ def _decided(
         if id(side) not in kept
     }
     kept_crossings = tuple(c for c, stands in zip(crossings, stand, strict=True) if stands)
-    free = within_flows(state, [d for d in drafts if id(d) in kept], state.days.of(it.now_ns))
-    whole = len(free) == len(drafts)
-    return _Decided(
-        method, menu, solution, market, price, iterations, tuple(free), kept_crossings, frozenset(refused), whole
-    )
+    free = tuple(within_flows(state, [d for d in drafts if id(d) in kept], state.days.of(it.now_ns)))
+    less = left_out(drafts, free)
+    return _Decided(method, menu, solution, market, price, iterations, free, kept_crossings, frozenset(refused), less)
 
 
 def _close(state: ManagerState, it: _Round, d: _Decided, wall_ns: int) -> list[Instruction]:
     """A recorded cycle, its orders and its crossings."""
     decision = Decision(d.method, it.view, d.menu, it.proposals, d.solution, d.price, d.iterations, d.drafts)
-    cycle, kept = cycle_of(state, decision, _wishes(it, d.menu).values(), it.now_ns, None)
-    lots = _kept(it, replace(d, drafts=kept))
+    cycle, lots = cycle_of(state, decision, _wishes(it, d.menu).values(), it.now_ns), _kept(it, d)
     after = it.view.exposure + moved_by_desks(d.menu, it.book, lots)
     cycle = replace(cycle, exposure_after=after, desk=it.names, desk_lots=lots, crossings=d.crossings)
     out = enter(state, cycle, wall_ns)

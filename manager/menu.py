@@ -9,7 +9,7 @@ delta it brings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,17 +17,19 @@ from numpy.typing import NDArray
 
 from common.kernels import menu as kernels
 from common.limits import OrderCaps
-from common.messages import F64, I64
+from common.messages import F64, I64, Side
 from common.snapshot import MarketSnapshot
 from common.subjects import feed_source
 from common.units import CENTS_PER_USD, NS_PER_S
 from common.universe import OPTION
-from manager.budgets_rows import scope_caps
+from manager.budgets_rows import order_left, scope_caps
 from manager.exposures import Bools, Rows
 from manager.scopes import stopped_underlyings
 from manager.state import ManagerState
 
 _Ticks = NDArray[np.int32]
+#: (instrument, sign of the side) to most lots of an order; without an entry as many as there are.
+Most = Mapping[tuple[int, int], int]
 #: Impact is never quite 0, so that the cheapest trade is unique: this share of the cost for each lot.
 _UNIQUE = 1e-4
 
@@ -52,6 +54,19 @@ class Menu:
     shown_buy: F64
     shown_sell: F64
 
+    def within(self, most: Most) -> Menu:
+        """The same columns with no more lots, now or later, than ``most`` says."""
+        if not most:
+            return self
+        buy, sell = Side.BUY.sign, Side.SELL.sign
+        return replace(
+            self,
+            buy_cap=_fewer(most, self.index, self.buy_cap, buy),
+            sell_cap=_fewer(most, self.index, self.sell_cap, sell),
+            shown_buy=_fewer(most, self.index, self.shown_buy, buy),
+            shown_sell=_fewer(most, self.index, self.shown_sell, sell),
+        )
+
     def take(self, at: NDArray[np.intp]) -> Menu:
         """The same columns for a part of the instruments."""
         return Menu(
@@ -67,6 +82,13 @@ class Menu:
             self.shown_buy[at],
             self.shown_sell[at],
         )
+
+
+def _fewer(most: Most, index: Rows, caps: F64, side: int) -> F64:
+    out = caps.copy()
+    for k, j in enumerate(index.tolist()):
+        out[k] = min(out[k], most.get((j, side), out[k]))
+    return out
 
 
 def fresh_underlyings(state: ManagerState) -> Bools:
@@ -129,7 +151,7 @@ def columns_of(state: ManagerState, live: Rows, at: Rows, working: Mapping[int, 
         at, *_quotes(market), tick_cents, universe.fee_cents, state.cost_shares, _UNIQUE, CENTS_PER_USD
     )
     cap = _order_cap(state.fold.limits.order, universe.kind[at], notional_cents)
-    cap = scope_caps(state, live, at, notional_cents, cap)
+    cap = np.where(order_left(state, at), scope_caps(state, live, at, notional_cents, cap), 0.0)
     for j, (lots, until_ns) in state.fold.too_large.items():
         if until_ns > state.now_ns:
             cap[at == j] = np.minimum(cap[at == j], lots)

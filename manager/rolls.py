@@ -27,7 +27,6 @@ from common.units import NO_PRICE
 from common.universe import Underlying
 from manager.attribution import WHOLE, deal
 from manager.books_orders import Part, PartOf, crossed, crossed_lots, crossings_of, drafts_of, sides_of
-from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
 from manager.events import Instruction, Publish, Submit
 from manager.exposures import Moved
@@ -37,7 +36,7 @@ from manager.recording import record
 from manager.scopes import DESK, UNDERLYING, stopped_names
 from manager.state import ManagerState
 from manager.tactics import paired
-from manager.ticket import Draft, build_orders, inputs_hash
+from manager.ticket import Draft, build_orders, inputs_hash, let_out
 from manager.view import View, view_of
 
 #: Attempts at a size that every budget lets through on both legs.
@@ -182,9 +181,9 @@ def _carry_out(state: ManagerState, leg: _Leg, now_ns: int, wall_ns: int) -> lis
         return []
     seen = state.market.seen()
     digest = inputs_hash(state, cycle_id, (), seen)
-    orders, kept = build_orders(state, drafts, cycle_id, digest, now_ns)
+    orders, drafts = build_orders(state, drafts, cycle_id, digest, now_ns)
     orders = _paired(state, leg, orders)
-    cycle = _cycle(state, leg, cycle_id, digest, orders, kept, crossings, market)
+    cycle = _cycle(state, leg, cycle_id, digest, orders, drafts, crossings, market)
     entry = record(state, cycle, wall_ns)
     out: list[Instruction] = [Submit(orders), entry] if orders else [entry]
     if crossings:
@@ -201,7 +200,7 @@ def _sized(state: ManagerState, leg: _Leg, wanted: I64, now_ns: int) -> tuple[I6
     """The largest part of ``wanted`` (desks, m) that caps, hard limits and budgets let out on every leg, and its drafts."""
     total = int(np.abs(wanted[:, 0]).sum())
     cap = np.where(wanted.sum(axis=0) > 0, leg.menu.buy_cap, leg.menu.sell_cap).min()
-    lots, day = min(total, int(cap)), state.days.of(now_ns)
+    lots = min(total, int(cap))
     for _ in range(_ATTEMPTS):
         part = _part_of(wanted, lots)
         while lots and not _within_hard(state, leg, part):
@@ -210,10 +209,10 @@ def _sized(state: ManagerState, leg: _Leg, wanted: I64, now_ns: int) -> tuple[I6
         if not lots:
             break
         drafts = drafts_of(leg.names, leg.menu, part, _part(leg))
-        kept = within_flows(state, admitted(state, drafts, now_ns), day)
+        kept = let_out(state, drafts, now_ns)
         least = min((d.lots for d in kept), default=0) if len(kept) == len(drafts) else lots // 2
         if least == lots:
-            return part, drafts
+            return part, kept
         lots = least
     if total:
         state.seen["roll waits: a limit or budget"] += 1

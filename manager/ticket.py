@@ -94,21 +94,32 @@ def _owners(state: ManagerState, view: View) -> list[str]:
     return [str(a) for a in state.fold.table.owner[view.rows].tolist()]
 
 
-def build_orders(
-    state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int, view: View | None = None
-) -> tuple[tuple[Order, ...], tuple[Draft, ...]]:
-    """The orders every flow budget has room for, and their drafts; one that does not fit is left out and counted.
+def let_out(state: ManagerState, drafts: Iterable[Draft], now_ns: int, view: View | None = None) -> tuple[Draft, ...]:
+    """The drafts, or parts of them, that no scope's limit and no flow budget stands against; the others are counted.
 
     ``view``: as of ``budgets_gate.admitted``.
     """
-    kept = within_flows(state, admitted(state, tuple(drafts), now_ns, view), state.days.of(now_ns))
+    return tuple(within_flows(state, admitted(state, tuple(drafts), now_ns, view), state.days.of(now_ns)))
+
+
+def left_out(drafts: Iterable[Draft], kept: Iterable[Draft]) -> dict[tuple[int, int], int]:
+    """(instrument, sign of the side) to the lots that are left, of drafts that were not let out whole."""
+    left = {(d.instrument, d.side.sign): d.lots for d in kept}
+    at = {(d.instrument, d.side.sign): d.lots for d in drafts}
+    return {key: left.get(key, 0) for key, lots in at.items() if left.get(key, 0) < lots}
+
+
+def build_orders(
+    state: ManagerState, drafts: Iterable[Draft], cycle_id: str, digest: str, now_ns: int
+) -> tuple[tuple[Order, ...], tuple[Draft, ...]]:
+    """The orders of drafts that were let out, and the drafts in the same order."""
     cause_id, receive_time_ns = _cause(state)
     universe, market, rule = state.setup.universe, state.market, state.setup.config.tactic
     if rule.combo_max_ratio:
         # A combo's option stands before its future.
-        kept = sorted(kept, key=lambda d: bool(universe.kind[d.instrument] == FUTURE))
-    orders = []
-    for k, d in enumerate(kept):
+        drafts = sorted(drafts, key=lambda d: bool(universe.kind[d.instrument] == FUTURE))
+    orders, drafts = [], tuple(drafts)
+    for k, d in enumerate(drafts):
         name, at = universe.instrument_id[d.instrument], d.instrument
         bid, ask = int(market.bid_ticks[at]), int(market.ask_ticks[at])
         shown_lots = int((market.ask_size_lots if d.side is Side.BUY else market.bid_size_lots)[at])
@@ -136,7 +147,7 @@ def build_orders(
                 tactic=chosen(rule, d.lots, shown_lots),
             )
         )
-    return tuple(combined(rule, universe, orders)), tuple(kept)
+    return tuple(combined(rule, universe, orders)), drafts
 
 
 def _cause(state: ManagerState) -> tuple[str, int]:
