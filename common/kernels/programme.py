@@ -60,8 +60,8 @@ def scaled(
 ) -> Scaled:
     """(unit, money, s, extra, linear, curved, risk, apart, kink, cap, lower, upper, free) in lots and mean costs.
 
-    ``free``: a bound that is none; what comes back under that name are the columns that may move. Rows that no trade within
-    the caps can fill are left out.
+    ``free``: a bound that is none; what comes back under that name are the columns that may move. What a row without room
+    holds at zero has a cap of 0. Rows that no trade within the caps can fill are left out.
     """
     f, m = sensitivity.shape
     unit = np.empty(f)
@@ -83,6 +83,12 @@ def scaled(
         cap[j], cap[m + j] = buy_cap[j], sell_cap[j]
         linear[j] = linear[m + j] = cost[j] / money
         curved[j] = curved[m + j] = impact[j] / money + ridge
+    # Such a corner the solver finds hard to see: with the caps at 0 the row can no longer be filled and drops out.
+    for k in range(len(room)):
+        if room[k] <= 0.0:
+            for j in range(2 * m):
+                if rows[k, j] > 0.0:
+                    cap[j] = 0.0
     extra, left = _tight(rows, room, cap, free)
     below, above = np.full(f + len(left), -free), np.empty(f + len(left))
     above[f:] = left
