@@ -66,7 +66,7 @@ class ManagerConfig(BaseModel):
     #: w = this × dearest admissible cost per unit; admissible: within this multiple of the cheapest.
     kink_multiple: float = Field(default=2.0, gt=1.0)
     admissible_multiple: float = Field(default=3.0, ge=1.0)
-    #: Price of an exceeded hard limit, as a multiple of the dearest cost per unit.
+    #: Price of an exceeded hard limit, as a multiple of the dearest admissible cost per unit.
     breach_multiple: float = Field(default=100.0, gt=1.0)
     #: Taking the whole displayed size is charged this share of the half spread on top, rising linearly.
     impact_share: float = Field(default=0.1, ge=0.0)

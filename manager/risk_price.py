@@ -133,7 +133,9 @@ def kinks(
 
     w = ``kink_multiple`` × the dearest admissible c_j / |S_ij|; admissible is what costs at most
     ``admissible_multiple`` × the cheapest for that factor; an instrument that does not move a factor is no way to pay
-    for it. ``dearest`` is over all that move it.
+    for it. ``dearest`` is that c_j / |S_ij| itself, whether the interval weighs cost or not: what a broken limit's price is a
+    multiple of. Over all that move the factor, one contract with next to no effect would make that price so high that
+    DAQP finds no solution.
     """
     w, dearest = kernels.dearest(
         np.ascontiguousarray(sensitivity), np.ascontiguousarray(cost), kink_multiple, admissible_multiple

@@ -201,9 +201,9 @@ def whole_lots(
 
 @exact_kernel
 def dearest(sensitivity: F64, cost: F64, kink_multiple: float, admissible_multiple: float) -> tuple[F64, F64]:
-    """(w, dearest) in USD per unit, (f,): see ``manager.risk_price.kinks``."""
+    """(w, dearest admissible) in USD per unit, (f,): see ``manager.risk_price.kinks``."""
     f, m = sensitivity.shape
-    w, most = np.zeros(f), np.zeros(f)
+    w, admissible = np.zeros(f), np.zeros(f)
     for i in range(f):
         cheapest = np.inf
         for j in range(m):
@@ -215,11 +215,10 @@ def dearest(sensitivity: F64, cost: F64, kink_multiple: float, admissible_multip
             effect = abs(sensitivity[i, j])
             if effect > 1e-9:
                 ratio = cost[j] / effect
-                most[i] = max(most[i], ratio)
                 if ratio <= admissible_multiple * cheapest:
                     admitted = max(admitted, ratio)
-        w[i] = kink_multiple * admitted
-    return w, most
+        w[i], admissible[i] = kink_multiple * admitted, admitted
+    return w, admissible
 
 
 @exact_kernel

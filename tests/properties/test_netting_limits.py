@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import factors
 from common.limits import FactorLimit
+from common.universe import OPTION
 from manager.config import ManagerConfig
+from tests import manager_world
 from tests.manager_world import SYMBOLS, Desk, limits, sensitivity
 
 NAMES = [factors.delta("SPX"), factors.gamma("SPX"), factors.delta("NDX"), factors.gamma("NDX")]
@@ -87,6 +90,37 @@ def test_a_breach_is_cured_first_and_as_far_as_the_market_lets() -> None:
     desk.feed(1.0)
     desk.propose("gamma-0", {factors.delta("SPX"): 6e6 - 30 * 135_000.0}, 5e7, menu=[0])
     assert desk.decide() == [], "inside again"
+
+
+@pytest.mark.parametrize("right", [1, -1])
+@pytest.mark.parametrize("exposure_usd", [-3e6, 3e6])
+def test_a_contract_with_next_to_no_effect_changes_no_cure(
+    exposure_usd: float, right: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gamma beyond its hard limit, with and without a far put or deep call whose lot moves gamma by 5e-9 USD.
+
+    Nobody would cure a limit with that contract, so what it costs per unit says nothing about what a cure may cost.
+    """
+    monkeypatch.setattr(manager_world, "MONEYNESS", (0.7, 0.94, 1.0, 1.06))
+    monkeypatch.setattr(manager_world, "DAYS", (3, 20))
+    gamma, hard = factors.gamma("SPX"), 2e6
+    ordered = []
+    for with_it in (False, True):
+        desk = desk_with(5e8, hard, "joint")
+        world = desk.world
+        of_spx = [int(j) for j in world.rows_of("SPX")]
+        far = [j for j in of_spx if world.kind[j] == OPTION and world.strike[j] < 2_000.0]
+        one = [j for j in far if world.right[j] == right and world.expiry_ns[j] == world.expiry_ns[far].max()]
+        menu = sorted({*of_spx} - {*far} | ({*one} if with_it else set()))
+        assert len(one) == 1 and 1e-9 < abs(sensitivity(world, [gamma], one)[0, 0]) < 1e-8
+        wide = {factors.delta("SPX"): 3e5, gamma: 9e5}
+        desk.propose("gamma-0", {factors.delta("SPX"): 0.0, gamma: exposure_usd}, wide, menu=menu)
+        orders = desk.decide()
+        assert desk.state.fold.last_cycle is not None and desk.state.fold.last_cycle.method == "joint"
+        moved = sum(float(sensitivity(world, [gamma], [o.instrument])[0, 0]) * o.signed_lots for o in orders)
+        assert abs(exposure_usd + moved) <= hard
+        ordered.append({(o.instrument, o.signed_lots) for o in orders})
+    assert ordered[0] == ordered[1]
 
 
 def test_a_tightened_limit_acts_on_what_already_works() -> None:

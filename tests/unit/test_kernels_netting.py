@@ -151,8 +151,9 @@ def test_kinks_are_the_dearest_admissible_way() -> None:
     cost = np.array([1.0, 1.0, 1.0])
     w, dearest = kinks(s, cost, np.array([True, False, True]), 3.0, 2.0)
     # 0.5 and 2 USD a unit: 2 is more than twice 0.5, so the first alone is admissible; the last is moved by nothing.
-    assert w.tolist() == [1.5, 0.0, 0.0] and dearest.tolist() == [2.0, 0.25, 0.0]
-    assert kinks(s, cost, np.ones(3, np.bool_), 3.0, 4.0)[0].tolist() == [6.0, 0.75, 0.0]
+    assert w.tolist() == [1.5, 0.0, 0.0] and dearest.tolist() == [0.5, 0.25, 0.0]
+    w, dearest = kinks(s, cost, np.ones(3, np.bool_), 3.0, 4.0)
+    assert w.tolist() == [6.0, 0.75, 0.0] and dearest.tolist() == [2.0, 0.25, 0.0]
 
 
 def test_whole_lots_stay_where_the_caps_and_rows_say() -> None:
