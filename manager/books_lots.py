@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.kernels.netting import MORE_MOVES
 from common.messages import F64, I64
 from manager.books_qp import FIRM, BooksProblem, moves, objective_books
 from manager.impact import impact_cost
@@ -34,12 +35,14 @@ def round_books(p: BooksProblem, lots: F64, min_gain_usd: float) -> I64:
 
     The best of the repairs of five starts: every desk's lots to nearest; each instrument's sum to nearest, or toward no
     trade, dealt to the desks by largest remainder; every desk's lots toward no trade; nothing. Those outside a row are left out;
-    0 if nothing is gained. Ties by single lots before crossings, then lowest desk and instrument.
+    moves end at ``MORE_MOVES`` beyond two per desk and instrument. 0 if nothing is gained. Ties by single lots before
+    crossings, then lowest desk and instrument.
     """
     z = lots.sum(axis=0)
     starts = (np.rint(lots), _deal(lots, np.rint(z)), _deal(lots, np.trunc(z)), np.trunc(lots), np.zeros_like(lots))
-    repaired = [_repair(p, x) for x in starts if allowed_books(p, x)]
-    whole = min(repaired, key=lambda x: objective_books(p, x))
+    repaired = [_repair(p, x, 2 * x.size) for x in starts if allowed_books(p, x)]
+    # Moves are dear here: only the best of them is followed until nothing pays any more.
+    whole = _repair(p, min(repaired, key=lambda x: objective_books(p, x)), 2 * lots.size + MORE_MOVES)
     gain = objective_books(p, np.zeros_like(whole)) - objective_books(p, whole)
     return whole.astype(np.int64) if gain > min_gain_usd else np.zeros(lots.shape, np.int64)
 
@@ -81,11 +84,11 @@ class _Moves:
         return _Moves(to, other, at, sign, change)
 
 
-def _repair(p: BooksProblem, lots: F64) -> F64:
-    """The best move, again and again, as ``lots.round_lots`` does it."""
+def _repair(p: BooksProblem, lots: F64, most: int) -> F64:
+    """The best move, again and again, ``most`` times at most, as ``lots.round_lots`` does it."""
     every = _Moves.of(p)
     now = objective_books(p, lots)
-    for _ in range(2 * lots.size):
+    for _ in range(most):
         value = _values(p, lots, every)
         for k in np.argsort(value, kind="stable"):
             if value[k] >= now - 1e-9 * max(1.0, abs(now)):

@@ -23,7 +23,8 @@ def allowed(p: Problem, lots: F64) -> bool:
 
 
 def round_lots(p: Problem, solution: F64, min_gain_usd: float) -> I64:
-    """Whole lots (m,) near ``solution`` inside all rows, not improvable by one lot of one instrument; 0 if no gain.
+    """Whole lots (m,) near ``solution`` inside all rows, not improvable by one lot of one instrument (unless that takes
+    more moves than ``kernels.MORE_MOVES`` allows); 0 if no gain.
 
     Starts from the nearest lots (toward no trade where that breaks a row). Ties by lowest instrument, buying first.
     """

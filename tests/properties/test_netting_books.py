@@ -125,6 +125,22 @@ def test_whole_lots_are_allowed_and_near_the_best_of_every_trade() -> None:
     assert np.mean(left) < 0.05 and max(left) < 0.35
 
 
+@pytest.mark.parametrize("seed", [3, 20, 53, 91, 145, 167, 182, 230])
+def test_no_lot_of_one_desk_and_no_crossing_is_left_that_pays(seed: int) -> None:
+    """Where it takes more than two moves per desk and instrument; some used to end at nearly twice the objective."""
+    p = books_problem(seed)
+    whole = round_books(p, solve_books(p, ITERATIONS).lots, 0.0).astype(float)
+    reached = objective_books(p, whole)
+    desks, m = whole.shape
+    assert whole.any() and allowed_books(p, whole)
+    for j, d, e, one in itertools.product(range(m), range(desks), range(-1, desks), (1.0, -1.0)):
+        trial = whole.copy()
+        trial[d, j] += one
+        if e >= 0:
+            trial[e, j] -= one
+        assert not allowed_books(p, trial) or objective_books(p, trial) >= reached * (1.0 - 2e-9)
+
+
 @pytest.mark.parametrize("desks", [4, 16])
 def test_netting_saves_what_theory_says(desks: int) -> None:
     """Symmetric independent Gaussian demands, zero width, linear cost: E cost falls by 1 - 1/√M."""

@@ -13,6 +13,7 @@ from manager.lots import allowed, round_lots
 from manager.netting import Problem, objective, solve
 from manager.problem import whole_lot_may_pay
 from manager.wishes import fit
+from tests.properties.test_netting_solvers import random_problem
 
 
 def small_problem(seed: int, instruments: int, size: int) -> Problem:
@@ -58,6 +59,19 @@ def test_inside_all_rows_and_no_single_lot_improves(seed: int, instruments: int,
             trial = lots.copy()
             trial[j] += one
             assert not allowed(p, trial) or objective(p, trial) >= objective(p, lots) - 1e-6
+
+
+@pytest.mark.parametrize("seed", [242, 612, 623, 1049, 1768, 1851, 1868, 1989, 2112, 2142])
+def test_single_lots_are_moved_until_none_pays_however_many_it_takes(seed: int) -> None:
+    """Factors so coupled that the nearest whole lots are far from the best: it takes more than two moves per instrument."""
+    p = random_problem(seed)
+    lots = round_lots(p, solve(p, 2_000).lots, 0.0).astype(float)
+    assert lots.any() and allowed(p, lots)
+    for j in range(len(lots)):
+        for one in (1.0, -1.0):
+            trial = lots.copy()
+            trial[j] += one
+            assert not allowed(p, trial) or objective(p, trial) >= objective(p, lots) * (1.0 - 2e-9)
 
 
 def test_near_the_best_that_brute_force_finds() -> None:
