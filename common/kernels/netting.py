@@ -24,6 +24,8 @@ _BETTER: Final = 1e-9
 #: solver's distance in the metric of W is not the one whole lots are judged by, up to a hundred were seen. Each lowers the
 #: objective, so they end by themselves: this bounds the time.
 MORE_MOVES: Final = 200
+#: The solver holds bounds and rows to 1e-7: a trade that ought to be 4.9999998 lots may come as 5. So much smaller it is not.
+_HAIR: Final = 1e-6
 
 
 @exact_inline
@@ -157,12 +159,18 @@ def whole_lots(
     room: F64,
     solution: F64,
 ) -> tuple[F64, float]:
-    """(lots (m,), what they gain over no trade, USD): the nearest whole lots that are allowed, then the best single-lot
-    move, again and again until none pays, at most 2m + ``MORE_MOVES``. Ties by lowest instrument, buying first."""
+    """(lots (m,), what they gain over no trade, USD): the nearest whole lots, then the best single-lot move, again and again
+    until none pays, at most 2m + ``MORE_MOVES``. Ties by lowest instrument, buying first.
+
+    Where the nearest are not allowed: those toward no trade, or these of a trade smaller by ``_HAIR``, or none."""
     f, m = sensitivity.shape
     lots = np.rint(solution)
     if not _allowed(lots, buy_cap, sell_cap, rows, room):
         lots = np.trunc(solution)
+        if not _allowed(lots, buy_cap, sell_cap, rows, room):
+            lots = np.trunc(solution * (1.0 - _HAIR))
+            if not _allowed(lots, buy_cap, sell_cap, rows, room):
+                lots = np.zeros(m)
     value, r, left = np.empty(2 * m), np.empty(f), np.empty(f)
     args = (exposure, lower, upper, kink, risk, sensitivity, cost, impact, root)
     now = objective(*args, lots)

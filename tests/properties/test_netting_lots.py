@@ -61,6 +61,41 @@ def test_inside_all_rows_and_no_single_lot_improves(seed: int, instruments: int,
             assert not allowed(p, trial) or objective(p, trial) >= objective(p, lots) - 1e-6
 
 
+def hair_short(seed: int) -> Problem:
+    """The cure is a whole number of lots, and some rows have room for a hair less: less than the solver can tell."""
+    rng = np.random.default_rng(seed)
+    f, m = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    unit = 10.0 ** rng.uniform(2, 5)
+    s = rng.integers(-3, 4, (f, m)) * unit
+    s[:, 0] = unit
+    cure = rng.integers(-6, 7, m).astype(float)
+    up, down = np.maximum(s, 0.0), np.maximum(-s, 0.0)
+    rows = np.vstack([np.hstack([up, down]), np.hstack([down, up])])
+    used = rows @ np.concatenate([np.maximum(cure, 0.0), np.maximum(-cure, 0.0)])
+    room = np.maximum(used - 10.0 ** rng.uniform(-9, -6.5) * unit * rng.choice([0, 1], len(rows)), 0.0)
+    nothing = np.zeros(f)
+    return Problem(
+        -(s @ cure), nothing, nothing, np.full(f, 30.0 / unit), np.eye(f) / unit**2, s, rng.uniform(1.0, 5.0, m),
+        np.full(m, 1e-3), np.full(m, 7.0), np.full(m, 7.0), rows, room, 1.0,
+    )  # fmt: skip
+
+
+def test_a_row_with_room_for_a_hair_less_than_a_lot_is_not_broken() -> None:
+    """Sums of a handful of numbers: a row may be over by rounding, 1e-9 of it and 1e-9, and by no more."""
+    gaps = []
+    for seed in range(200):
+        p = hair_short(seed)
+        lots = round_lots(p, solve(p, 2_000).lots, 0.0).astype(float)
+        for row, room in zip(p.rows, p.room, strict=True):
+            m = len(lots)
+            used = sum(row[j] * lots[j] if lots[j] > 0.0 else row[m + j] * -lots[j] for j in range(m))
+            assert used <= room * (1.0 + 1e-9) + 1e-9, seed
+        if len(lots) < 3:
+            best, nothing = every_trade(p), objective(p, np.zeros_like(lots))
+            gaps.append((objective(p, lots) - best) / max(nothing - best, 1.0))
+    assert len(gaps) > 100 and np.median(gaps) <= 1e-9 and np.mean(gaps) < 0.05
+
+
 @pytest.mark.parametrize("seed", [242, 612, 623, 1049, 1768, 1851, 1868, 1989, 2112, 2142])
 def test_single_lots_are_moved_until_none_pays_however_many_it_takes(seed: int) -> None:
     """Factors so coupled that the nearest whole lots are far from the best: it takes more than two moves per instrument."""
