@@ -52,7 +52,7 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
     """The cheapest trade. Where a limit or budget that the solve does not know stands against a part of it, it is decided anew
     without that part: what was to hedge an option hedges nothing without it."""
     most: dict[tuple[int, int], int] = {}
-    planned: Decision | None = None
+    first: Decision | None = None
     for turn in range(1, MAX_TURNS + 1):
         found = _planned(state, view, now_ns, most)
         if isinstance(found, Solution):
@@ -60,12 +60,14 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
         if found is None:
             break
         planned, problem = found
+        first = first or planned
         kept = let_out(state, planned.drafts, now_ns, view)
         less = left_out(planned.drafts, kept)
         if not less or (turn == MAX_TURNS and _improve(state, problem, kept)):
             return replace(planned, drafts=kept)
         most |= less
-    return None if planned is None else replace(planned, drafts=())
+    # What was wanted stands in the record, with no orders.
+    return None if first is None else replace(first, drafts=())
 
 
 def _planned(state: ManagerState, view: View, now_ns: int, most: Most) -> tuple[Decision, Problem] | Solution | None:

@@ -147,7 +147,7 @@ def _joint(state: ManagerState, it: _Round) -> _Decided | None:
     crossed along with it, is worth nothing without it and would be taken back the next time and made again, for ever."""
     closed: Pairs = frozenset()
     most: dict[tuple[int, int], int] = {}
-    decided: _Decided | None = None
+    first: _Decided | None = None
     for turn in range(1, MAX_TURNS + 1):
         found = _planned(state, it, closed, most)
         if isinstance(found, BooksSolution):
@@ -155,13 +155,15 @@ def _joint(state: ManagerState, it: _Round) -> _Decided | None:
         if found is None:
             break
         decided, stated = found
+        first = first or decided
         if not decided.refused and not decided.less:
             return decided
         if turn == MAX_TURNS and _improves(state, stated, _kept(it, decided)):
             return decided
         closed |= decided.refused
         most.update(decided.less)
-    return None if decided is None else replace(decided, drafts=(), crossings=())
+    # What was wanted stands in the record, with no orders.
+    return None if first is None else replace(first, drafts=(), crossings=())
 
 
 def _planned(
