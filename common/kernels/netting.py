@@ -21,10 +21,11 @@ _SLACK: Final = 1e-9
 #: A single lot must lower the objective by this share of it to be worth a move.
 _BETTER: Final = 1e-9
 #: Moves of a single lot beyond two per instrument. Rounding alone needs few; where the start had to be truncated, or the
-#: solver's distance in the metric of W is not the one whole lots are judged by, up to a hundred were seen. Each lowers the
-#: objective, so they end by themselves: this bounds the time.
+#: solver's distance in the metric of W is not the one whole lots are judged by, a desk alone took up to a hundred. Each lowers
+#: the objective, so they end by themselves: this bounds the time.
 MORE_MOVES: Final = 200
-#: The solver holds bounds and rows to 1e-7: a trade that ought to be 4.9999998 lots may come as 5. So much smaller it is not.
+#: The solver holds bounds and rows to 1e-7: a trade that ought to be 4.9999998 lots may come as 5, but not once it is
+#: smaller by this share.
 _HAIR: Final = 1e-6
 
 
@@ -142,6 +143,19 @@ def _allowed(lots: F64, buy_cap: F64, sell_cap: F64, rows: F64, room: F64) -> bo
     return True
 
 
+@exact_inline
+def _near(solution: F64, buy_cap: F64, sell_cap: F64, rows: F64, room: F64) -> F64:
+    """The first that is allowed: the nearest whole lots, those toward no trade, these of a trade smaller by a hair, none."""
+    lots = np.rint(solution)
+    if not _allowed(lots, buy_cap, sell_cap, rows, room):
+        lots = np.trunc(solution)
+    if not _allowed(lots, buy_cap, sell_cap, rows, room):
+        lots = np.trunc(solution * (1.0 - _HAIR))
+    if not _allowed(lots, buy_cap, sell_cap, rows, room):
+        lots = np.zeros(len(solution))
+    return lots
+
+
 @exact_kernel
 def whole_lots(
     exposure: F64,
@@ -159,18 +173,10 @@ def whole_lots(
     room: F64,
     solution: F64,
 ) -> tuple[F64, float]:
-    """(lots (m,), what they gain over no trade, USD): the nearest whole lots, then the best single-lot move, again and again
-    until none pays, at most 2m + ``MORE_MOVES``. Ties by lowest instrument, buying first.
-
-    Where the nearest are not allowed: those toward no trade, or these of a trade smaller by ``_HAIR``, or none."""
+    """(lots (m,), what they gain over no trade, USD): the nearest whole lots that are allowed, then the best single-lot
+    move, again and again until none pays, at most 2m + ``MORE_MOVES``. Ties by lowest instrument, buying first."""
     f, m = sensitivity.shape
-    lots = np.rint(solution)
-    if not _allowed(lots, buy_cap, sell_cap, rows, room):
-        lots = np.trunc(solution)
-        if not _allowed(lots, buy_cap, sell_cap, rows, room):
-            lots = np.trunc(solution * (1.0 - _HAIR))
-            if not _allowed(lots, buy_cap, sell_cap, rows, room):
-                lots = np.zeros(m)
+    lots = _near(solution, buy_cap, sell_cap, rows, room)
     value, r, left = np.empty(2 * m), np.empty(f), np.empty(f)
     args = (exposure, lower, upper, kink, risk, sensitivity, cost, impact, root)
     now = objective(*args, lots)
