@@ -13,11 +13,10 @@ import numpy as np
 from agents.config import with_values
 from agents.kinds import select
 from agents.step import AgentEvent, AgentSetup
+from common.bounds import POSITION_LOTS_MAX
 from common.errors import Refused
 from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, PositionUpdate
 
-#: Largest position in lots that is believed; sums of them stay far within 64 bits.
-LOTS_MAX: Final = 10**12
 #: Smallest positive setting that is believed: products of some of them are still not zero.
 SMALLEST: Final = 1e-20
 
@@ -47,8 +46,8 @@ def _positions(setup: AgentSetup, update: PositionUpdate) -> None:
             f"positions: desks {', '.join(update.desk)[:80] or 'none'}, this book has {', '.join(names) or 'one'}"
         )
     for lots in (update.traded_lots, update.desk_lots):
-        if lots.size and not -LOTS_MAX <= int(lots.min()) <= int(lots.max()) <= LOTS_MAX:
-            raise Refused(f"positions: beyond {LOTS_MAX} lots")
+        if lots.size and not -POSITION_LOTS_MAX <= int(lots.min()) <= int(lots.max()) <= POSITION_LOTS_MAX:
+            raise Refused(f"positions: beyond {POSITION_LOTS_MAX} lots")
 
 
 def _budgets(update: BudgetUpdate) -> None:

@@ -2,7 +2,8 @@
 
 Arguments: ``file``, ``dry_run``, ``trades``: rows (line, trade_id, account, instrument id, signed lots, price, time in ns,
 corrects, cancels). A trade known with the same content is ignored and said; with other content it is refused, unless the
-line is a correction under an id of its own. Only instruments of the run's universe, for only those can be priced and hedged.
+line is a correction under an id of its own. Only instruments of the run's universe, for only those can be priced and hedged;
+positions and cash stay within ``common.bounds``.
 *Tested by* tests/unit/test_manager_imports.py.
 """
 
@@ -16,7 +17,8 @@ from typing import Any
 from common.control_arguments import read_arguments
 from common.control_messages import Command, ImportedTrade, TradesImported
 from common.errors import Refused
-from manager.imports import TRADES_MAX, problem_of
+from manager.import_bounds import Bounds, value_problem
+from manager.imports import TRADES_MAX, effects, problem_of
 from manager.state import ManagerState
 
 #: Rows of one command; a longer file is to be split.
@@ -31,6 +33,7 @@ class _Reading:
 
     known: dict[str, ImportedTrade]
     ended: dict[str, str]
+    bounds: Bounds
     new: list[ImportedTrade] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -42,7 +45,7 @@ def read_import(state: ManagerState, command: Command) -> tuple[TradesImported, 
     imports = state.fold.imports
     if len(imports.trades) + len(rows) > TRADES_MAX:
         raise Refused(f"imported trades: {len(imports.trades) + len(rows)}, limit {TRADES_MAX} a run")
-    reading = _Reading(dict(imports.trades), dict(imports.ended))
+    reading = _Reading(dict(imports.trades), dict(imports.ended), Bounds(state))
     for row in rows:
         _take(state, reading, row)
     if reading.wrong:
@@ -95,6 +98,7 @@ def _take(state: ManagerState, reading: _Reading, row: Any) -> None:
         why
         or problem_of(trade, reading.known, reading.ended)
         or _settled(state, reading.known.get(corrects or cancels))
+        or reading.bounds.take(effects(trade, reading.known))
     )
     if why:
         reading.wrong.append(f"line {line} (trade {trade_id!r}): {why}")
@@ -131,6 +135,8 @@ def _unfit(state: ManagerState, t: ImportedTrade, name: str) -> str:
         return f"quantity {t.lots} is not between 1 and 1e9 lots, bought or sold"
     if not math.isfinite(t.price) or t.price < 0.0:
         return f"price {t.price} is none"
+    if why := value_problem(state, t):
+        return why
     if len(book.desk_names) > 1 and not any(t.account in desk.accounts for desk in book.desks):
         return f"account {t.account!r} belongs to no desk of this run"
     return ""

@@ -119,9 +119,8 @@ class Ledger:
         """Take a client's trade in: signed lots of a desk at ``price`` points, whose cash is the client book's. Lots by desk."""
         self.imported[desk, instrument] += lots
         self.imported_at.add(instrument)
-        value = -lots * price / self.tick_size[instrument] * float(self.tick_cents[instrument])
         holder = at_desk(CLIENT, self.desks[desk])
-        self.cash_cents[holder] = self.cash_cents.get(holder, 0) + int(np.floor(value + 0.5))
+        self.cash_cents[holder] = self.cash_cents.get(holder, 0) + self.import_cents(instrument, lots, price)
         self.version += 1
         moved: Moved = lots
         if len(self.desks) > 1:
@@ -129,6 +128,11 @@ class Ledger:
             moved[desk] = lots
         self.history.append((self.version, instrument, moved if isinstance(moved, int) else tuple(moved.tolist())))
         return moved
+
+    def import_cents(self, instrument: int, lots: int, price: float) -> int:
+        """Cash in cents that a client's trade of signed lots at ``price`` points brings in, rounded half up."""
+        value = -lots * price / self.tick_size[instrument] * float(self.tick_cents[instrument])
+        return int(np.floor(value + 0.5))
 
     def settle(self, opening: I64, outcome: Outcome) -> list[tuple[int, Moved]]:
         """Let all of a contract settle that is held: of the ``opening`` book (desks, n), clients' and ours.

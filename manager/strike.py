@@ -138,8 +138,9 @@ def levels(state: ManagerState, rows: Any, mark: F64) -> F64:
     cash = dict.fromkeys(ledger.desks, 0)
     for agent, cents in ledger.cash_cents.items():
         cash[desk_of(agent)] += cents
-    net = [cash[desk] - ledger.desk_fee_cents[desk] for desk in ledger.desks]
-    return np.asarray(value + np.array(net) / CENTS_PER_USD)
+    # Divided as whole numbers of any size: cents beyond 64 bits, which an old record may hold, are USD like all others.
+    net = [(cash[desk] - ledger.desk_fee_cents[desk]) / CENTS_PER_USD for desk in ledger.desks]
+    return np.asarray(value + np.array(net))
 
 
 def pnl_view(state: ManagerState) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from agents.config import AgentsConfig
-from agents.fitting import LOTS_MAX, fitting
+from agents.fitting import fitting
 from agents.step import AgentEvent, AgentSetup, start, step
+from common.bounds import POSITION_LOTS_MAX
 from common.errors import Refused
 from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, Header, PositionUpdate, QuoteBatch
 from common.snapshot import LATEST_NS, MarketSnapshot
@@ -36,7 +37,7 @@ def test_what_fits_is_taken_by_the_core(event: AgentEvent) -> None:
     [
         (replace(POSITIONS, instrument=np.array([0, N], np.uint32)), f"instrument {N}, limit {N - 1}"),
         (replace(POSITIONS, instrument=np.array([3, 3], np.uint32)), "twice"),
-        (replace(POSITIONS, traded_lots=np.array([LOTS_MAX + 1, 0])), "lots"),
+        (replace(POSITIONS, traded_lots=np.array([POSITION_LOTS_MAX + 1, 0])), "lots"),
         (replace(POSITIONS, traded_lots=np.array([-(2**63), 0])), "lots"),
         (replace(POSITIONS, desk=("rates",), desk_lots=np.zeros((1, 2), np.int64)), "desks rates"),
         (replace(BUDGETS, soft_limit=np.array([np.nan])), "soft limit"),
