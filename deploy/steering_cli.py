@@ -172,7 +172,10 @@ def _scope(underlying: str | None, desk: str | None, agent: str | None) -> dict[
     from common.errors import UsageError
 
     named = {"underlying": underlying, "desk": desk, "agent": agent}
-    found = [f"{head}:{name}" for head, name in named.items() if name]
+    for head, name in named.items():
+        if name is not None and not name.strip():
+            raise UsageError(f"--{head} is empty; name one, or leave --{head} out for everything")
+    found = [f"{head}:{name}" for head, name in named.items() if name is not None]
     if len(found) > 1:
         raise UsageError(f"name one part at a time, not {', '.join(found)}")
     return {"scope": found[0]} if found else {}

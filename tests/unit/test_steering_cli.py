@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from common.control_messages import Command
+from common.errors import UsageError
 from deploy import control
 from deploy.cli import app
 
@@ -79,6 +80,17 @@ def test_a_stop_is_of_everything_or_of_one_part(sent: list[Command], action: str
 def test_what_cannot_be_meant_is_refused_before_anything_is_asked(sent: list[Command], words: tuple[str, ...]) -> None:
     result = RUNNER.invoke(app, [*words, *NATS])
     assert result.exit_code != 0 and sent == []
+
+
+@pytest.mark.parametrize("part", ["--underlying", "--desk", "--agent"])
+@pytest.mark.parametrize("action", [("pause",), ("resume",), ("kill",), ("kill", "--direct")])
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_part_without_a_name_is_not_the_whole_firm(
+    sent: list[Command], action: tuple[str, ...], part: str, name: str
+) -> None:
+    result = RUNNER.invoke(app, [*action, part, name, "--why", "x", *NATS])
+    assert sent == [] and isinstance(result.exception, UsageError)
+    assert result.exception.exit_code == 2 and f"{part} is empty" in str(result.exception)
 
 
 def test_a_direct_kill_asks_execution_and_nobody_else(sent: list[Command]) -> None:
