@@ -2,12 +2,13 @@
 
 ``agents.set {"path", "value"}`` and ``agents.undo {"version"}``. A version holds every parameter that differs from the
 run's settings, so the newest alone says what holds. A change that a later one has overwritten cannot be taken back: take
-back that one first. *Tested by* tests/unit/test_manager_tuning.py.
+back that one first. A later version that was itself taken back, and the one that took it back, are not in the way.
+*Tested by* tests/unit/test_manager_tuning.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import parameters
@@ -42,11 +43,29 @@ def undo(state: ManagerState, command: Command, wanted: Mapping[str, Any], wall_
     version, told = wanted["version"], state.fold.parameters
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= len(told):
         raise Refused(f"no version {version!r} of the parameters; there are {len(told)}")
-    change = told[version - 1]
-    later = [u.version for u in told[version:] if u.changed == change.changed]
+    change, taken = told[version - 1], _taken_back(told)
+    if version in taken:
+        raise Refused(
+            f"version {taken[version]} has changed {change.changed} since: it has taken version {version} back already"
+        )
+    # What took back a version up to this one is a change of its own here; what took back a later one left no trace with it.
+    later = [
+        u.version
+        for u in told[version:]
+        if u.changed == change.changed and u.version not in taken and u.undoes <= version
+    ]
     if later:
         raise Refused(f"version {later[-1]} has changed {change.changed} since; take that one back first")
     return _changed(state, command, change.changed, change.before, version, wall_ns)
+
+
+def _taken_back(told: Sequence[AgentParameters]) -> dict[int, int]:
+    """Versions that do not stand, and which one took each back; one that was taken back itself took nothing back."""
+    out: dict[int, int] = {}
+    for update in reversed(told):
+        if update.undoes and update.version not in out:
+            out[update.undoes] = update.version
+    return out
 
 
 def _changed(state: ManagerState, command: Command, path: str, value: float, undoes: int, wall_ns: int) -> Outcome:

@@ -47,6 +47,29 @@ def test_a_change_is_a_version_told_to_the_agents_and_can_be_taken_back() -> Non
     assert status(desk.state, 0)["parameters"]["version"] == 4
 
 
+def test_what_was_taken_back_is_not_in_the_way_of_what_was_changed_before() -> None:
+    desk = Desk()
+
+    def now() -> float:
+        return current(desk.state)["gamma.interval_scale"]
+
+    assert put(desk, "a", "gamma.interval_scale", 1.5)[0] and put(desk, "b", "gamma.interval_scale", 2)[0]
+    ok, text = undo(desk, "c", 1)
+    assert not ok and "version 2 has changed gamma.interval_scale since; take that one back first" in text
+    assert undo(desk, "d", 2)[0] and now() == 1.5  # version 3
+    ok, text = undo(desk, "e", 2)
+    assert not ok and "version 3" in text and "has taken version 2 back already" in text and "first" not in text
+    assert undo(desk, "f", 1)[0] and now() == 1.0  # version 4
+    assert "version 4" in undo(desk, "g", 1)[1]
+    # Version 3 gives 2.0 back only once version 4, which changed 1.5 to 1.0 since, is taken back too.
+    ok, text = undo(desk, "h", 3)
+    assert not ok and "version 4 has changed gamma.interval_scale since; take that one back first" in text
+    assert undo(desk, "i", 4)[0] and now() == 1.5  # version 5
+    assert undo(desk, "j", 3)[0] and now() == 2.0  # version 6
+    assert "version 2 has changed" in undo(desk, "k", 1)[1], "version 2 stands again"
+    assert undo(desk, "l", 2)[0] and now() == 1.5 and undo(desk, "m", 1)[0] and now() == 1.0
+
+
 @pytest.mark.parametrize(
     ("path", "value", "why"),
     [
