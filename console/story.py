@@ -246,7 +246,8 @@ def _cycle(c: Cycle, entry: JournalEntry, universe: Universe) -> Chapter:
             f"{x.seller} sold ({_parts(x.sold)}), desk {x.buyer} bought ({_parts(x.bought)})."
         )
     wished, cost = c.wished_cost_cents / CENTS_PER_USD, c.cost_cents / CENTS_PER_USD
-    lines.append(f"Expected cost {money(cost)} USD; the wishes one by one would have cost {money(wished)} USD.")
+    alone = f"; the wishes one by one would have cost {money(wished)} USD" if c.proposal_id else ""
+    lines.append(f"Expected cost {money(cost)} USD{alone}.")
     facts = {
         "cycle_id": c.cycle_id,
         "method": c.method,

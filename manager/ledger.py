@@ -233,6 +233,9 @@ def _twice_mid(order: Order) -> int:
 
 
 def per_lot_cents(tick_cents: float, order: Order, fee_cents: int) -> tuple[int, int]:
-    """(cost, notional) one lot reserves: the half spread at the limit and the fee, and the limit price. Rounded up."""
-    half_spread = abs(2 * order.limit_ticks - order.arrival_bid_ticks - order.arrival_ask_ticks) * tick_cents / 2.0
-    return int(np.ceil(half_spread)) + fee_cents, int(np.ceil(abs(order.limit_ticks) * tick_cents))
+    """(cost, notional) one lot reserves: what a fill at the limit pays above mid and the fee, and the limit price. Rounded up.
+
+    A limit on the near side of mid pays nothing above it.
+    """
+    above_mid = max(order.side.sign * (2 * order.limit_ticks - _twice_mid(order)), 0) * tick_cents / 2.0
+    return int(np.ceil(above_mid)) + fee_cents, int(np.ceil(abs(order.limit_ticks) * tick_cents))

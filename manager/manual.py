@@ -220,7 +220,7 @@ def _cycle(state: ManagerState, view: View, order: Order, wish: _Wish) -> Cycle:
         orders=(order,),
         inputs_hash=order.inputs_hash,
         cost_cents=cost,
-        wished_cost_cents=cost,
+        wished_cost_cents=0,  # no agent wished for it
         desk=(wish.desk,) if several else (),
         desk_lots=ordered[None, :] if several else np.empty((0, 0), np.int64),
     )

@@ -15,6 +15,7 @@ from common.units import CENTS_PER_USD, NS_PER_MS, NS_PER_S
 from manager.budgets_view import budgets_view, limits_view
 from manager.desk_status import crossings, desk_rows
 from manager.flows import COST, NO_LIMIT, NOTIONAL, ORDERS
+from manager.fold import MANUAL
 from manager.menu import fresh_underlyings
 from manager.rolls import rolls_view
 from manager.state import ManagerState
@@ -136,6 +137,7 @@ def _believed(state: ManagerState) -> list[dict[str, Any]]:
 
 def _cycle(state: ManagerState, cycle: Cycle) -> dict[str, Any]:
     names = state.setup.universe.instrument_id
+    wished = cycle.method != MANUAL
     rows = zip(cycle.menu.tolist(), cycle.wished_lots, cycle.solution_lots, cycle.ordered_lots, strict=True)
     return {
         "cycle_id": cycle.cycle_id,
@@ -148,8 +150,8 @@ def _cycle(state: ManagerState, cycle: Cycle) -> dict[str, Any]:
             if o or abs(w) >= 0.5
         ],
         "cost_usd": cycle.cost_cents / CENTS_PER_USD,
-        "wished_cost_usd": cycle.wished_cost_cents / CENTS_PER_USD,
-        "saved_usd": (cycle.wished_cost_cents - cycle.cost_cents) / CENTS_PER_USD,
+        "wished_cost_usd": cycle.wished_cost_cents / CENTS_PER_USD if wished else None,
+        "saved_usd": (cycle.wished_cost_cents - cycle.cost_cents) / CENTS_PER_USD if wished else None,
     }
 
 

@@ -10,6 +10,7 @@ from common.messages import OrderState, OrdStatus, Side
 from console.story import story
 from manager.fold import apply
 from manager.hash import state_hash
+from manager.status import status
 from manager.step import start
 from tests.manager_world import TICK, Desk, all_agents, limits
 from tests.steering_world import by_hand, send
@@ -70,6 +71,36 @@ def test_a_limit_price_is_taken_and_must_be_a_tick() -> None:
     assert by_hand(desk, "h1", "BUY", 1, 0, limit=price).accepted
     assert desk.orders[0].limit_ticks == desk.state.market.bid_ticks[0]
     assert not by_hand(desk, "h2", "BUY", 1, 0, limit=price + TICK / 3).accepted
+
+
+@pytest.mark.parametrize(("side", "sign"), [("BUY", 1), ("SELL", -1)])
+@pytest.mark.parametrize(("ticks", "above_mid_usd"), [(-9, 0.0), (-2, 0.0), (0, 0.0), (2, 5.0), (6, 15.0)])
+def test_a_limit_costs_what_it_pays_above_mid_and_one_below_it_nothing(
+    side: str, sign: int, ticks: int, above_mid_usd: float
+) -> None:
+    """Five futures of 50 USD a point and ticks of 0.05, quoted two ticks to either side of mid; a dollar of fee each."""
+    costs = round(5 * (above_mid_usd + 1.0), 2)
+    mid = 0.5 * float(Desk().state.market.bid_ticks[0] + Desk().state.market.ask_ticks[0])
+    price = (mid + sign * ticks) * TICK
+    for budget in (costs, costs - 0.01):
+        desk = Desk(limits=limits(flow=FlowBudget(cost_usd=budget, notional_usd=1e12, orders=10)))
+        ack = by_hand(desk, "h1", side, 5, 0, limit=price)
+        assert ack.accepted == (budget == costs), ack.text
+        if not ack.accepted:
+            continue
+        said = status(desk.state, 0)
+        firm = {row["budget"]: row for row in said["flows"] if row["scope"] == "firm"}["cost_usd"]
+        assert (firm["reserved"], said["costs"]["modelled_usd"], said["costs"]["wished_usd"]) == (costs, costs, 0.0)
+        assert (
+            said["cycle"]["cost_usd"] == costs
+            and said["cycle"]["wished_cost_usd"] is said["cycle"]["saved_usd"] is None
+        )
+        told = story("last", desk.journal, desk.world).text()
+        assert "Expected cost" in told and "one by one" not in told
+        desk.fill(desk.orders[0])  # at its limit
+        after = {row["budget"]: row for row in status(desk.state, 0)["flows"] if row["scope"] == "firm"}["cost_usd"]
+        assert (after["reserved"], after["used"]) == (0, costs)
+        desk.state.check()
 
 
 def test_a_hard_limit_refuses_it_with_value_and_limit_and_lets_the_way_back_through() -> None:
