@@ -230,6 +230,13 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
+def _unknown(order: Command) -> str:
+    """What to say of a command that nobody answered, where it may be given again under another id; else nothing."""
+    if order.action != "book.import" or json.loads(order.arguments_json).get("dry_run"):
+        return ""
+    return "; the file may have been taken all the same: import it again, which is safe, each trade counts once by its trade_id"
+
+
 async def act(bus: Bus, order: Command, *, timeout_s: float | None = None, tls: Tls | None = None) -> str:
     """Send a command and return what holds now. Raises ``Refused`` with the reason if it was not carried out.
 
@@ -242,7 +249,10 @@ async def act(bus: Bus, order: Command, *, timeout_s: float | None = None, tls: 
         wanted = sign_command(codec.encode_command(replace(order, who=on_behalf(tls.identity.name, order.who))), tls)
     subject = subjects.control(order.action)
     if timeout_s is None:
-        data = await _ask_again(bus, subject, wanted, COMMAND_TRY_S, LEADER_TIMEOUT_S)
+        try:
+            data = await _ask_again(bus, subject, wanted, COMMAND_TRY_S, LEADER_TIMEOUT_S)
+        except Unavailable as error:
+            raise Unavailable(f"{error}{_unknown(order)}") from error
     else:
         data = await bus.request(subject, wanted, timeout_s=timeout_s)
     answer = codec.decode_acknowledgement(data)

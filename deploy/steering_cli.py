@@ -22,8 +22,6 @@ OfAgent = Annotated[str | None, typer.Option("--agent", help="Only orders that s
 CommandId = Annotated[
     str | None, typer.Option("--command-id", help="Id of your own; a second command of the same id does nothing.")
 ]
-#: An import carries a whole file.
-IMPORT_TIMEOUT_S = 30.0
 
 
 def pause(
@@ -148,7 +146,7 @@ def book_import(
     from deploy.book import import_arguments
 
     wanted = import_arguments(file, dry_run=dry_run)
-    act("book.import", why, wanted, run_dir, nats, as_json, timeout_s=IMPORT_TIMEOUT_S)
+    act("book.import", why, wanted, run_dir, nats, as_json)
 
 
 @book_app.command("diff")

@@ -17,6 +17,7 @@ from common.errors import Refused, Unavailable, UsageError
 from common.wire import codec
 from deploy import control
 from deploy.config import load
+from deploy.steering_cli import book_import
 from tests.security_world import PERSON, make_keys
 
 
@@ -138,6 +139,43 @@ def test_a_leader_that_ends_before_it_answers_does_not_hide_its_successor(monkey
         return asked
 
     assert len(asyncio.run(talk())) == 3
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_import_is_asked_again_under_its_id_and_says_that_it_may_be_repeated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dry_run: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(control, "COMMAND_TRY_S", 0.05)
+    monkeypatch.setattr(control, "LEADER_TIMEOUT_S", 0.5)
+    asked: list[str] = []
+
+    def ask(_url: str, work: Any) -> Any:
+        async def talk() -> Any:
+            bus = MemoryBus()
+
+            async def answer(_subject: str, data: bytes) -> bytes:
+                order = codec.decode_command(data)
+                asked.append(order.command_id)
+                if len(asked) == 1 or order.why == "to nobody":  # taken by a leader that is killed now
+                    await asyncio.Event().wait()
+                return codec.encode_acknowledgement(Acknowledgement(order.command_id, True, "1 new"))
+
+            await bus.serve(subjects.control("book.import"), answer)
+            return await work(bus)
+
+        return asyncio.run(talk())
+
+    monkeypatch.setattr(control, "ask", ask)
+    file = tmp_path / "trades.csv"
+    file.write_text(
+        "trade_id,ts,account,instrument,quantity,price\nT1,2018-01-29T10:00:00Z,A,SPX 2018-03-16 F @XCME,3,2863\n"
+    )
+    book_import(file, nats="nats://nowhere", dry_run=dry_run)
+    assert "1 new" in capsys.readouterr().out and len(asked) == 2 and len(set(asked)) == 1
+    with pytest.raises(Unavailable) as failed:
+        book_import(file, why="to nobody", nats="nats://nowhere", dry_run=dry_run)
+    may_have_been = "may have been taken all the same: import it again, which is safe" in str(failed.value)
+    assert may_have_been == (not dry_run)
 
 
 def test_a_connection_that_refuses_at_once_is_not_asked_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
