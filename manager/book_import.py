@@ -14,9 +14,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from common.control_arguments import read_arguments
 from common.control_messages import Command, ImportedTrade, TradesImported
 from common.errors import Refused
+from common.units import NS_PER_DAY
 from manager.import_bounds import Bounds, value_problem
 from manager.imports import TRADES_MAX, effects, problem_of
 from manager.state import ManagerState
@@ -120,6 +123,15 @@ def _settled(state: ManagerState, former: ImportedTrade | None) -> str:
     )
 
 
+def _too_late(state: ManagerState, t: ImportedTrade) -> str:
+    """Why a trade cannot have been done yet; a day is left for clocks and dates of other zones."""
+    now_ns = state.now_ns
+    if not state.market.sources or t.time_ns <= now_ns + NS_PER_DAY:
+        return ""
+    traded, now = (np.datetime64(ns, "ns").astype("datetime64[s]") for ns in (t.time_ns, now_ns))
+    return f"it was done at {traded}Z, which is more than a day after the market's time, {now}Z"
+
+
 def _unfit(state: ManagerState, t: ImportedTrade, name: str) -> str:
     universe, book = state.setup.universe, state.setup.book
     if not t.trade_id:
@@ -135,7 +147,7 @@ def _unfit(state: ManagerState, t: ImportedTrade, name: str) -> str:
         return f"quantity {t.lots} is not between 1 and 1e9 lots, bought or sold"
     if not math.isfinite(t.price) or t.price < 0.0:
         return f"price {t.price} is none"
-    if why := value_problem(state, t):
+    if why := _too_late(state, t) or value_problem(state, t):
         return why
     if len(book.desk_names) > 1 and not any(t.account in desk.accounts for desk in book.desks):
         return f"account {t.account!r} belongs to no desk of this run"

@@ -121,6 +121,25 @@ def test_an_expired_contract_is_refused() -> None:
     assert "expired" in bring(desk, "i1", row(2, "T1", name(desk, 5), -40)).text
 
 
+def test_a_trade_of_the_future_is_refused_with_its_line_and_both_times() -> None:
+    """The market of these tests stands at 1,520,000,000 s, 2018-03-02T14:13:20Z; a day is left for other zones."""
+    desk = Desk()
+    desk.feed(0)
+    day_s, sources = 86_400, 1_520_000_000
+    ahead_s = desk.now_ns // NS_PER_S - sources
+    assert 0 <= ahead_s < 60
+
+    def at(seconds: int, trade_id: str) -> list[object]:
+        line = row(3, trade_id, name(desk, 5), 1)
+        return [*line[:6], seconds * NS_PER_S, *line[7:]]
+
+    ack = bring(desk, "i1", at(7_229_054_100, "T1"))  # 2199-01-29T14:35:00Z
+    assert not ack.accepted and "line 3" in ack.text and "2199-01-29T14:35:00Z" in ack.text
+    assert "the market's time, 2018-03-02T14:13:2" in ack.text
+    assert not bring(desk, "i2", at(sources + ahead_s + day_s + 1, "T2")).accepted
+    assert bring(desk, "i3", at(sources + day_s, "T3")).accepted
+
+
 def test_the_trade_goes_to_the_desk_of_its_account() -> None:
     desks = (DeskOf("one", "E", ("a",)), DeskOf("two", "E", ("b",)))
     book = Book("book", ("a", "b"), np.array([5, 6], np.uint32), np.array([1, 1], np.int64), np.empty(0), desks)
