@@ -25,9 +25,10 @@ _OSI_LIKE = re.compile(r"^[A-Z0-9]{1,6} *\d{6}[CP]\d{8}\Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Contracts:
-    """Terms by root. ``defined`` comes before what is built in."""
+    """Terms by root. ``defined`` comes before what is built in; ``advice``: what to do about a root that is in neither."""
 
     defined: Mapping[str, Contract] = field(default_factory=dict)
+    advice: str = "define its terms in a contracts file (--contracts)"
 
     def terms(self, root: str, expiry: date | None) -> Contract:
         """Terms of a root at an expiry date. Raises ``ValueError`` that says how to define an unknown one."""
@@ -68,9 +69,9 @@ class Contracts:
         if adjusted:
             return (
                 f"unknown root {root!r}: it looks like an adjusted series of {adjusted['base']}, whose deliverable stands "
-                "in the clearing house's memo; define it in a contracts file (--contracts)"
+                "in the clearing house's memo; " + self.advice
             )
-        return f"unknown root {root!r}; define its terms in a contracts file (--contracts)"
+        return f"unknown root {root!r}; {self.advice}"
 
     def parse(self, text: str, reference: date | None = None) -> Instrument:
         """The instrument of any spelling: OSI, canonical id, Deribit name, CME symbol (read from ``reference``).

@@ -8,19 +8,34 @@ where needed, ``corrects`` or ``cancels``: the trade_id that a line replaces or 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
+from common.errors import InputError
 from common.files.read import read_book, read_trades
+from common.instruments_contracts import Contracts
 from common.universe import Book, Universe
 from deploy.tables import rows
+
+#: What these commands can be told to do about a bad file: they set nothing aside and take no terms of a person's own.
+REMEDY: Final = "mend these lines and give the command again (formats: docs/FILES.md)"
+_TERMS: Final = Contracts(advice="these commands know the built-in roots only (docs/FILES.md)")
+
+Table = TypeVar("Table")
+
+
+def _read(reader: Callable[..., Table], path: Path) -> Table:
+    try:
+        return reader(path, contracts=_TERMS)
+    except InputError as error:
+        raise InputError(error.path, error.problems, REMEDY if "--" in error.remedy else error.remedy) from None
 
 
 def import_arguments(path: Path, *, dry_run: bool) -> dict[str, Any]:
     """What the command ``book.import`` carries. Raises ``InputError`` with every bad line."""
-    table = read_trades(path)
+    table = _read(read_trades, path)
     names = [i.id for i in table.listing.instruments]
     account = table.account or ("",) * len(table)
     trades = [
@@ -61,7 +76,7 @@ def differences(path: Path, universe: Universe, book: Book, status: Mapping[str,
 
     Raises ``InputError`` with every bad line. Our own hedges are no part of it.
     """
-    found = read_book(path)
+    found = _read(read_book, path)
     names = [i.id for i in found.listing.instruments]
     theirs: dict[tuple[str, str], int] = defaultdict(int)
     for account, at, lots in zip(found.account, found.instrument, found.quantity_lots, strict=True):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.main import get_group
 
 from common.errors import InputError
 from common.universe import Book
 from deploy.book import as_json, differences, import_arguments, table
+from deploy.steering_cli import book_app
 from tests.manager_world import universe as tiny_universe
 
 UNIVERSE = tiny_universe()
@@ -46,6 +49,23 @@ def test_one_bad_line_refuses_the_whole_file_by_its_number(tmp_path: Path) -> No
     good = f"T1,2018-01-29T10:00:00-05:00,DESK-A,{PUT},buy,10,24.6,,"
     with pytest.raises(InputError, match="csv:3: quantity"):
         import_arguments(trades(tmp_path, good, good.replace("T1", "T2").replace(",10,", ",half,")), dry_run=False)
+
+
+def test_a_refusal_advises_nothing_that_these_commands_do_not_know(tmp_path: Path, opening: Book) -> None:
+    options = {o for command in get_group(book_app).commands.values() for p in command.params for o in p.opts}
+    stranger, adjusted = "XYZ   180316P02700000", "SPX1  180316P02700000"
+    texts = []
+    for cells in (f"{PUT},buy,half", f"{stranger},buy,1", f"{adjusted},buy,1"):
+        with pytest.raises(InputError) as failed:
+            import_arguments(trades(tmp_path, f"T1,2018-01-29T10:00:00Z,A,{cells},1,,"), dry_run=False)
+        texts.append(str(failed.value))
+    for cells in (f"{PUT},half", f"{stranger},1", f"{adjusted},1"):
+        with pytest.raises(InputError) as failed:
+            differences(held(tmp_path, f"A,{cells}"), UNIVERSE, opening, STATUS)
+        texts.append(str(failed.value))
+    for text in texts:
+        assert "csv:2: " in text and "docs/FILES.md" in text
+        assert set(re.findall(r"--[a-z]+", text)) <= options, text
 
 
 @pytest.fixture
