@@ -22,7 +22,7 @@ from common.factors import key_of, kind_of
 from common.messages import AssignmentUpdate, BudgetUpdate, Header, TradingState
 from manager import scopes, steering
 from manager.events import Acknowledge, Instruction, Publish, SetTradingState
-from manager.fold import TRADING_ACTIONS
+from manager.fold import TRADING_ACTIONS, asked_for
 from manager.ledger import SOURCE
 from manager.outcome import Outcome
 from manager.recording import record
@@ -38,6 +38,10 @@ def on_command(state: ManagerState, command: Command, wall_ns: int) -> list[Inst
     """Carry out a command, or start to."""
     done = state.fold.commands.get(command.command_id)
     if done is not None:
+        known = state.asked.get(command.command_id)
+        if known is not None and known != asked_for(command):
+            text = f"command id {command.command_id!r} was done before with other content; a new command has an id of its own"
+            done = Acknowledgement(command.command_id, False, text)
         return [Acknowledge(done)]
     if command.command_id in state.pending:
         return []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 
@@ -259,6 +260,7 @@ def _end(state: ManagerState, life: OrderLife, report: ExecutionReport | None) -
 
 def _command(state: ManagerState, command: Command, acknowledgement: Acknowledgement, entry: JournalEntry) -> None:
     fold = state.fold
+    state.asked[command.command_id] = asked_for(command)
     _answered(state, acknowledgement)
     if not acknowledgement.accepted:
         return
@@ -269,11 +271,18 @@ def _command(state: ManagerState, command: Command, acknowledgement: Acknowledge
         _limits(fold, fold.limits_log.take(command, entry.now_ns, entry.wall_ns)[0])
 
 
+def asked_for(command: Command) -> str:
+    """Digest of what a command wants done: action and arguments, whoever asks and why."""
+    return hashlib.sha256(f"{command.action}\n{command.arguments_json}".encode()).hexdigest()
+
+
 def _answered(state: ManagerState, acknowledgement: Acknowledgement) -> None:
     commands = state.fold.commands
     commands[acknowledgement.command_id] = acknowledgement
     if len(commands) > state.setup.config.commands_kept:
-        del commands[next(iter(commands))]
+        oldest = next(iter(commands))
+        del commands[oldest]
+        state.asked.pop(oldest, None)
 
 
 def _limits(fold: Fold, log: LimitsLog) -> None:

@@ -139,6 +139,8 @@ class ManagerState:
     reconcile_to: int = 0
     #: Commands waiting for execution's answer; while a pause or kill waits no order is decided.
     pending: dict[str, Command] = field(default_factory=dict)
+    #: Digest of what each command in ``fold.commands`` asked for, as far back as this manager has read the journal.
+    asked: dict[str, str] = field(default_factory=dict)
     dirty: bool = False
     retry_ns: int = NEVER_NS
     heartbeats: dict[str, tuple[Heartbeat, int]] = field(default_factory=dict)

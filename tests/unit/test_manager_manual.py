@@ -43,6 +43,23 @@ def test_the_same_id_again_does_nothing() -> None:
     assert len(desk.orders) == 1 and len(desk.journal) == entries
 
 
+def test_the_same_id_with_other_content_is_refused_and_does_nothing() -> None:
+    desk = Desk()
+    first = by_hand(desk, "h1", "BUY", 5, 0)
+    entries = len(desk.journal)
+    heir = Desk()
+    heir.state = start(heir.setup)
+    for entry in desk.journal:
+        apply(heir.state, entry)
+    heir.take_over(2)
+    for asked in (desk, heir):
+        for ack in (by_hand(asked, "h1", "SELL", 5, 0), by_hand(asked, "h1", "BUY", 6, 0), send(asked, "pause", "h1")):
+            assert ack is not None and not ack.accepted
+            assert "'h1' was done before with other content" in ack.text and first.text not in ack.text
+        assert by_hand(asked, "h1", "BUY", 5, 0) == first
+    assert len(desk.orders) == 1 and len(desk.journal) == entries and heir.orders == []
+
+
 def test_the_same_id_again_does_nothing_where_a_takeover_lost_the_record_of_it() -> None:
     """The order had left when its leader died with the entries; who asked for it was not answered and asks again."""
     old, new = Desk(), Desk()
