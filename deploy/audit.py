@@ -19,7 +19,7 @@ from common.limits import Limits
 from common.messages import I64, ExecutionReport
 from common.universe import Book, Universe
 from deploy.config import RunConfig
-from deploy.finish import recording, stored
+from deploy.finish import desk_lots_of, positions_of, recording, stored
 from deploy.recorder import STATE, read_record
 from deploy.run_folder import JOURNAL, REFERENCE
 from lab.audit import Run, audit, orders_of
@@ -170,13 +170,4 @@ def _stated(folder: Path, universe: Universe, book: Book) -> tuple[I64 | None, I
     if not (folder / "status.json").exists():
         return None, None
     view = _json(folder / "status.json")
-    lots = book.net_lots(len(universe))
-    for name, traded in view["positions"]["traded"].items():
-        lots[universe.index[name]] += traded
-    if not view.get("desks"):
-        return lots, None
-    by_desk = book.desk_lots(len(universe))
-    for d, desk in enumerate(view["desks"]):
-        for name, traded in desk["traded"].items():
-            by_desk[d, universe.index[name]] += traded
-    return lots, by_desk
+    return positions_of(view, universe, book), desk_lots_of(view, universe, book)

@@ -131,7 +131,7 @@ def judge(prepared: Prepared, folder: RunFolder, outcome: dict[str, Any]) -> tup
     except (HedgerowError, OSError) as error:
         return book, [*broken, f"no evidence: {error}"]
     status = outcome["status"]
-    positions = positions_of(status, prepared) if status else None
+    positions = positions_of(status, prepared.source.universe, prepared.book) if status else None
     if positions is None:
         broken.append("no status at the end: the positions stated are not known")
     universe, opening, limits = prepared.source.universe, prepared.book, prepared.limits

@@ -16,7 +16,7 @@ from common.control_messages import JournalEntry
 from common.market.recorded import RecordedMarket
 from common.messages import I64, ExecutionReport, OrderState
 from common.ports import MarketSource
-from common.universe import Book
+from common.universe import Book, Universe
 from deploy.recorder import read_record
 from deploy.run_folder import RunFolder
 from deploy.setup import Prepared
@@ -65,13 +65,13 @@ def report_run(prepared: Prepared, folder: RunFolder, summary: dict[str, Any], c
     """Write the report of a finished run and print its result. Returns what ``report.json`` holds."""
     console.print("running the same path in process: joint, plain netting, agents alone, delta only", highlight=False)
     orders, reports = stored(folder / "store")
-    status = summary["status"]
+    status, universe = summary["status"], prepared.source.universe
     live = Live(
         entries=read_journal(folder / "journal.bin"),
         store_orders=orders,
         store_reports=reports,
-        positions_lots=positions_of(status, prepared) if status else None,
-        desk_lots=_desk_lots(status, prepared) if status.get("desks") else None,
+        positions_lots=positions_of(status, universe, prepared.book) if status else None,
+        desk_lots=desk_lots_of(status, universe, prepared.book),
         memory_bytes=summary["memory"],
         tick_to_order_p50_ns=status.get("execution", {}).get("tick_to_order_p50_ns") or None,
         tick_to_order_p99_ns=status.get("execution", {}).get("tick_to_order_p99_ns") or None,
@@ -106,23 +106,25 @@ def stored(folder: Path) -> tuple[tuple[OrderState, ...], tuple[ExecutionReport,
         store.close()
 
 
-def positions_of(status: dict[str, Any], prepared: Prepared) -> I64:
+def positions_of(status: dict[str, Any], universe: Universe, book: Book) -> I64:
     """(n,) lots that a status states: opening book plus what it says was traded, imported and settled."""
-    universe = prepared.source.universe
-    lots = prepared.book.net_lots(len(universe))
-    for sort in ("traded", "imported", "settled"):
-        for name, moved in status["positions"][sort].items():
-            lots[universe.index[name]] += moved
+    return _moved(book.net_lots(len(universe)), status["positions"], universe)
+
+
+def desk_lots_of(status: dict[str, Any], universe: Universe, book: Book) -> I64 | None:
+    """(desks, n): the same of each desk; None where the status tells none."""
+    if not status.get("desks"):
+        return None
+    lots = book.desk_lots(len(universe))
+    for mine, desk in zip(lots, status["desks"], strict=True):
+        _moved(mine, desk, universe)
     return lots
 
 
-def _desk_lots(status: dict[str, Any], prepared: Prepared) -> I64:
-    universe = prepared.source.universe
-    lots = prepared.book.desk_lots(len(universe))
-    for d, desk in enumerate(status["desks"]):
-        for sort in ("traded", "imported", "settled"):
-            for name, moved in desk[sort].items():
-                lots[d, universe.index[name]] += moved
+def _moved(lots: I64, told: dict[str, Any], universe: Universe) -> I64:
+    for sort in ("traded", "imported", "settled"):
+        for name, moved in told[sort].items():
+            lots[universe.index[name]] += moved
     return lots
 
 

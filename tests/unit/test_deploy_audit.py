@@ -8,24 +8,32 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from common.control_messages import Cycle, JournalEntry, ProposalTaken
+from common.control_messages import Command, Cycle, JournalEntry, ProposalTaken
 from common.errors import InputError
 from common.market.recorded import Recorder
 from common.messages import ExecutionReport
+from common.universe import Book
+from common.universe import Desk as DeskOf
 from common.wire import codec
 from common.wire.delimited import write_messages
 from deploy.audit import audit_folder, run_audit
 from deploy.config import RunConfig
+from deploy.finish import desk_lots_of, positions_of
 from deploy.recorder import read_record, recorded, segments
 from deploy.replay import run_replay
+from manager import events as ev
 from manager.fold import apply
 from manager.hash import order_hash, state_hash
 from manager.state import ManagerSetup, start
-from tests.golden.test_replay_identical import BOOK, LIMITS, MANAGER, MARKET, plain_run
+from manager.status import status
+from tests.golden.test_replay_identical import BOOK, LIMITS, MANAGER, MARKET, new_loop, plain_run, play
+from tests.steering_world import row
 
 CUT = 40
+BOTH = (DeskOf("a", "A", ("x",)), DeskOf("b", "B", ("y",)))
 
 
 def entries() -> list[JournalEntry]:
@@ -82,6 +90,36 @@ def test_a_run_as_it_was_left_is_clean(left: Path, capsys: pytest.CaptureFixture
     assert found["leaders_state_hash_at_entry"] == len(entries()) - 3
     assert run_audit(left, False) == 0
     assert "clean: every promise kept" in capsys.readouterr().out
+
+
+def test_stated_positions_count_what_clients_traded_and_what_settled(left: Path, tmp_path: Path) -> None:
+    """A status as the leader writes it, of a run in which clients traded: nothing is wrong; a lot less is told."""
+    folder, name = Path(shutil.copytree(left, tmp_path / "run")), MARKET.universe.instrument_id[3]
+    loop, trade = new_loop(), row(2, "T1", name, -12, account="clients")
+    asked = json.dumps({"file": "t.csv", "dry_run": False, "trades": [trade]})
+    told = ev.CommandArrived(0, Command("i", "book.import", "r", "t", asked))
+    write_journal(folder, play(loop, lambda k: loop._do(told) if k == 6 else None))
+    (folder / "state.json").unlink()
+    view = status(loop.manager, 0)
+    assert view["positions"]["imported"] == {name: -12}
+    (folder / "status.json").write_text(json.dumps(view))
+    assert audit_folder(folder).violations == ()
+    view["positions"]["imported"][name] = -11
+    (folder / "status.json").write_text(json.dumps(view))
+    (said,) = audit_folder(folder).violations
+    assert said.startswith(f"position of {name}")
+
+
+def test_lots_a_status_states_are_the_book_and_everything_that_moved_it() -> None:
+    book = Book("b", ("x", "y"), np.array([3, 4], np.uint32), np.array([5, -2]), desks=BOTH)
+    held, traded, settled = (MARKET.universe.instrument_id[j] for j in (3, 4, 6))
+    none: dict[str, dict[str, int]] = {"traded": {}, "imported": {}, "settled": {}}
+    first = {**none, "traded": {traded: 7}, "imported": {held: -1}}
+    view = {"positions": {**first, "settled": {settled: 3}}, "desks": [first, {**none, "settled": {settled: 3}}]}
+    lots, by_desk = positions_of(view, MARKET.universe, book), desk_lots_of(view, MARKET.universe, book)
+    assert by_desk is not None and desk_lots_of({**view, "desks": []}, MARKET.universe, book) is None
+    assert lots[[3, 4, 6]].tolist() == [4, 5, 3] and np.count_nonzero(lots) == 3
+    assert by_desk[:, [3, 4, 6]].tolist() == [[4, 7, 0], [0, -2, 3]] and np.count_nonzero(by_desk) == 4
 
 
 def first(found: list[JournalEntry], wanted: Callable[[JournalEntry], bool]) -> int:
