@@ -2,7 +2,8 @@
 
 The rules of ``lab/audit.py`` on journal, execution's store, opening book and limits; then the journal is folded from its
 first entry, and the state after the entry at which the leader took its own fingerprint must have that fingerprint.
-Exit 0 where nothing is wrong, 1 with every violation in words. *Tested by* tests/unit/test_deploy_audit.py.
+Exit 0 where nothing is wrong, 1 with every violation in words; what could not be checked is named.
+*Tested by* tests/unit/test_deploy_audit.py.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from common.messages import I64, ExecutionReport
 from common.universe import Book, Universe
 from deploy.config import RunConfig
 from deploy.finish import desk_lots_of, positions_of, recording, stored
-from deploy.recorder import STATE, read_record
-from deploy.run_folder import JOURNAL, REFERENCE
+from deploy.recorder import STATE, read_finished
+from deploy.run_folder import REFERENCE
 from lab.audit import Run, audit, orders_of
 from manager.fold import apply
 from manager.hash import order_hash, state_hash
@@ -48,12 +49,15 @@ class Audited:
     order_hash: str
     state_hash: str
     recorded: dict[str, Any] | None
+    #: Each check that what the folder holds did not allow, and why.
+    unchecked: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
         return {
             "clean": not self.violations,
             "violations": list(self.violations),
+            "unchecked": list(self.unchecked),
             "entries": self.entries,
             "orders": self.orders,
             "fills": self.fills,
@@ -68,12 +72,14 @@ class Audited:
         yield f"{self.entries:,} entries, {self.orders:,} orders, {self.fills:,} fills"
         yield f"order hash {self.order_hash}"
         yield f"state hash {self.state_hash} (the fold of every entry)"
-        if self.recorded is None:
-            yield "the leader left no fingerprint of its state: nothing to compare the fold with"
-        else:
+        if self.recorded is not None:
             yield f"the leader's own after entry {self.recorded['entries']:,}: {self.recorded['state_hash']}"
+        yield from (f"not checked: {left_out}" for left_out in self.unchecked)
         yield from self.violations
-        yield f"{len(self.violations)} violations" if self.violations else "clean: every promise kept"
+        if self.violations:
+            yield f"{len(self.violations)} violations"
+        else:
+            yield "clean as far as was checked" if self.unchecked else "clean: every promise kept"
 
 
 def run_audit(folder: Path, as_json: bool) -> int:
@@ -85,13 +91,10 @@ def run_audit(folder: Path, as_json: bool) -> int:
 
 def audit_folder(folder: Path) -> Audited:
     """Audit a finished run. Raises ``InputError`` for what cannot be read, ``Conflict`` while its store is in use."""
-    if not (folder / JOURNAL).is_file():
-        raise InputError(
-            str(folder), [Problem(0, "no finished run: it has no journal.bin")], "name a run that has ended"
-        )
+    entries = read_finished(folder)
     reference, recorded = reference_of(folder), leaders_word(folder)
     market, book = recording(folder / "market.bin")
-    universe, entries = market.universe, read_record(folder)
+    universe = market.universe
     orders, reports = stored(folder / "store") if any((folder / "store").glob("*")) else (None, None)
     positions, desks = _stated(folder, universe, book)
     hours = market.session_bounds_ns
@@ -108,7 +111,27 @@ def audit_folder(folder: Path) -> Audited:
         order_hash=order_hash(unique.values()),
         state_hash=state_hash(state),
         recorded=recorded,
+        unchecked=tuple(
+            _left_out(
+                store=orders is not None,
+                positions=positions is not None,
+                desks=desks is not None or len(book.desk_names) < 2,
+                word=recorded is not None,
+            )
+        ),
     )
+
+
+def _left_out(*, store: bool, positions: bool, desks: bool, word: bool) -> Iterator[str]:
+    """What could not be checked and why, by what the folder holds."""
+    if not store:
+        yield "orders and reports against execution's own: nothing in store/"
+    if not positions:
+        yield "the positions last stated: no status.json"
+    elif not desks:
+        yield "the positions of each desk: status.json states none"
+    if not word:
+        yield f"the leader's own state: the leader left no fingerprint of it ({STATE})"
 
 
 def fold_and_compare(

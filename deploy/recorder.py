@@ -26,7 +26,7 @@ from common.bus.framing import unpack
 from common.bus.nats_bus import NatsBus
 from common.bus.tail import purged
 from common.control_messages import JournalEntry
-from common.errors import HedgerowError, Unavailable
+from common.errors import HedgerowError, InputError, Problem, Unavailable
 from common.wire import codec
 from common.wire.delimited import frame, read_messages
 from deploy import control
@@ -55,6 +55,24 @@ def recorded(folder: Path) -> Iterator[bytes]:
 def read_record(folder: Path) -> tuple[JournalEntry, ...]:
     """Every entry that a run folder holds. Raises ``InputError`` if a file is broken, ``Refused`` if an entry is."""
     return tuple(codec.decode_journal_entry(data) for data in recorded(folder))
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Raises ``InputError`` where no run has ended in the folder: what is read of one that goes on is no whole record."""
+    if not (folder / JOURNAL).is_file():
+        raise InputError(
+            str(folder), [Problem(0, "no finished run: it has no journal.bin")], "name a run that has ended"
+        )
+
+
+def read_finished(folder: Path) -> tuple[JournalEntry, ...]:
+    """Every entry of a run that has ended, at least one. Raises ``InputError`` where the folder holds no such run."""
+    refuse_unfinished(folder)
+    if not (entries := read_record(folder)):
+        raise InputError(
+            str(folder / JOURNAL), [Problem(0, "holds no entry: no manager ever led")], "name a run that has traded"
+        )
+    return entries
 
 
 class Recorder:

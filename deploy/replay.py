@@ -20,7 +20,7 @@ from deploy.audit import fold_and_compare, leaders_word, reference_of
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.finish import lab_settings, recording
-from deploy.recorder import read_record
+from deploy.recorder import read_finished
 from deploy.setup import prepare
 from lab.closed_loop import run, split
 from lab.replay import replay_run
@@ -44,7 +44,7 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
     reference = reference_of(folder)
     settings = reference.settings
     market, book = recording(folder / "market.bin")
-    entries = read_record(folder)
+    entries = read_finished(folder)
     result = replay_run(
         market,
         book,

@@ -15,8 +15,7 @@ from common.cost_model import CostModel, to_text
 from common.errors import InputError, Problem, UsageError
 from common.market.recorded import RecordedMarket
 from deploy.audit import reference_of
-from deploy.recorder import read_record
-from deploy.run_folder import JOURNAL
+from deploy.recorder import read_finished
 from deploy.tables import rows
 from lab.audit import orders_of
 from lab.cost_fit import Prior
@@ -32,11 +31,8 @@ def run_tca(folder: Path, by: str, as_json: bool, write: Path | None, out: Path 
     """Print the costs of a finished run. Raises ``InputError`` where the folder holds none, ``UsageError`` for ``by``."""
     if by not in KEYS:
         raise UsageError(f"--by {by}: choose one of {', '.join(KEYS)}")
-    if not (folder / JOURNAL).is_file():
-        reason = Problem(0, "no finished run: it has no journal.bin")
-        raise InputError(str(folder), [reason], "name a run that has ended")
     key: Key = by
-    reference, market, entries = reference_of(folder), RecordedMarket(folder / "market.bin"), read_record(folder)
+    entries, reference, market = read_finished(folder), reference_of(folder), RecordedMarket(folder / "market.bin")
     manager = reference.settings.manager
     prior = Prior(1.0, manager.impact_share, manager.root_impact_share)
     orders = [order for _, order in orders_of(entries)]

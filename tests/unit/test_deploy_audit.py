@@ -24,6 +24,7 @@ from deploy.config import RunConfig
 from deploy.finish import desk_lots_of, positions_of
 from deploy.recorder import read_record, recorded, segments
 from deploy.replay import run_replay
+from deploy.tca import run_tca
 from manager import events as ev
 from manager.fold import apply
 from manager.hash import order_hash, state_hash
@@ -88,8 +89,10 @@ def test_a_run_as_it_was_left_is_clean(left: Path, capsys: pytest.CaptureFixture
     assert found["clean"] and found["violations"] == [] and found["entries"] == len(entries())
     assert found["orders"] == len(orders) > 0 and found["order_hash"] == order_hash(orders)
     assert found["leaders_state_hash_at_entry"] == len(entries()) - 3
+    assert [said.partition(":")[2] for said in found["unchecked"]] == [" nothing in store/", " no status.json"]
     assert run_audit(left, False) == 0
-    assert "clean: every promise kept" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == "clean as far as was checked" and len([x for x in said if x.startswith("not checked: ")]) == 2
 
 
 def test_stated_positions_count_what_clients_traded_and_what_settled(left: Path, tmp_path: Path) -> None:
@@ -104,6 +107,7 @@ def test_stated_positions_count_what_clients_traded_and_what_settled(left: Path,
     assert view["positions"]["imported"] == {name: -12}
     (folder / "status.json").write_text(json.dumps(view))
     assert audit_folder(folder).violations == ()
+    assert len(audit_folder(folder).unchecked) == 2 and "status.json" not in str(audit_folder(folder).unchecked)
     view["positions"]["imported"][name] = -11
     (folder / "status.json").write_text(json.dumps(view))
     (said,) = audit_folder(folder).violations
@@ -173,7 +177,7 @@ def test_a_run_whose_leader_could_not_be_asked_is_audited_all_the_same(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (copy / "state.json").unlink()
-    assert audit_folder(copy).recorded is None
+    assert audit_folder(copy).recorded is None and "state.json" in audit_folder(copy).unchecked[-1]
     assert run_audit(copy, False) == 0
     assert "no fingerprint" in capsys.readouterr().out
 
@@ -188,6 +192,29 @@ def test_a_folder_that_is_no_finished_run_is_an_input_error(tmp_path: Path, copy
     (copy / "reference.json").write_text("[")
     with pytest.raises(InputError, match="cannot be read"):
         audit_folder(copy)
+
+
+def test_every_promise_is_said_to_be_kept_only_where_every_one_was_checked(
+    left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = audit_folder(left)
+    assert list(replace(found, unchecked=()).lines())[-1] == "clean: every promise kept"
+    for_two = replace(found, violations=("one", "two"))
+    assert list(for_two.lines())[-1] == "2 violations" and sum("not checked" in x for x in for_two.lines()) == 2
+
+
+@pytest.mark.parametrize("command", ["audit", "tca", "replay"])
+def test_a_record_without_an_entry_proves_nothing_and_is_refused(copy: Path, command: str) -> None:
+    for path in (*segments(copy), copy / "state.json"):
+        path.unlink()
+    (copy / "journal.bin").write_bytes(b"")
+    with pytest.raises(InputError, match=r"journal\.bin: holds no entry"):
+        if command == "audit":
+            run_audit(copy, True)
+        elif command == "tca":
+            run_tca(copy, "agent", True, None, None)
+        else:
+            run_replay(copy, RunConfig(), None, True)
 
 
 def test_replay_compares_the_state_too(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
