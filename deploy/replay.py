@@ -1,7 +1,9 @@
 """``hedgerow replay``: a recorded run against itself, or any market through the same cores, in process.
 
 No Ray, NATS or gRPC. Prints the order hash; for a run folder also whether every proposal, decision and order came out
-identical (exit 0) or the first difference (exit 1). *Tested by* tests/e2e/test_live.py, tests/golden/test_replay_identical.py.
+identical (exit 0) or the first difference (exit 1); a run that goes on or was killed has no
+whole record and is refused.
+*Tested by* tests/e2e/test_live.py, tests/golden/test_replay_identical.py.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from deploy.audit import fold_and_compare, leaders_word, reference_of
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.finish import lab_settings, recording
-from deploy.recorder import read_finished
+from deploy.recorder import read_finished, refuse_unfinished, segments
+from deploy.run_folder import INFO, JOURNAL, REFERENCE
 from deploy.setup import prepare
 from lab.closed_loop import run, split
 from lab.replay import replay_run
@@ -30,7 +33,8 @@ from manager.state import ManagerSetup
 def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bool) -> int:
     """Replay; 0 if it ran (and, for a run folder, was identical), else 1."""
     announce_compiling()
-    if (source / "journal.bin").is_file():
+    if _is_run(source):
+        refuse_unfinished(source)
         shown, code = _run_folder(source)
     else:
         shown, code = _market(settings, batch)
@@ -38,6 +42,13 @@ def run_replay(source: Path, settings: RunConfig, batch: int | None, as_json: bo
         json.dumps(shown) if as_json else "\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in shown.items())
     )
     return code
+
+
+def _is_run(source: Path) -> bool:
+    """Whether a launcher used the folder. One that holds a recording and nothing of a run is a market."""
+    return source.is_dir() and (
+        any((source / name).exists() for name in (JOURNAL, INFO, REFERENCE)) or bool(segments(source))
+    )
 
 
 def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:

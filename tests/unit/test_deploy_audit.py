@@ -225,3 +225,19 @@ def test_replay_compares_the_state_too(copy: Path, capsys: pytest.CaptureFixture
     (copy / "state.json").write_text(json.dumps({**word, "state_hash": "0" * 64}))
     assert run_replay(copy, RunConfig(), None, True) == 1
     assert "the leader had 000" in json.loads(capsys.readouterr().out)["first_difference"]
+
+
+@pytest.mark.parametrize("sign", ["run.json", "reference.json", "journal-0001.bin"])
+def test_replay_refuses_a_run_that_has_not_ended_and_takes_a_recording(
+    left: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], sign: str
+) -> None:
+    """By any of what a launcher leaves; the market alone, in a folder, is replayed as a market."""
+    shutil.copy(left / "market.bin", tmp_path)
+    (tmp_path / sign).write_bytes((left / sign).read_bytes() if (left / sign).exists() else b"{}")
+    settings = RunConfig.model_validate({"market": {"name": str(tmp_path)}, "manager": MANAGER.model_dump()})
+    with pytest.raises(InputError, match=r"no finished run: it has no journal\.bin"):
+        run_replay(tmp_path, settings, None, True)
+    if sign == "run.json":
+        (tmp_path / sign).unlink()
+        assert run_replay(tmp_path, settings, None, True) == 0
+        assert json.loads(capsys.readouterr().out)["orders"] > 0
