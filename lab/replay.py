@@ -166,8 +166,7 @@ class _ManagerReplay:
                 self._take_up(entries[:at])
             self._market_up_to(recorded, entries[at + 1] if at + 1 < len(entries) else recorded)
             if len(self.written) == at:
-                if isinstance(recorded.event, DayStruck) and self.state.closing is not None:
-                    self.state.closing.forget(recorded.event.late)
+                self._forget_the_close(entries[at : at + 2])
                 for event in self._events(recorded, entries[at + 1 :]):
                     self._do(event)
             # What a leader wrote last may not have been stored before it was deposed.
@@ -180,6 +179,13 @@ class _ManagerReplay:
                     return wrong
         extra = self.written[len(entries) :]
         return f"after the last entry the replay wrote {name_of(extra[0])}" if extra else ""
+
+    def _forget_the_close(self, entries: Sequence[JournalEntry]) -> None:
+        """Before a strike, which cancels may precede in its step: the leader may not have seen what the replay kept."""
+        cancels = isinstance(entries[0].event, CancelAsked)
+        struck = entries[-1].event if cancels else entries[0].event
+        if isinstance(struck, DayStruck) and self.state.closing is not None:
+            self.state.closing.forget(struck.late)
 
     def _take_up(self, known: Sequence[JournalEntry]) -> None:
         """Go on as the next leader: it knows the record and the market, nothing of what its predecessor had in mind."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common.snapshot import MarketSnapshot
+from common.snapshot import MarketSnapshot, SourceState
 from common.subjects import feed_source
 from common.universe import Universe
 
@@ -23,10 +23,18 @@ class ClosingQuotes:
         self.kept: set[str] = set()
 
     def keep(self, symbol: str, market: MarketSnapshot) -> None:
-        """Copy what stands of one underlying; nothing where that was done before."""
+        """Copy what stands of one underlying; nothing where that was done before, or where it is later than the close."""
         source = market.sources.get(feed_source(symbol))
-        if symbol in self.kept or source is None:
+        if symbol in self.kept or source is None or source.event_time_ns > self.at_ns:
             return
+        self._copy(symbol, market, source)
+
+    def take_late(self, symbol: str, market: MarketSnapshot) -> None:
+        """Copy what stands, though it is later than the close: nobody here saw what stood then."""
+        if symbol not in self.kept and (source := market.sources.get(feed_source(symbol))) is not None:
+            self._copy(symbol, market, source)
+
+    def _copy(self, symbol: str, market: MarketSnapshot, source: SourceState) -> None:
         rows, mine = market.universe.rows_of(symbol), self.market
         mine.bid_ticks[rows], mine.ask_ticks[rows] = market.bid_ticks[rows], market.ask_ticks[rows]
         mine.bid_size_lots[rows], mine.ask_size_lots[rows] = market.bid_size_lots[rows], market.ask_size_lots[rows]

@@ -104,6 +104,7 @@ def _close(state: ManagerState, before: DayStruck, at_ns: int) -> DayStruck:
         source = state.market.sources.get(feed_source(symbol))
         if symbol not in closing.kept and source is not None and source.event_time_ns > at_ns:
             late.append(symbol)
+            closing.take_late(symbol, state.market)
         closing.keep(symbol, state.market)
     rows = _held(state)
     mark = marks(closing.market, rows, at_ns)

@@ -17,7 +17,16 @@ from agents.config import AgentsConfig
 from agents.step import Decide
 from agents.step import start as start_agent
 from agents.step import step as step_agent
-from common.control_messages import BudgetRound, CancelAsked, Command, CommandTaken, Cycle, JournalEntry, ProposalTaken
+from common.control_messages import (
+    BudgetRound,
+    CancelAsked,
+    Command,
+    CommandTaken,
+    Cycle,
+    DayStruck,
+    JournalEntry,
+    ProposalTaken,
+)
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket, Recorder
 from common.messages import BudgetUpdate, QuoteBatch
@@ -29,6 +38,7 @@ from lab.replay import ReplayResult, _decided_with, replay_run
 from lab.synthetic import SyntheticMarket, short_book
 from manager import events as ev
 from manager import step as manager
+from manager.closing import ClosingQuotes
 from manager.config import ManagerConfig, Volatility
 from manager.fold import apply
 
@@ -41,13 +51,15 @@ SETUP = manager.ManagerSetup(MARKET.universe, BOOK, MANAGER, LIMITS, "r", sessio
 Entries = list[JournalEntry]
 
 
-def new_loop() -> ClosedLoop:
+def new_loop(market: SyntheticMarket = MARKET) -> ClosedLoop:
     limits = load_execution_limits(ROOT / "examples/execution_limits.toml")
-    return ClosedLoop(MARKET, BOOK, AGENTS, MANAGER, LIMITS, ExecutionConfig(store=Path(), limits=limits), "r")
+    return ClosedLoop(market, BOOK, AGENTS, MANAGER, LIMITS, ExecutionConfig(store=Path(), limits=limits), "r")
 
 
-def play(loop: ClosedLoop, disturb: Callable[[int], None] = lambda _: None) -> Entries:
-    for k, (now_ns, together) in enumerate(instants(MARKET.batches())):
+def play(
+    loop: ClosedLoop, disturb: Callable[[int], None] = lambda _: None, market: SyntheticMarket = MARKET
+) -> Entries:
+    for k, (now_ns, together) in enumerate(instants(market.batches())):
         while (due := loop.execution.next_due_ns) is not None and due < now_ns:
             loop.feed(due, [])
         disturb(k)
@@ -160,6 +172,56 @@ def test_a_takeover_with_a_lost_tail_replays(watched: str, cut: str) -> None:
     assert result.recorded_hash == result.replayed_hash
     # Proposals that arrived in the lost tail are gone from the record: their agents cannot be followed further.
     assert result.proposals_compared > 0 and all("nobody recorded" in said for said in result.unfollowed)
+
+
+def test_a_leader_that_starts_after_the_next_open_strikes_late_and_replays() -> None:
+    """Nobody lived at the close. The new process has the feed's snapshot of the next day, then the next batches."""
+    market = SyntheticMarket(sessions=2, session_s=600, step_s=60.0)
+    closes_ns = market.session_bounds_ns[0][1]
+    beyond = [k for k, (now_ns, _) in enumerate(instants(market.batches())) if now_ns > closes_ns]
+    setup = dataclasses.replace(SETUP, sessions_ns=market.session_bounds_ns)
+    loop = new_loop(market)
+
+    def start_late(k: int) -> None:
+        if k != beyond[2]:
+            return
+        strikes = [i for i, e in enumerate(loop.entries) if isinstance(e.event, DayStruck)]
+        assert len(strikes) == 2 and loop.entries[strikes[1]].event.late == ()
+        kept, new = loop.entries[: strikes[1]], manager.start(setup)
+        for entry in kept:
+            apply(new, entry)
+        past = [b for b in market.batches() if b.header.event_time_ns <= loop.manager.now_ns]
+        for batch in standing(past):
+            manager.step(new, ev.MarketNews(batch))
+        loop.manager, loop.entries = new, kept
+        loop.execution.fence(2, "late")
+        reports = loop.execution.store.reports(new.report_sequence + 1, 10_000)
+        last = loop.execution.last_report_sequence
+        loop._do(ev.TookOver(new.now_ns, 0, 2, "late", loop.execution.orders(), reports, last))
+
+    entries = play(loop, start_late, market)
+    assert [e.event.late for e in entries if isinstance(e.event, DayStruck)][1] == market.symbols
+    result = replay_run(market, BOOK, entries, AGENTS, MANAGER, LIMITS, "r")
+    assert result.difference == "" and result.recorded_state_hash == result.state_hash
+
+
+def test_what_a_late_leader_did_not_see_is_forgotten_also_where_cancels_precede_the_strike_in_its_step() -> None:
+    from lab.replay import _ManagerReplay, _Tape
+
+    some = next(e for e in plain_run() if isinstance(e.event, DayStruck))
+    late = dataclasses.replace(some, event=dataclasses.replace(some.event, late=("AAA",)))
+    cancel = dataclasses.replace(some, event=CancelAsked(("a",), "order life"))
+    for ahead, left in (
+        ([late], {"BBB"}),
+        ([cancel, late], {"BBB"}),
+        ([cancel, some], {"AAA", "BBB"}),
+        ([some], {"AAA", "BBB"}),
+    ):
+        leader = _ManagerReplay(SETUP, _Tape(MARKET))
+        leader.state.closing = ClosingQuotes(MARKET.universe, 1)
+        leader.state.closing.kept = {"AAA", "BBB"}
+        leader._forget_the_close(ahead)
+        assert leader.state.closing.kept == left
 
 
 def doctored(kind: type, change: Callable[[Any], Any]) -> Entries:

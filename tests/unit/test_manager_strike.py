@@ -114,6 +114,24 @@ def test_a_new_leader_strikes_what_its_predecessor_saw_and_one_that_saw_nothing_
     assert late.late == ("SPX", "NDX") and late.pnl_usd.sum() == pytest.approx(future_usd(desk) - began)
 
 
+def test_a_leader_whose_first_quotes_lie_beyond_the_close_says_so() -> None:
+    """It starts after the next open: the feed's snapshot first, then the next batch. Neither is the close."""
+    desk = Dated()
+    desk.decide()
+    began = struck(desk)[0].level_usd.sum()
+    cold = start(desk.setup)
+    for entry in desk.journal:
+        fold.apply(cold, entry)
+    desk.state, desk.journal = cold, []
+    desk.feed(NS_PER_DAY / NS_PER_S + 10.0, shift=0.01)
+    desk.feed(1.0, shift=0.03)
+    desk.take_over(2)
+    desk.decide()
+    (late,) = struck(desk)
+    assert late.at_ns == CLOSE_NS and late.late == ("SPX", "NDX")
+    assert late.pnl_usd.sum() == pytest.approx(future_usd(desk) - began)
+
+
 def test_a_desk_without_sessions_strikes_nothing() -> None:
     desk = Desk()
     desk.feed(2 * NS_PER_DAY / NS_PER_S)
