@@ -279,7 +279,8 @@ def _drawdown(state: ManagerState, scope: str, stop: DrawdownStop, day: int) -> 
         return float(last.open_usd[k]), math.nan, float(last.high_usd[k]), last.reduce_only[k]
     high = max(float(last.high_usd[k]), pnl)
     before = last.reduce_only[k] if last.reduce_only[k].startswith("drawdown") else ""
-    why = before if stop.stop_usd == last.stop_usd[k] else ""
+    # Only a wider stop lifts it, which may need a second person: one who tightens must not go around that.
+    why = "" if stop.stop_usd > last.stop_usd[k] else before
     if high - pnl >= stop.stop_usd:
         why = why or f"drawdown of {high - pnl:,.0f} USD from the day's high reached the stop of {stop.stop_usd:,.0f}"
     return level - pnl, pnl, high, why

@@ -19,6 +19,7 @@ from manager.ticket import Draft
 from manager.view import view_of
 from tests.budgets_world import GRID, MARGIN, STOP, desk, rounds
 from tests.manager_world import Desk, all_agents, limits
+from tests.steering_world import send
 
 
 def draft(instrument: int, lots: int, side: Side = Side.BUY) -> Draft:
@@ -142,6 +143,32 @@ def test_a_drawdown_stops_the_firm_for_the_day_and_says_so() -> None:
     one.feed(1.0)
     one.decide()
     assert rounds(one)[-1].reduce_only == ("",)
+
+
+@pytest.mark.parametrize(("stop_usd", "stays"), [(STOP.stop_usd - 1.0, True), (STOP.stop_usd * 1e3, False)])
+def test_only_a_wider_stop_lifts_a_drawdown(stop_usd: float, stays: bool) -> None:
+    """Who tightens the stop, which one person may, does not go around the second person that a wider one needs."""
+    one = desk(drawdown=STOP)
+    all_agents(one, 1.0)
+    for order in one.decide():
+        one.fill(order)
+    value = float(one.state.fold.ledger.traded @ (np.nan_to_num(one.state.market.mid()) * one.world.multiplier_usd))
+    one.feed(1.0)
+    one.decide()
+    for k in range(1, 40):
+        one.feed(31.0, shift=-0.01 * k * np.sign(value))
+        one.decide()
+        if rounds(one)[-1].reduce_only[0]:
+            break
+    one.feed(901.0)  # prices are back: the drawdown is over, the stop holds to the end of the day
+    one.decide()
+    assert rounds(one)[-1].reduce_only[0].startswith("drawdown")
+    ack = send(one, "limits.set", "s1", path="drawdown.stop_usd", value=stop_usd)
+    assert ack is not None and ack.accepted
+    one.feed(901.0)
+    one.decide()
+    last = rounds(one)[-1]
+    assert last.stop_usd[0] == stop_usd and bool(last.reduce_only[0]) is stays
 
 
 def test_the_margin_estimate_is_a_limit_on_the_worst_loss() -> None:
