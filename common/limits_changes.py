@@ -71,7 +71,7 @@ class LimitsLog:
     def take(self, command: Command, now_ns: int, wall_ns: int) -> tuple[LimitsLog, str]:
         """The log after a command and what holds now, in words. Raises ``Refused``; then nothing has changed."""
         wanted = _arguments(command)
-        alive = replace(self, pending=tuple(p for p in self.pending if p.expires_wall_ns >= wall_ns))
+        alive = replace(self, pending=self.waiting(wall_ns))
         if command.action == APPROVE:
             return alive._approve(str(wanted["id"]), self.pending, command, now_ns, wall_ns)
         path, value = wanted["path"], wanted["value"]
@@ -80,6 +80,10 @@ class LimitsLog:
             return alive._wait(path, value, command, now_ns, wall_ns)
         found = alive._changed(after, path, command.who, command.why, now_ns, wall_ns, "")
         return found, f"{path} = {value}; limits version {after.version}"
+
+    def waiting(self, wall_ns: int) -> tuple[Pending, ...]:
+        """What can still be approved."""
+        return tuple(p for p in self.pending if p.expires_wall_ns >= wall_ns)
 
     def _wait(self, path: str, value: Any, command: Command, now_ns: int, wall_ns: int) -> tuple[LimitsLog, str]:
         if len(self.pending) >= PENDING_KEPT:
@@ -101,6 +105,13 @@ class LimitsLog:
             raise Refused(f"the change {name} has expired; set it again" if expired else f"no change {name} waits")
         if person(waits.who) == person(command.who):
             raise Refused(f"{command.who} asked for {name}; a widening needs a second person")
+        if (now := value_at(self.limits, waits.path)) != waits.old:
+            last = self.last_change(waits.path)
+            by = f"version {last.version} by {last.who}" if last else f"limits version {self.limits.version}"
+            raise Refused(
+                f"{waits.path} was {waits.old} when {waits.who} asked for {name} and has been changed since to {now} ({by}): "
+                f"ask anew with `hedgerow limits set {waits.path} {waits.value}`"
+            )
         after = self.limits.with_change(waits.path, waits.value, waits.who, waits.why)
         rest = replace(self, pending=tuple(p for p in self.pending if p.id != name))
         found = rest._changed(after, waits.path, waits.who, waits.why, now_ns, wall_ns, command.who)

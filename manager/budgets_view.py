@@ -24,12 +24,12 @@ from manager.view import View, view_of
 _PER = (CENTS_PER_USD, CENTS_PER_USD, 1)
 
 
-def limits_view(state: ManagerState) -> dict[str, Any]:
-    """``tree``: one row a limit; ``pending`` and ``history``: changes; see the columns in docs/budgets.md."""
+def limits_view(state: ManagerState, wall_ns: int) -> dict[str, Any]:
+    """``tree``: one row a limit; ``pending``: what can still be approved; ``history``: changes (docs/budgets.md)."""
     log = state.fold.limits_log
     return {
         "tree": list(_tree(state)),
-        "pending": [asdict(p) for p in log.pending],
+        "pending": [asdict(p) for p in log.waiting(wall_ns)],
         "history": [asdict(c) for c in log.history],
         "approval": log.limits.approval.model_dump(),
     }

@@ -43,7 +43,7 @@ def status(state: ManagerState, wall_ns: int) -> dict[str, Any]:
         },
         "journal_sequence": fold.sequence,
         "limits": fold.limits.model_dump(mode="json"),
-        "limits_log": limits_view(state),
+        "limits_log": limits_view(state, wall_ns),
         "budgets": budgets_view(state),
         "flows": _flows(state),
         "factors": _factors(state),

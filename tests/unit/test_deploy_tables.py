@@ -42,6 +42,9 @@ def test_what_waits_and_what_was_changed_is_shown() -> None:
     one.send(command("limits.set", "wider123", path="risk.soft_usd", value=140_000))
     view = view_of(one)
     assert "wider123" in limits_table(view) and "140,000" in limits_table(view)
+    (waits,) = one.state.fold.limits_log.pending
+    assert "wider123" in limits_table(json.loads(json.dumps(status(one.state, waits.expires_wall_ns))))
+    assert "wider123" not in limits_table(json.loads(json.dumps(status(one.state, waits.expires_wall_ns + 1))))
     table = history_table(view)
     assert "risk.soft_usd" in table and "120,000.0" in table and "wider123" not in table
 

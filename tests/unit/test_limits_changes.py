@@ -90,6 +90,20 @@ def test_an_approved_change_is_checked_again_against_what_holds_then() -> None:
         tighter.take(command("limits.approve", "ben", id=waits.pending[0].id), 3, 3)
 
 
+def test_a_widening_is_not_approved_over_a_later_tightening() -> None:
+    """Asked 900,000 -> 1,000,000, then tightened to 850,000: the second person looked at another limit."""
+    start, _ = LimitsLog(limits()).take(set_("flow.cost_usd", 900_000), 1, 1)
+    waits, _ = start.take(set_("flow.cost_usd", 1_000_000, command_id="wider000"), 2, 2)
+    tighter, _ = waits.take(set_("flow.cost_usd", 850_000, "carl", "tighter0"), 3, 3)
+    with pytest.raises(
+        Refused, match=r"has been changed since to 850,000\.0 \(version 3 by carl\): ask anew"
+    ) as refused:
+        tighter.take(command("limits.approve", "ben", id="wider000"), 4, 4)
+    assert "flow.cost_usd was 900,000.0 when anna asked" in str(refused.value)
+    other, _ = waits.take(set_("flow.orders", 10, "carl", "other000"), 3, 3)
+    assert other.take(command("limits.approve", "ben", id="wider000"), 4, 4)[0].limits.flow.cost_usd == 1_000_000
+
+
 def test_where_nobody_asks_for_it_one_person_widens() -> None:
     log, _ = LimitsLog(limits(widening="none")).take(set_("flow.cost_usd", 2_000_000), 1, 1)
     assert log.limits.flow.cost_usd == 2_000_000
