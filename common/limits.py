@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +123,15 @@ class Limits(Frozen):
 
     def unknown_desks(self, desks: Iterable[str]) -> tuple[str, ...]:
         """Desks named by a limit that the book does not have, sorted."""
-        tables = (getattr(self, f"{what}_by_desk") for what in ("flow", "order", "risk", "drawdown", "margin"))
-        named = {name for table in tables for name in table}
-        named |= {factors.desk_of(p) for p in (*self.factor, *(p for s in self.sum.values() for p in s.factors))}
-        return tuple(sorted(named - set(desks) - {""}))
+        return tuple(sorted({desk for _, desk in self.named_desks()} - set(desks) - {""}))
+
+    def named_desks(self) -> Iterator[tuple[Loc, str]]:
+        """Each key that names a desk, and the desk."""
+        for table in (f"{what}_by_desk" for what in ("flow", "order", "risk", "drawdown", "margin")):
+            yield from (((table, desk), desk) for desk in getattr(self, table))
+        patterns: list[tuple[Loc, str]] = [(("factor", p), p) for p in self.factor]
+        patterns += [(("sum", name, "factors"), p) for name, s in self.sum.items() for p in s.factors]
+        yield from ((loc, desk) for loc, p in patterns if (desk := factors.desk_of(p)))
 
     def with_change(self, path: str, value: float | int | str, who: str, why: str) -> Limits:
         """The next version with one number changed.

@@ -90,15 +90,17 @@ def _check_desks(path: Path, limits: Limits, desks: tuple[str, ...]) -> None:
     unknown = limits.unknown_desks(desks)
     if not unknown:
         return
-    lines, known = path.read_text(encoding="utf-8").splitlines(), ", ".join(filter(None, desks)) or "none"
-    problems = [
-        Problem(
-            next((n for n, line in enumerate(lines, 1) if name in line), 0),
-            f"the book has no desk {name!r} (it has {known})",
-        )
-        for name in unknown
-    ]
-    raise InputError(str(path), problems, "mend the name, give the desks with --desks, or choose another --limits FILE")
+    lines, known = lines_of(path.read_text(encoding="utf-8")), ", ".join(filter(None, desks)) or "none"
+    problems = {
+        Problem(line_of(lines, loc), f"{loc[0]}.{loc[1]}: the book has no desk {name!r} (it has {known})")
+        for loc, name in limits.named_desks()
+        if name in unknown
+    }
+    raise InputError(
+        str(path),
+        sorted(problems, key=lambda p: (p.line, p.reason)),
+        "mend the name, give the desks with --desks, or choose another --limits FILE",
+    )
 
 
 async def check_reachable(settings: RunConfig) -> None:

@@ -98,3 +98,18 @@ def test_an_address_where_nobody_listens_is_known_within_seconds(
     with pytest.raises(error, match=words):
         asyncio.run(check_reachable(load(None, {key: form.format(closed_port)}, {})))
     assert time.monotonic() - began < 10.0
+
+
+def test_an_unknown_desk_is_shown_at_its_key_not_where_its_name_is_mentioned(
+    settings: RunConfig, tmp_path: Path
+) -> None:
+    text = "# tech has limits of its own\n" + settings.limits.read_text()
+    at = len(text.splitlines())
+    text += "\n[flow_by_desk.tech] # tech\ncost_usd = 1.0\n"
+    text += '[factor."delta:SPX@tech"]\nunit = "USD delta"\nsoft_usd = 1.0\nhard_usd = 2.0\n'
+    path = tmp_path / "limits_scopes.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as refused:
+        prepare(settings.model_copy(update={"limits": path}), "r")
+    assert [problem.line for problem in refused.value.problems] == [at + 2, at + 4]
+    assert all("the book has no desk 'tech'" in problem.reason for problem in refused.value.problems)
