@@ -181,7 +181,7 @@ def split_path(path: str) -> tuple[str, ...]:
 def load_limits(path: str | Path) -> Limits:
     """Read a limits file. Raises ``InputError`` with a line number for each thing wrong; nothing is half-loaded."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), [Problem(0, f"cannot be read: {error}")], "give a readable TOML file") from error
     try:

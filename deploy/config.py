@@ -224,7 +224,7 @@ def _not_finite(at: object, loc: Loc = ()) -> Iterator[Loc]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(str(path), [Problem(0, "not UTF-8 text")], "give a TOML file") from error
     except OSError as error:

@@ -71,7 +71,7 @@ def _check_underlyings(path: Path, limits: Limits, symbols: tuple[str, ...]) -> 
     unknown = set(limits.unknown_underlyings(symbols))
     if not unknown:
         return
-    lines, known = lines_of(path.read_text(encoding="utf-8")), ", ".join(symbols)
+    lines, known = lines_of(path.read_text(encoding="utf-8-sig")), ", ".join(symbols)
     named = [("factor", pattern, underlying_of(pattern)) for pattern in limits.factor]
     named += [("sum", name, underlying_of(p)) for name, total in limits.sum.items() for p in total.factors]
     tables = [f"{what}_by_underlying" for what in ("flow", "order", "risk", "margin")]
@@ -90,7 +90,7 @@ def _check_desks(path: Path, limits: Limits, desks: tuple[str, ...]) -> None:
     unknown = limits.unknown_desks(desks)
     if not unknown:
         return
-    lines, known = lines_of(path.read_text(encoding="utf-8")), ", ".join(filter(None, desks)) or "none"
+    lines, known = lines_of(path.read_text(encoding="utf-8-sig")), ", ".join(filter(None, desks)) or "none"
     problems = {
         Problem(line_of(lines, loc), f"{loc[0]}.{loc[1]}: the book has no desk {name!r} (it has {known})")
         for loc, name in limits.named_desks()

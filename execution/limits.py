@@ -75,7 +75,7 @@ class ExecutionLimits(_Frozen):
 def load_execution_limits(path: str | Path) -> ExecutionLimits:
     """Read the file. Raises ``InputError`` (file, line, reason, remedy); nothing is half-loaded."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), [Problem(0, f"cannot be read: {error}")], "give a readable TOML file") from error
     try:

@@ -113,3 +113,19 @@ def test_an_unknown_desk_is_shown_at_its_key_not_where_its_name_is_mentioned(
         prepare(settings.model_copy(update={"limits": path}), "r")
     assert [problem.line for problem in refused.value.problems] == [at + 2, at + 4]
     assert all("the book has no desk 'tech'" in problem.reason for problem in refused.value.problems)
+
+
+def test_toml_files_may_begin_with_a_byte_order_mark(settings: RunConfig, tmp_path: Path) -> None:
+    """As some editors save them. What is wrong in one still has its own line."""
+    marked = {}
+    for name in ("limits", "execution_limits"):
+        marked[name] = tmp_path / f"{name}.toml"
+        marked[name].write_bytes(b"\xef\xbb\xbf" + getattr(settings, name).read_bytes())
+    config = tmp_path / "run.toml"
+    config.write_bytes(b"\xef\xbb\xbf[live]\nspeed = 3.0\n")
+    assert prepare(settings.model_copy(update=marked), "r").limits == prepare(settings, "r").limits
+    assert load(config, {}, {}).live.speed == 3.0
+    marked["limits"].write_bytes(b"\xef\xbb\xbfnothing = 1\n" + settings.limits.read_bytes())
+    with pytest.raises(InputError) as refused:
+        prepare(settings.model_copy(update=marked), "r")
+    assert [problem.line for problem in refused.value.problems] == [1]
