@@ -174,7 +174,8 @@ def _margins(state: ManagerState, drafts: Sequence[Draft]) -> list[Gate]:
             loss = -cells.per_lot(np.array([order.instrument], np.intp))[0] * mine
             worst = worst + np.maximum(np.nan_to_num(loss), 0.0)
         # A contract without cells could do anything; one that is not the scope's does nothing to it.
-        grows = np.where(part > 0.0, np.maximum(np.where(np.isnan(lost), np.inf, lost) * part, 0.0), 0.0)
+        unsure = np.where(np.isnan(lost), np.inf, lost)
+        grows = np.maximum(np.multiply(unsure, part, out=np.zeros(lost.shape), where=part > 0.0), 0.0)
         out.append(LinearGate(grows, limit.worst_loss_usd - worst))
     return list(out)
 

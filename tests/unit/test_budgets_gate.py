@@ -171,6 +171,22 @@ def test_only_a_wider_stop_lifts_a_drawdown(stop_usd: float, stays: bool) -> Non
     assert last.stop_usd[0] == stop_usd and bool(last.reduce_only[0]) is stays
 
 
+@pytest.mark.parametrize("scope", ["firm", "underlying"])
+def test_a_contract_without_cells_does_nothing_to_a_margin_that_is_not_its_own(scope: str) -> None:
+    """Unknown, so infinite, times no lots is nothing, computed without a warning; to its own scope it may do anything."""
+    if scope == "underlying":
+        one = desk(margin_by_underlying={"SPX": MARGIN}, margin_grid=GRID)
+    else:
+        one = desk(margin=MARGIN, margin_grid=GRID)
+    all_agents(one, 0.1)
+    one.decide()
+    cells = one.state.margin
+    assert cells is not None
+    one.state.margin = replace(cells, index=cells.index[-1:], pnl_usd=cells.pnl_usd[-1:])
+    kept = admitted(one.state, (draft(0, 1), draft(1, 1)), one.now_ns)
+    assert [d.instrument for d in kept] == ([1] if scope == "underlying" else [])
+
+
 def test_the_margin_estimate_is_a_limit_on_the_worst_loss() -> None:
     one = desk(margin=MARGIN, margin_grid=GRID)
     all_agents(one, 1.0)
