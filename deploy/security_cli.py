@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,8 @@ def verify(
             found = audit.verify(lines, public, head)
     except OSError as error:
         raise InputError(str(file), [Problem(0, error.strerror or "unreadable")], "give an audit file") from None
+    if not found.head.sequence and not found.problems:
+        found = replace(found, problems=(Problem(0, "holds no line: there is nothing that could be verified"),))
     if as_json:
         problems = [{"line": p.line, "reason": p.reason} for p in found.problems]
         print(

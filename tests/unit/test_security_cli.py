@@ -72,3 +72,12 @@ def test_a_cut_end_is_found_by_a_head_kept_elsewhere(file: Path) -> None:
 def test_no_file_is_said(tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["audit-log", "verify", str(tmp_path / "none")])
     assert isinstance(said.exception, InputError)
+
+
+def test_a_file_without_a_line_proves_nothing(tmp_path: Path) -> None:
+    empty = tmp_path / "manager-a-0011.jsonl"
+    empty.write_bytes(b"")
+    code, text = verify(empty)
+    assert code == 1 and "holds no line" in text and "0 lines, 1 problems" in text
+    code, text = verify(empty, "--json")
+    assert code == 1 and "holds no line" in json.loads(text)["problems"][0]["reason"]
