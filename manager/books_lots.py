@@ -1,22 +1,17 @@
 """From the trades of several desks to whole lots: the sibling of ``lots.py`` for ``books_qp.py``.
 
-*Tested by* tests/properties/test_netting_books.py.
+*Tested by* tests/properties/test_netting_books.py, tests/unit/test_kernels_books_lots.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from common.kernels.netting import MORE_MOVES
+from common.kernels import books_lots as kernels
 from common.messages import F64, I64
-from manager.books_qp import FIRM, BooksProblem, moves, objective_books
-from manager.impact import impact_cost
-from manager.netting import outside
+from manager.books_qp import FIRM, BooksProblem, objective_books
 
 _SLACK = 1e-9
-_NOBODY = -2
 
 
 def allowed_books(p: BooksProblem, lots: F64) -> bool:
@@ -35,14 +30,15 @@ def round_books(p: BooksProblem, lots: F64, min_gain_usd: float) -> I64:
 
     The best of the repairs of five starts: every desk's lots to nearest; each instrument's sum to nearest, or toward no
     trade, dealt to the desks by largest remainder; every desk's lots toward no trade; nothing. Those outside a row are left out;
-    moves end at ``MORE_MOVES`` beyond two per desk and instrument. 0 if nothing is gained. Ties by single lots before
-    crossings, then lowest desk and instrument.
+    a repair makes the best move again and again, at most ``MORE_MOVES`` beyond two per desk and instrument, and all
+    together so many and ``kernels.ROUNDS``. 0 if nothing is gained. Ties by single lots before crossings, buying before
+    selling, then lowest desk and instrument.
     """
     z = lots.sum(axis=0)
     starts = (np.rint(lots), _deal(lots, np.rint(z)), _deal(lots, np.trunc(z)), np.trunc(lots), np.zeros_like(lots))
-    repaired = [_repair(p, x, 2 * x.size) for x in starts if allowed_books(p, x)]
-    # Moves are dear here: only the best of them is followed until nothing pays any more.
-    whole = _repair(p, min(repaired, key=lambda x: objective_books(p, x)), 2 * lots.size + MORE_MOVES)
+    # Group 0 is the market.
+    held = np.array([np.vstack([x.sum(axis=0), x]) for x in starts if allowed_books(p, x)])
+    whole = kernels.repaired(_factors(p), _costs(p), _room(p), _pairs(p.books), held)[0][1:]
     gain = objective_books(p, np.zeros_like(whole)) - objective_books(p, whole)
     return whole.astype(np.int64) if gain > min_gain_usd else np.zeros(lots.shape, np.int64)
 
@@ -58,67 +54,40 @@ def _deal(lots: F64, total: F64) -> F64:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """M moves of one lot: desk ``to`` gets ``sign`` lots of ``at``, from ``other`` or from the market (``_NOBODY``)."""
-
-    to: I64
-    other: I64
-    at: I64
-    sign: F64
-    change: F64  # (F, M) of each factor
-
-    @staticmethod
-    def of(p: BooksProblem) -> _Moves:
-        """Every single lot of one desk, then every crossing of one lot."""
-        b, m = p.books, p.shared.sensitivity.shape[1]
-        pairs = [(d, _NOBODY, s) for s in (1.0, -1.0) for d in range(b)]
-        pairs += [(d, e, 1.0) for d in range(b) for e in range(b) if d != e]
-        to = np.repeat([d for d, _, _ in pairs], m)
-        other = np.repeat([e for _, e, _ in pairs], m)
-        sign = np.repeat([s for _, _, s in pairs], m)
-        at = np.tile(np.arange(m), len(pairs))
-        book = p.book[:, None]
-        gets = (book == to) | ((book == FIRM) & (other == _NOBODY))
-        change = p.shared.sensitivity[:, at] * sign * (gets.astype(float) - (book == other))
-        return _Moves(to, other, at, sign, change)
+def _by_group(group: I64, books: int) -> tuple[I64, I64]:
+    """(the order in which groups follow each other, where each begins (G + 1,)). ``group``: ``FIRM`` or the desk."""
+    order = np.argsort(group, kind="stable")
+    return order, np.searchsorted(group[order], np.arange(FIRM, books + 1)).astype(np.int64)
 
 
-def _repair(p: BooksProblem, lots: F64, most: int) -> F64:
-    """The best move, again and again, ``most`` times at most, as ``lots.round_lots`` does it."""
-    every = _Moves.of(p)
-    now = objective_books(p, lots)
-    for _ in range(most):
-        value = _values(p, lots, every)
-        for k in np.argsort(value, kind="stable"):
-            if value[k] >= now - 1e-9 * max(1.0, abs(now)):
-                return lots
-            trial = lots.copy()
-            trial[every.to[k], every.at[k]] += every.sign[k]
-            if every.other[k] != _NOBODY:
-                trial[every.other[k], every.at[k]] -= every.sign[k]
-            if allowed_books(p, trial):
-                lots, now = trial, float(value[k])
-                break
-        else:
-            return lots
-    return lots
+def _factors(p: BooksProblem) -> kernels.Factors:
+    q = p.shared
+    order, span = _by_group(p.book, p.books)
+    s = np.ascontiguousarray(q.sensitivity[order], np.float64)
+    risk = np.ascontiguousarray(q.risk[np.ix_(order, order)])
+    return q.exposure[order], q.lower[order], q.upper[order], q.kink[order], risk, s, np.ascontiguousarray(s.T), span
 
 
-def _values(p: BooksProblem, lots: F64, every: _Moves) -> F64:
-    """Objective after each move, (M,)."""
-    q, at = p.shared, every.at
-    crosses = every.other != _NOBODY
-    r = outside((q.exposure + moves(p, lots))[:, None] + every.change, q.lower[:, None], q.upper[:, None])
-    risk = q.kink @ np.abs(r) + 0.5 * np.einsum("ij,ij->j", r, q.risk @ r)
-    z = lots.sum(axis=0)
-    size, old = np.abs(z[at] + np.where(crosses, 0.0, every.sign)), np.abs(z)
-    root = np.broadcast_to(q.root, z.shape)
-    standing = q.cost @ old + impact_cost(old, q.impact, q.root).sum() + p.crossing_cost @ np.abs(lots).sum(axis=0)
-    dealt = impact_cost(size, q.impact[at], root[at]) - impact_cost(old[at], q.impact[at], root[at])
-    external = q.cost[at] * (size - old[at]) + dealt
-    mine = lots[every.to, at]
-    crossing = np.abs(mine + every.sign) - np.abs(mine)
-    theirs = lots[np.maximum(every.other, 0), at]
-    crossing += np.where(crosses, np.abs(theirs - every.sign) - np.abs(theirs), 0.0)
-    return np.asarray(risk + standing + external + p.crossing_cost[at] * crossing)
+def _costs(p: BooksProblem) -> kernels.Costs:
+    """What a lot costs the market, then each desk: there it is charged for passing through."""
+    q, free = p.shared, np.zeros((p.books, len(p.crossing_cost)))
+    root = np.broadcast_to(q.root, q.cost.shape)
+    linear = np.vstack([q.cost, np.tile(p.crossing_cost, (p.books, 1))])
+    return linear, np.vstack([q.impact, free]), np.vstack([root, free])
+
+
+def _room(p: BooksProblem) -> kernels.Room:
+    """Caps and rows of the market, then the desks' own rows, desk by desk, with the slack of `allowed_books`."""
+    q, m = p.shared, len(p.crossing_cost)
+    cap = np.full((p.books + 1, 2, m), np.inf)
+    cap[0] = np.vstack([q.buy_cap, q.sell_cap]) + _SLACK
+    order, span = _by_group(np.concatenate([np.full(len(q.rows), FIRM), p.own_book]), p.books)
+    rows, room = np.vstack([q.rows, p.own_rows])[order], np.concatenate([q.room, p.own_room])[order]
+    return cap, np.ascontiguousarray(rows.T), room * (1.0 + _SLACK) + _SLACK, span
+
+
+def _pairs(books: int) -> I64:
+    """Every single lot of one desk, buying first, then every crossing of one lot; groups count from the market."""
+    single = [(0, s, d, s) for s in (0, 1) for d in range(1, books + 1)]
+    crossed = [(d, 0, e, 1) for d in range(1, books + 1) for e in range(1, books + 1) if d != e]
+    return np.array(single + crossed, np.int64)

@@ -54,7 +54,7 @@ def _of_risk(r: F64, kink: F64, risk: F64) -> float:
 
 
 @exact_inline
-def _of_trade(size: float, cost: float, impact: float, root: float) -> float:
+def of_trade(size: float, cost: float, impact: float, root: float) -> float:
     """Cost of ``size`` >= 0 lots: linear, ½ impact size², root size^1.5."""
     total = cost * size + 0.5 * impact * size * size
     if root != 0.0:
@@ -117,7 +117,7 @@ def objective(
     trading = 0.0
     for j in range(m):
         if lots[j] != 0.0:
-            trading += _of_trade(abs(lots[j]), cost[j], impact[j], root[j])
+            trading += of_trade(abs(lots[j]), cost[j], impact[j], root[j])
             for i in range(f):
                 r[i] += sensitivity[i, j] * lots[j]
     for i in range(f):
@@ -186,7 +186,7 @@ def whole_lots(
         trading = 0.0
         for j in range(m):
             if lots[j] != 0.0:
-                trading += _of_trade(abs(lots[j]), cost[j], impact[j], root[j])
+                trading += of_trade(abs(lots[j]), cost[j], impact[j], root[j])
                 for i in range(f):
                     left[i] += sensitivity[i, j] * lots[j]
         for k in range(2 * m):
@@ -195,7 +195,7 @@ def whole_lots(
             for i in range(f):
                 r[i] = outside_by(left[i] + step * sensitivity[i, j], lower[i], upper[i])
             old, new = abs(lots[j]), abs(lots[j] + step)
-            change = _of_trade(new, cost[j], impact[j], root[j]) - _of_trade(old, cost[j], impact[j], root[j])
+            change = of_trade(new, cost[j], impact[j], root[j]) - of_trade(old, cost[j], impact[j], root[j])
             value[k] = trading + change + _of_risk(r, kink, risk)
         moved = False
         while True:

@@ -46,3 +46,35 @@ def test_a_round_and_a_decision_after_it_load_nothing() -> None:
     assert done.returncode == 0, done.stderr
     before, after, later, valued, ordered = json.loads(done.stdout)
     assert before < after == later and valued > 10 and ordered > 0
+
+
+#: Counts the kernels of several desks only: what makes up a market of three desks loads others.
+OF_DESKS = """
+import json
+from common import factors
+from common.kernels import books_lots as kernels
+from manager.warm import warm
+from tests.desks_world import two
+from tests.manager_world import FORWARD, FUTURE_MULTIPLIER, universe
+
+LOT = FORWARD[0] * FUTURE_MULTIPLIER[0]
+
+def loaded():
+    return sum(len(k.signatures) for k in vars(kernels).values() if hasattr(k, "signatures"))
+
+before = loaded()
+warm(universe())
+after = loaded()
+desks = two()
+desks.says("a", {factors.delta("SPX"): 30 * LOT}, LOT / 4)
+desks.says("b", {factors.delta("SPX"): -10 * LOT}, LOT / 4)
+ordered = len(desks.decide())
+print(json.dumps([before, after, loaded(), ordered]))
+"""
+
+
+def test_a_decision_for_two_desks_loads_nothing_to_find_whole_lots() -> None:
+    done = subprocess.run([sys.executable, "-c", OF_DESKS], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    before, after, later, ordered = json.loads(done.stdout)
+    assert before < after == later and ordered > 0
