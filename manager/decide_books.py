@@ -48,7 +48,7 @@ Wishes = Mapping[tuple[str, str], F64]
 #: (desk, instrument).
 Pairs = frozenset[tuple[str, int]]
 #: As in ``decide.py``; a desk and an instrument that may not cross are found one after the other.
-MAX_TURNS = 16
+MAX_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
