@@ -18,6 +18,7 @@ from common.universe import OPTION, Universe
 from manager import budgets
 from manager.books_lots import round_books
 from manager.books_qp import BooksProblem
+from manager.books_solve import solve_few_rows
 from manager.budgets_marks import margin_cells, marks
 from manager.exposures import Rows
 from manager.lots import round_lots
@@ -67,7 +68,8 @@ def _decide_once() -> None:
     kernels.common_variance(p.risk, alone, alone, alone, p.risk, one, 0.1)
     kernels.risk_growth(p.risk, p.risk, one)
     own = np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64)
-    round_books(BooksProblem(p, np.zeros(1, np.int64), 2, one, *own), np.zeros((2, 1)), 0.0)
+    books = BooksProblem(p, np.zeros(1, np.int64), 2, one, *own)
+    round_books(books, solve_few_rows(books, 100).lots, 0.0)
 
 
 def _list_once(universe: Universe) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from time import thread_time
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from common.messages import F64
 from manager.books_lots import allowed_books, round_books
 from manager.books_qp import BooksProblem, objective_books, solve_books
-from manager.netting import Problem
 from tests.properties.test_netting_books import books_problem
 
 #: Two moves whose objectives differ by less, as a share, are equal to the formulas' rounding.
@@ -116,35 +114,3 @@ def test_same_lots_as_trying_every_move(block: int) -> None:
             compared += 1
             traded += int(found.any())
     assert compared >= 10 and traded >= 6
-
-
-def three_desks(seed: int, m: int = 50, each: int = 15) -> BooksProblem:
-    """As a run of three desks: everybody far outside, and rows on everything that leave little room."""
-    rng = np.random.default_rng(seed)
-    f = 3 * each
-    s = rng.normal(size=(f, m)) * (rng.random((f, m)) < 0.3)
-    s[np.arange(f), np.arange(f) % m] += 1.0
-    root, cost = rng.normal(size=(f, f)), rng.uniform(1.0, 5.0, m)
-    shared = Problem(
-        rng.normal(size=f) * 12.0, np.full(f, -0.5), np.full(f, 0.5), rng.uniform(2.0, 8.0, f),
-        root @ root.T / f + 0.1 * np.eye(f), s, cost, 1e-3 * cost, np.full(m, 9.0), np.full(m, 9.0),
-        rng.random((10, 2 * m)), rng.uniform(10.0, 40.0, 10), 0.05,
-    )  # fmt: skip
-    own = rng.random((90, 2 * m)) * (rng.random((90, 2 * m)) < 0.5)
-    return BooksProblem(
-        shared, np.arange(f) // each, 3, 0.4 * cost, own, rng.uniform(4.0, 30.0, 90), np.arange(90, dtype=np.int64) % 3
-    )
-
-
-def test_a_repair_takes_a_hundredth_of_what_a_lease_lasts_at_most() -> None:
-    """The lease lasts 1.5 s, and a decision has several repairs."""
-    for seed in range(4):
-        p = three_desks(seed)
-        lots = np.random.default_rng(seed).normal(size=(3, 50)) * 0.7
-        assert round_books(p, lots, 0.0).any(), seed
-        took = []
-        for _ in range(3):
-            began = thread_time()
-            round_books(p, lots, 0.0)
-            took.append(thread_time() - began)
-        assert min(took) < 0.015, seed

@@ -53,6 +53,7 @@ OF_DESKS = """
 import json
 from common import factors
 from common.kernels import books_lots as kernels
+from common.kernels.solver import quadratic
 from manager.warm import warm
 from tests.desks_world import two
 from tests.manager_world import FORWARD, FUTURE_MULTIPLIER, universe
@@ -60,7 +61,8 @@ from tests.manager_world import FORWARD, FUTURE_MULTIPLIER, universe
 LOT = FORWARD[0] * FUTURE_MULTIPLIER[0]
 
 def loaded():
-    return sum(len(k.signatures) for k in vars(kernels).values() if hasattr(k, "signatures"))
+    of_lots = sum(len(k.signatures) for k in vars(kernels).values() if hasattr(k, "signatures"))
+    return of_lots + len(quadratic.signatures)
 
 before = loaded()
 warm(universe())
@@ -73,7 +75,7 @@ print(json.dumps([before, after, loaded(), ordered]))
 """
 
 
-def test_a_decision_for_two_desks_loads_nothing_to_find_whole_lots() -> None:
+def test_a_decision_for_two_desks_loads_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", OF_DESKS], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     before, after, later, ordered = json.loads(done.stdout)
