@@ -15,10 +15,11 @@ from common.units import NS_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A widening that waits: by whom, and until when (recorded wall time)."""
+    """A widening that waits: by whom, of what it was then, and until when (recorded wall time)."""
 
     path: str
     value: float
+    was: float
     who: str
     until_wall_ns: int
 
@@ -47,20 +48,26 @@ class LimitsCount:
     def _set(self, name: str, path: str, value: float, who: str, wall_ns: int) -> None:
         approval = self.in_force.approval
         if approval.widening == "second_person" and value > _amount(self.in_force, path):
-            self.waiting[name] = Asked(path, value, who, wall_ns + round(approval.expires_s * NS_PER_S))
+            self.waiting[name] = Asked(
+                path, value, _amount(self.in_force, path), who, wall_ns + round(approval.expires_s * NS_PER_S)
+            )
         else:
             self.in_force = self.in_force.with_change(path, value, who, "count")
 
     def _approved(self, name: str, who: str, wall_ns: int, *, held: bool) -> str | None:
         asked = self.waiting.get(name)
         fits = asked is not None and _person(asked.who) != _person(who) and wall_ns <= asked.until_wall_ns
+        # What was changed after it was asked for has to be asked for anew.
+        fits = fits and asked is not None and _amount(self.in_force, asked.path) == asked.was
         if asked is None or not held:
             if not fits or name in self.lapsed:
                 return _nothing(held)
             return f"{who} was refused the approval of {name}, which waits for a second person"
         del self.waiting[name]
         if not fits:
-            return f"the approval of {name} by {who} counts; {asked.who} asked for it, until {asked.until_wall_ns}"
+            now = _amount(self.in_force, asked.path)
+            of = f"{asked.who} asked for it when {asked.path} was {asked.was} (now {now}), until {asked.until_wall_ns}"
+            return f"the approval of {name} by {who} counts; {of}"
         self.in_force = self.in_force.with_change(asked.path, asked.value, asked.who, "count")
         return None
 

@@ -327,6 +327,7 @@ _ALL = (
     Mistake("another desk's limit", "a desk is held to the budget of another", 4, desks.another_desks_limit),
     Mistake("approved by oneself", "who asks for a wider limit approves it", 4, desks.approved_by_oneself),
     Mistake("wide at once", "a wider limit holds before a second person", 4, desks.wide_at_once),
+    Mistake("approved over a change", "a wider limit is approved over a newer one", 4, desks.approved_over_a_change),
     Mistake("approval without end", "a wider limit waits longer than the limits say", 4, desks.approval_without_end),
     Mistake("crossing on one side", "only the buying desk books a crossing", 5, desks.one_sided),
     Mistake("entities forgotten", "desks of two legal entities cross", 5, desks.entities_forgotten),

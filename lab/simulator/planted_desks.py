@@ -77,6 +77,11 @@ def wide_at_once() -> list[Any]:
     return [mock.patch.object(limits_changes, "is_widening", lambda *_: False)]
 
 
+def approved_over_a_change() -> list[Any]:
+    """A wider limit is approved though the limit was changed after it had been asked for."""
+    return [mock.patch.object(limits_changes, "value_at", lambda *_: "")]
+
+
 def approval_without_end() -> list[Any]:
     """A wish for a wider limit waits a thousand times as long as the limits say."""
     return [mock.patch.object(limits_changes, "NS_PER_S", 1_000 * NS_PER_S)]

@@ -11,6 +11,7 @@ from lab.simulator.run import simulate
 #: Where to begin for those that take longest from 0 on (`hedgerow bench simulator.mistakes` says how long); it only saves time.
 NEAR = {
     "dedupe off": 36,
+    "approved over a change": 55,
     "approval without end": 29,
     "fill dropped": 22,
     "stale quote accepted": 17,
