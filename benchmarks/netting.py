@@ -20,9 +20,10 @@ from deploy.config import load
 from deploy.finish import lab_settings
 from deploy.setup import prepare
 from lab.closed_loop import ClosedLoop, instants
-from manager import patience, step
+from manager import books_patience, patience, step
 from manager.books_lots import round_books
 from manager.books_qp import BooksProblem, solve_books
+from manager.books_solve import solve_few
 from manager.events import Decide
 from manager.netting import Problem
 
@@ -31,7 +32,7 @@ DRAWS = 2_000
 LOTS = 300.0
 SEED = 20_261
 #: Instants of the default input that are timed, after as many to warm up.
-INSTANTS, WARM = 2_500, 100
+INSTANTS, WARM, INSTANTS_OF_DESKS = 2_500, 100, 1_000
 AGENTS = {"gamma": 2, "vega": 3, "cross_asset": 1}
 
 
@@ -102,21 +103,63 @@ def decision_time(context: Context) -> Iterable[Row]:
     yield Row("manager.step_p99", what, round(value, 3), "ms", "5 or less", value <= 5.0, samples=len(steps))
 
 
+@bench(
+    "desks.step_p50",
+    "desks.step_p99",
+    "desks.solve_ratio",
+    what="one decision of three desks (examples/desks), and its solve against all instruments and rows in one piece",
+    minutes=3,
+)
+def desks_time(context: Context) -> Iterable[Row]:
+    """CPU time of the thread. The peer of a solve is the same programme whole, by the same solver."""
+    loop, market = _warmed(context, {"book": "examples/desks/book.csv", "desks": "examples/desks/desks.toml"})
+    steps: list[float] = []
+    problems: list[BooksProblem] = []
+    with _timing(step, "step", steps, _decided), _seeing(books_patience, "solve_few", problems):
+        for now_ns, together in islice(market, INSTANTS_OF_DESKS):
+            loop.feed(now_ns, together)
+    for name, share in (("p50", 50), ("p99", 99)):
+        value = float(np.percentile(steps, share)) if steps else float("nan")
+        what = f"manager step that decided for three desks, {name}"
+        yield Row(f"desks.step_{name}", what, round(value, 2), "ms", "", True, samples=len(steps))
+    few, whole = np.array([_both(p) for p in problems[:: max(len(problems) // 100, 1)]]).T
+    what = (
+        f"solve in one piece ({np.median(whole):.1f} ms) over the solve with few (p50 {np.median(few):.1f} ms), medians"
+    )
+    ratio = round(float(np.median(whole / few)), 1)
+    yield Row("desks.solve_ratio", what, ratio, "times", "", True, samples=len(few))
+
+
+def _both(p: BooksProblem) -> tuple[float, float]:
+    times = []
+    for solve in (solve_few, solve_books):
+        started = time.thread_time()
+        solve(p, 100_000)
+        times.append((time.thread_time() - started) * 1e3)
+    return times[0], times[1]
+
+
 def _timed(context: Context) -> tuple[list[float], list[float]]:
-    settings = load(None, {"market.name": "demo", "market.data": str(context.data_dir)})
-    prepared = prepare(settings, "bench-qp")
-    agents = AgentsConfig.model_validate({**settings.agents.model_dump(), "shards": AGENTS})
-    venue = lab_settings(prepared, None).execution
-    loop = ClosedLoop(prepared.source, prepared.book, agents, settings.manager, prepared.limits, venue, "bench-qp")
+    loop, market = _warmed(context, {})
     solves: list[float] = []
     steps: list[float] = []
-    market = instants(prepared.source.batches())
-    for now_ns, together in islice(market, WARM):
-        loop.feed(now_ns, together)
     with _timing(patience, "solve", solves, _full_menu), _timing(step, "step", steps, _decided):
         for now_ns, together in islice(market, INSTANTS):
             loop.feed(now_ns, together)
     return solves, steps
+
+
+def _warmed(context: Context, more: dict[str, str]) -> tuple[ClosedLoop, Iterator[Any]]:
+    """A loop that has run for a while on the demo's market, and the instants that follow."""
+    settings = load(None, {"market.name": "demo", "market.data": str(context.data_dir), **more})
+    prepared = prepare(settings, "bench-qp")
+    agents = AgentsConfig.model_validate({**settings.agents.model_dump(), "shards": AGENTS})
+    venue = lab_settings(prepared, None).execution
+    loop = ClosedLoop(prepared.source, prepared.book, agents, settings.manager, prepared.limits, venue, "bench-qp")
+    market = instants(prepared.source.batches())
+    for now_ns, together in islice(market, WARM):
+        loop.feed(now_ns, together)
+    return loop, market
 
 
 def _full_menu(arguments: tuple[Any, ...], _: Any) -> bool:
@@ -142,6 +185,22 @@ def _timing(room: Any, name: str, into: list[float], counts: Callable[[Any, Any]
         return out
 
     setattr(room, name, timed)
+    try:
+        yield
+    finally:
+        setattr(room, name, real)
+
+
+@contextmanager
+def _seeing(room: Any, name: str, into: list[Any]) -> Iterator[None]:
+    """Keeps the first argument of every call of a function of a module while the block lasts."""
+    real = getattr(room, name)
+
+    def seen(first: Any, *args: Any) -> Any:
+        into.append(first)
+        return real(first, *args)
+
+    setattr(room, name, seen)
     try:
         yield
     finally:

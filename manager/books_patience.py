@@ -14,7 +14,7 @@ import numpy as np
 from common.messages import F64, I64
 from manager.books_lots import round_books
 from manager.books_qp import FIRM, BooksProblem, BooksSolution, moves, objective_books
-from manager.books_solve import solve_few_rows
+from manager.books_solve import solve_few
 from manager.config import Patience
 from manager.patience import NOTHING, Later, credited, later_of, only, widened
 from manager.qp import Bools
@@ -52,14 +52,14 @@ def decide_books_lots(
     p: BooksProblem, later: Later, forced: Bools, iteration_limit: int, min_gain_usd: float
 ) -> tuple[BooksSolution, I64]:
     """As ``patience.decide_lots``: the solution (lots (B, m) of now) and its whole lots (B, m)."""
-    now = solve_few_rows(p, iteration_limit)
+    now = solve_few(p, iteration_limit)
     nothing = np.zeros((p.books, len(p.crossing_cost)))
     if now.failure:
         return now, nothing.astype(np.int64)
     if not _would_wait(p, later, now.price, forced):
         return now, round_books(p, now.lots, min_gain_usd)
     wide = _widened(p, later, forced)
-    both = solve_few_rows(wide, max(iteration_limit - now.iterations, 1))
+    both = solve_few(wide, max(iteration_limit - now.iterations, 1))
     spent = now.iterations + both.iterations
     if both.failure:
         return replace(now, iterations=spent), round_books(p, now.lots, min_gain_usd)
@@ -69,11 +69,11 @@ def decide_books_lots(
     counts = credited(p.shared, waits)
     still = replace(part, shared=replace(part.shared, exposure=p.shared.exposure + counts))
     if (counts != waits).any():
-        own = solve_few_rows(still, max(iteration_limit - spent, 1))
+        own = solve_few(still, max(iteration_limit - spent, 1))
         spent, x = spent + own.iterations, x if own.failure else own.lots
     lots = round_books(still, x, min_gain_usd)
     if lots.any() and objective_books(p, nothing) - objective_books(p, lots.astype(np.float64)) <= min_gain_usd:
-        alone = solve_few_rows(part, max(iteration_limit - spent, 1))
+        alone = solve_few(part, max(iteration_limit - spent, 1))
         spent += alone.iterations
         lots = round_books(p, now.lots, min_gain_usd) if alone.failure else round_books(part, alone.lots, min_gain_usd)
     return replace(both, lots=x, iterations=spent), lots

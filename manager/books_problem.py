@@ -18,6 +18,7 @@ from common.universe import OPTION
 from manager.attribution import deal
 from manager.books_lots import allowed_books
 from manager.books_qp import FIRM, BooksProblem
+from manager.budgets_rows import scope_rows_of_desks
 from manager.exposures import Bools, Rows, limit_columns
 from manager.menu import Menu
 from manager.netting import Problem, outside, standing_price
@@ -86,9 +87,12 @@ def books_problem_of(
     for k, desk in enumerate(desks):
         mine = [at for name, at in closed if name == state.setup.book.desk_names[desk]]
         shut[k, np.isin(menu.index, mine)] = 1.0
-    own_rows, own_room, own_book = _own_rows(view, menu, book, shut)
+    names = tuple(state.setup.book.desk_names[d] for d in desks)
+    of_market, of_desks = scope_rows_of_desks(state, view, whole, menu, book, names)
+    own = _own_rows(view, menu, book, shut)
     shared = _with_extra(free, extra, menu)
-    rows, room = np.vstack([shared.rows, firm_rows]), np.concatenate([shared.room, firm_room])
+    rows = np.vstack([shared.rows, firm_rows, of_market[0]])
+    room = np.concatenate([shared.room, firm_room, of_market[1]])
     # Beyond what the caps allow anyway: such a row never binds.
     tight = rows @ np.concatenate([menu.buy_cap, menu.sell_cap]) > room
     return StatedBooks(
@@ -97,9 +101,9 @@ def books_problem_of(
             np.concatenate([book[free.factor_of], extra.book]),
             len(desks),
             CROSSING_SHARE * menu.cost,
-            own_rows,
-            own_room,
-            own_book,
+            np.vstack([own[0], of_desks[0]]),
+            np.concatenate([own[1], of_desks[1]]),
+            np.concatenate([own[2], of_desks[2]]),
         ),
         _on_rows(state, view, np.concatenate([free.factor_of, extra.factor_of]), extra),
         np.concatenate([free.forced, extra.forced]),

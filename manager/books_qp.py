@@ -12,6 +12,7 @@ A factor of the whole firm (book -1) moves with z. Square-root impact enters as 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,13 +43,35 @@ class BooksProblem:
 
 @dataclass(frozen=True, slots=True)
 class BooksSolution:
-    """lots (B, m) signed per desk; price (F,) USD per unit; residual (F,); failure "" if solved."""
+    """lots (B, m) signed per desk; price (F,) USD per unit; residual (F,); failure "" if solved.
+
+    row_price (k,) and own_price (o,) >= 0: what one more unit of room in a row, and in a desk's own row, would save.
+    """
 
     lots: F64
     price: F64
     residual: F64
     iterations: int
+    row_price: F64
+    own_price: F64
     failure: str = ""
+
+
+class Start(NamedTuple):
+    """Where a solve begins: columns z+, z-, x+, x- (desk by desk), r+, r- in ``use`` (N,), multipliers of the columns (N,) and
+    of the rows: factors, sums over desks, rows, own rows."""
+
+    use: Bools
+    of_columns: F64
+    of_rows: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a problem is stated in for the solver: a unit of each factor (F,), USD. It moves no optimum."""
+
+    unit: F64
+    money: float
 
 
 def moves(p: BooksProblem, lots: F64) -> F64:
@@ -67,40 +90,71 @@ def objective_books(p: BooksProblem, lots: F64) -> float:
     return float(trading + crossing + q.kink @ np.abs(r) + 0.5 * (r @ q.risk @ r))
 
 
+def scale_of(p: BooksProblem) -> Scale:
+    """A factor's unit is what the lot that moves it most does to it; money is the mean cost of a lot."""
+    return Scale(np.maximum(np.abs(p.shared.sensitivity).max(axis=1, initial=0.0), 1e-9), float(p.shared.cost.mean()))
+
+
 def solve_books(p: BooksProblem, iteration_limit: int) -> BooksSolution:
-    """Solve to optimality or say why not. Columns: z+, z-, x+, x- (desk by desk), r+, r-."""
-    cut = _cut(p.shared)
-    q, (f, m), b = p.shared, p.shared.sensitivity.shape, p.books
-    unit = np.maximum(np.abs(q.sensitivity).max(axis=1, initial=0.0), 1e-9)
-    money = float(q.cost.mean())
-    programme = _programme(p, cut, unit, money)
-    width, cold = len(cut.cost), (np.zeros(len(programme.gradient)), np.zeros(len(programme.rows)))
-    found = solve_columns(programme, programme.movable & _first(p, width), *cold, iteration_limit)
+    """Solve to optimality or say why not."""
+    return solve_from(p, iteration_limit, scale_of(p), cold(p, standing_price(p.shared)))[0]
+
+
+def cold(p: BooksProblem, price: F64) -> Start:
+    """Begin with the desk trades that pay more than crossing at a price (F,), the market's side of the same instruments,
+    and the factors that are outside."""
+    q, m, width = p.shared, p.shared.sensitivity.shape[1], len(market_side(p.shared).cost)
+    r = outside(q.exposure, q.lower, q.upper)
+    pull = price[:, None] * q.sensitivity
+    firm = pull[p.book == FIRM].sum(axis=0)
+    per_desk = np.array([pull[p.book == d].sum(axis=0) + firm for d in range(p.books)])
+    buy, sell = per_desk < -p.crossing_cost, per_desk > p.crossing_cost
+    traded = np.tile((buy | sell).any(axis=0), width // m)
+    use = np.concatenate([traded, traded, buy.ravel(), sell.ravel(), r > 0.0, r < 0.0])
+    return Start(use, np.zeros(len(use)), np.zeros(len(r) + m + len(q.rows) + len(p.own_rows)))
+
+
+def solve_from(p: BooksProblem, iteration_limit: int, scale: Scale, start: Start) -> tuple[BooksSolution, Start]:
+    """``solve_books`` in the given scale; also what a neighbouring problem may start from."""
+    cut = market_side(p.shared)
+    (f, m), b, k, width = p.shared.sensitivity.shape, p.books, len(p.shared.rows), len(cut.cost)
+    programme, size = _programme(p, cut, scale)
+    found = solve_columns(programme, programme.movable & start.use, start.of_columns, start.of_rows, iteration_limit)
     if found.failure:
-        nothing = outside(q.exposure, q.lower, q.upper)
-        return BooksSolution(np.zeros((b, m)), np.zeros(f), nothing, found.iterations, found.failure)
+        return nothing(p, found.iterations, found.failure), start
     x = found.x[2 * width :]
     lots = (x[: b * m] - x[b * m : 2 * b * m]).reshape(b, m)
-    residual = (x[2 * b * m : 2 * b * m + f] - x[2 * b * m + f :]) * unit
-    return BooksSolution(lots, found.multipliers[:f] * money / unit, residual, found.iterations)
+    residual = (x[2 * b * m : 2 * b * m + f] - x[2 * b * m + f :]) * scale.unit
+    price = found.of_rows[:f] * scale.money / scale.unit
+    of_room = found.of_rows[f + m :] * scale.money / size
+    solution = BooksSolution(lots, price, residual, found.iterations, of_room[:k], of_room[k:])
+    return solution, Start(found.x > 0.0, found.of_columns, found.of_rows)
 
 
-def _cut(shared: Problem) -> Problem:
+def nothing(p: BooksProblem, iterations: int, failure: str) -> BooksSolution:
+    """No trade, since the solve failed."""
+    q, (f, m) = p.shared, p.shared.sensitivity.shape
+    stays, free = outside(q.exposure, q.lower, q.upper), (np.zeros(len(q.rows)), np.zeros(len(p.own_rows)))
+    return BooksSolution(np.zeros((p.books, m)), np.zeros(f), stays, iterations, *free, failure)
+
+
+def market_side(shared: Problem) -> Problem:
     """The market's side in pieces where impact grows with the square root, as it is otherwise."""
     return impact.pieces_of(shared).problem if shared.root.any() else shared
 
 
-def _programme(p: BooksProblem, cut: Problem, unit: F64, money: float) -> Programme:
+def _programme(p: BooksProblem, cut: Problem, scale: Scale) -> tuple[Programme, F64]:
+    """The programme, and by how much each row that has room was made smaller."""
     q, (f, m), b, width = p.shared, p.shared.sensitivity.shape, p.books, len(cut.cost)
-    trades = 2 * width + 2 * b * m
-    rows, upper, lower = _rows(p, cut, unit)
+    trades, unit, money = 2 * width + 2 * b * m, scale.unit, scale.money
+    rows, upper, lower, size = _rows(p, cut, unit)
     crossing, kink = np.tile(p.crossing_cost, 2 * b) / money, q.kink * unit / money
     gradient = np.concatenate([np.tile(cut.cost, 2) / money, crossing, kink, kink])
     caps = np.concatenate([cut.buy_cap, cut.sell_cap, np.full(2 * b * m, FREE)])
     # What a row without room holds at zero is taken out: the solver finds such corners hard to see.
     held = (rows[f + m :][upper[f + m :] <= 0.0, :trades] > 0.0).any(axis=0)
     free = np.concatenate([(caps > 0.0) & ~held, np.ones(2 * f, np.bool_)])
-    return Programme(
+    programme = Programme(
         _hessian(p, cut, q.risk * np.outer(unit, unit) / money, money),
         gradient,
         rows,
@@ -109,6 +163,7 @@ def _programme(p: BooksProblem, cut: Problem, unit: F64, money: float) -> Progra
         upper,
         free,
     )
+    return programme, size
 
 
 def _hessian(p: BooksProblem, cut: Problem, risk: F64, money: float) -> F64:
@@ -131,8 +186,8 @@ def _hessian(p: BooksProblem, cut: Problem, risk: F64, money: float) -> F64:
     return h
 
 
-def _rows(p: BooksProblem, cut: Problem, unit: F64) -> tuple[F64, F64, F64]:
-    """(rows, upper, lower): net exposure, Σ_b x_b = z, rows on z, own rows; in lots."""
+def _rows(p: BooksProblem, cut: Problem, unit: F64) -> tuple[F64, F64, F64, F64]:
+    """(rows, upper, lower, size): net exposure, Σ_b x_b = z, rows on z, own rows; in lots, the last two over their size."""
     q, (f, m), b, width = p.shared, p.shared.sensitivity.shape, p.books, len(cut.cost)
     s = q.sensitivity / unit[:, None]
     on_firm = np.where(p.book[:, None] == FIRM, cut.sensitivity / unit[:, None], 0.0)
@@ -152,16 +207,5 @@ def _rows(p: BooksProblem, cut: Problem, unit: F64) -> tuple[F64, F64, F64]:
     room = np.concatenate([cut.room, p.own_room]) / size
     upper = np.concatenate([(q.upper - q.exposure) / unit, np.zeros(m), room])
     lower = np.concatenate([(q.lower - q.exposure) / unit, np.zeros(m), np.full(len(room), -FREE)])
-    return np.vstack([net, balance, capped / size[:, None]]), np.clip(upper, -FREE, FREE), np.clip(lower, -FREE, FREE)
-
-
-def _first(p: BooksProblem, width: int) -> Bools:
-    """Desk trades that pay more than crossing at the standing price, the market's side of the same instruments."""
-    q, m = p.shared, p.shared.sensitivity.shape[1]
-    r = outside(q.exposure, q.lower, q.upper)
-    pull = standing_price(q)[:, None] * q.sensitivity
-    firm = pull[p.book == FIRM].sum(axis=0)
-    per_desk = np.array([pull[p.book == d].sum(axis=0) + firm for d in range(p.books)])
-    buy, sell = per_desk < -p.crossing_cost, per_desk > p.crossing_cost
-    traded = np.tile((buy | sell).any(axis=0), width // m)
-    return np.concatenate([traded, traded, buy.ravel(), sell.ravel(), r > 0.0, r < 0.0])
+    rows = np.vstack([net, balance, capped / size[:, None]])
+    return rows, np.clip(upper, -FREE, FREE), np.clip(lower, -FREE, FREE), size

@@ -6,6 +6,7 @@ Every subset of the orders, filled in any part beside any subset of what works a
 - *risk* (a quadratic r(x)² = x'Cx): with g = C x, r² grows over a subset of orders Δ_k by no more than Σ_k max(0, 2 g'Δ_k +
   Δ_k'CΔ_k + Σ_l≠k max(0, Δ_k'CΔ_l)), which must fit between r² and the hard limit's square; a scope that may only reduce
   has no room at all.
+A crossing is two sides like orders, but only a limit that tells desks apart looks at them: the firm has what it had.
 Orders come worthiest first; one that does not fit is cut to the lots that do, where its parts may be cut, else left out.
 *Tested by* tests/unit/test_budgets_gate.py.
 """
@@ -22,7 +23,16 @@ from common.factors import desk_of
 from common.kernels import netting as kernels
 from common.messages import F64
 from manager.allocation import split
-from manager.budgets_scopes import covariance_of, deviation, held_lots, in_scope, in_sum, watched, why_reduce_only
+from manager.budgets_scopes import (
+    covariance_of,
+    deviation,
+    held_lots,
+    in_scope,
+    in_sum,
+    tells_desks_apart,
+    watched,
+    why_reduce_only,
+)
 from manager.exposures import Moved, Rows
 from manager.state import ManagerState
 from manager.view import View, view_of
@@ -77,10 +87,13 @@ class RiskGate:
 Gate = LinearGate | RiskGate
 
 
-def admitted(state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: View | None = None) -> tuple[Draft, ...]:
+def admitted(
+    state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: View | None = None, sides: int = 0
+) -> tuple[Draft, ...]:
     """The orders, or parts of orders, that no limit of any scope stands against, in their order.
 
-    ``view``: everything live at ``now_ns``, where the caller has it already.
+    ``view``: everything live at ``now_ns``, where the caller has it already; ``sides``: so many of the first are sides of
+    crossings.
     """
     limits = state.fold.limits
     if not drafts or not (limits.sum or watched(state)):
@@ -89,9 +102,9 @@ def admitted(state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: Vi
         view = view_of(state, now_ns)
     per_lot, working = _factor_moves(state, drafts, view.rows)
     gates = [
-        *_sums(state, per_lot, working, view),
-        *_margins(state, drafts),
-        *_risks(state, per_lot, working, view),
+        *_sums(state, per_lot, working, view, sides),
+        *_margins(state, drafts, sides),
+        *_risks(state, per_lot, working, view, sides),
     ]
     may_cut = len(state.fold.ledger.desks) == 1
     kept = []
@@ -146,7 +159,14 @@ def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> t
     return known, np.nan_to_num(np.array(working).reshape(len(working), len(rows)))
 
 
-def _sums(state: ManagerState, per_lot: F64, working: F64, view: View) -> list[Gate]:
+def _seen(effect: F64, sides: int, apart: bool) -> F64:
+    """The effect of drafts (k, ...) on a limit: sides of crossings have none unless it tells desks apart."""
+    if apart or not sides:
+        return effect
+    return np.concatenate([np.zeros_like(effect[:sides]), effect[sides:]])
+
+
+def _sums(state: ManagerState, per_lot: F64, working: F64, view: View, sides: int) -> list[Gate]:
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
     for limit in state.fold.limits.sum.values():
@@ -154,11 +174,11 @@ def _sums(state: ManagerState, per_lot: F64, working: F64, view: View) -> list[G
         step, moves, total = per_lot[:, mine].sum(axis=1), working[:, mine].sum(axis=1), float(now[mine].sum())
         worst = np.array([total + np.maximum(moves, 0.0).sum(), -total + np.maximum(-moves, 0.0).sum()])
         grows = np.maximum(np.stack([step, -step], axis=1), 0.0)
-        out.append(LinearGate(grows, limit.hard_usd - worst))
+        out.append(LinearGate(_seen(grows, sides, tells_desks_apart(limit.factors)), limit.hard_usd - worst))
     return out
 
 
-def _margins(state: ManagerState, drafts: Sequence[Draft]) -> list[Gate]:
+def _margins(state: ManagerState, drafts: Sequence[Draft], sides: int) -> list[Gate]:
     cells, out = state.margin, []
     found = state.fold.limits.scoped("margin")
     if not found or cells is None:
@@ -167,6 +187,7 @@ def _margins(state: ManagerState, drafts: Sequence[Draft]) -> list[Gate]:
     lost = -cells.per_lot(at) * np.array([d.side.sign for d in drafts])[:, None]
     for scope, limit in found.items():
         part = np.array([_part(state, scope, d.instrument, d.agents) / d.lots for d in drafts])[:, None]
+        part = _seen(part, sides, scope.startswith("desk:"))
         worst = -cells.of(held_lots(state, scope).astype(np.float64))
         for life in state.fold.orders.open.values():
             order = life.order
@@ -188,7 +209,7 @@ def _part(state: ManagerState, scope: str, instrument: int, agents: Sequence[tup
     return sum(abs(n) for agent, n in agents if head != "desk" or desk_of(agent) == name)
 
 
-def _risks(state: ManagerState, per_lot: F64, working: F64, view: View) -> list[Gate]:
+def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, sides: int) -> list[Gate]:
     limits, rows = state.fold.limits.scoped("risk"), view.rows
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
@@ -202,5 +223,6 @@ def _risks(state: ManagerState, per_lot: F64, working: F64, view: View) -> list[
         if not why and scope not in limits:
             continue
         room = 0.0 if why else limits[scope].hard_usd ** 2 - risk**2
-        out.append(RiskGate(now[mine], c, per_lot[:, mine], working[:, mine], room))
+        moves = _seen(per_lot[:, mine], sides, scope.startswith("desk:"))
+        out.append(RiskGate(now[mine], c, moves, working[:, mine], room))
     return out

@@ -1,8 +1,9 @@
 """What scopes ask of a solve: smaller order caps, and rows for limits on sums and on the worst loss.
 
 The last look at each order (``budgets_gate.py``) holds whatever the solve did; these rows spare it trades that would be
-cut. Of several desks only the caps enter: a lot of the market may be anybody's there.
-*Tested by* tests/unit/test_budgets_gate.py.
+cut. Of several desks a lot of the market may be anybody's, so it is held to the worst of them; a limit that tells desks apart
+holds a desk's own trades, crossed or not.
+*Tested by* tests/unit/test_budgets_gate.py, tests/unit/test_budgets_rows.py.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.factors import desk_of, kind_of
-from common.limits_scopes import OrderShare
+from common.limits_scopes import MarginLimit, OrderShare, SumLimit
 from common.messages import F64, I64
 from common.units import CENTS_PER_USD
 from common.universe import OPTION
-from manager.budgets_scopes import held_lots, in_sum
+from manager.budgets_marks import MarginCells
+from manager.budgets_scopes import held_lots, in_sum, tells_desks_apart
 from manager.exposures import Bools, Rows
 from manager.flows import ORDERS
 from manager.state import ManagerState
@@ -66,26 +68,67 @@ def scope_rows(state: ManagerState, view: View, menu: Menu) -> tuple[F64, F64]:
     if len(state.fold.ledger.desks) > 1:
         return rows[0], room[0]
     for limit in state.fold.limits.sum.values():
-        mine = in_sum(state, limit.factors, view.rows)
-        s, total = menu.sensitivity[mine].sum(axis=0), view.exposure[mine].sum()
-        above, below = (view.highest - view.exposure)[mine].sum(), (view.exposure - view.lowest)[mine].sum()
-        rows.append(_both_ways(s[None, :]))
-        room.append(np.array([limit.hard_usd - total - above, limit.hard_usd + total - below]))
-    cells = state.margin
+        rows.append(_both_ways(menu.sensitivity[in_sum(state, limit.factors, view.rows)].sum(axis=0)))
+        room.append(_sum_room(state, limit, view))
     for scope, margin in state.fold.limits.scoped("margin").items():
-        if cells is None:
-            break
-        loss = -cells.per_lot(menu.index).T
-        known = ~np.isnan(loss).any(axis=0)
-        head, _, name = scope.partition(":")
-        if head == "underlying":
-            known &= state.setup.universe.underlying[menu.index] == state.setup.universe.symbols.index(name)
-        grows = np.where(known, np.nan_to_num(loss), 0.0)
-        rows.append(np.hstack([np.maximum(grows, 0.0), np.maximum(-grows, 0.0)]))
-        room.append(margin.worst_loss_usd + cells.of(held_lots(state, scope).astype(np.float64)))
+        if state.margin is not None:
+            more, left = _margin_rows(state, state.margin, scope, margin, menu)
+            rows.append(more)
+            room.append(left)
     return np.vstack(rows), np.maximum(np.concatenate(room), 0.0)
 
 
+def scope_rows_of_desks(
+    state: ManagerState, view: View, whole: View, menu: Menu, book: I64, names: tuple[str, ...]
+) -> tuple[tuple[F64, F64], tuple[F64, F64, I64]]:
+    """The same for several desks: rows on (z+, z-) and their room; rows on (x+, x-) of one desk, their room, and whose they are.
+
+    ``view`` holds the desks' rows and ``book`` the position in ``names`` of each one's desk; ``whole`` everybody's.
+    """
+    none, desks = np.zeros((0, 2 * len(menu.index))), range(len(names))
+    market, own = [(none, np.zeros(0))], [(none, np.zeros(0), np.zeros(0, np.int64))]
+    for limit in state.fold.limits.sum.values():
+        mine, room = in_sum(state, limit.factors, view.rows), _sum_room(state, limit, whole)
+        each = np.array([_both_ways(menu.sensitivity[mine & (book == d)].sum(axis=0)) for d in desks])
+        if tells_desks_apart(limit.factors):
+            own += [(each[d], room, np.full(2, d)) for d in desks if each[d].any()]
+        else:
+            market.append((each.max(axis=0), room))
+    for scope, margin in state.fold.limits.scoped("margin").items():
+        head, _, name = scope.partition(":")
+        if state.margin is None or (head == "desk" and name not in names):
+            continue
+        rows, room = _margin_rows(state, state.margin, scope, margin, menu)
+        if head == "desk":
+            own.append((rows, room, np.full(len(room), names.index(name))))
+        else:
+            market.append((rows, room))
+    rows, room = (np.concatenate(x) for x in zip(*market, strict=True))
+    own_rows, own_room, whose = (np.concatenate(x) for x in zip(*own, strict=True))
+    return (rows, np.maximum(room, 0.0)), (own_rows, np.maximum(own_room, 0.0), whose)
+
+
+def _sum_room(state: ManagerState, limit: SumLimit, view: View) -> F64:
+    """Room upward and downward beside what works, (2,)."""
+    mine = in_sum(state, limit.factors, view.rows)
+    return np.array([limit.hard_usd - view.highest[mine].sum(), limit.hard_usd + view.lowest[mine].sum()])
+
+
+def _margin_rows(
+    state: ManagerState, cells: MarginCells, scope: str, margin: MarginLimit, menu: Menu
+) -> tuple[F64, F64]:
+    """What a lot loses in each cell, rows on (z+, z-) and the room that what is held leaves."""
+    loss = -cells.per_lot(menu.index).T
+    known = ~np.isnan(loss).any(axis=0)
+    head, _, name = scope.partition(":")
+    if head == "underlying":
+        known &= state.setup.universe.underlying[menu.index] == state.setup.universe.symbols.index(name)
+    grows = np.where(known, np.nan_to_num(loss), 0.0)
+    rows = np.hstack([np.maximum(grows, 0.0), np.maximum(-grows, 0.0)])
+    return rows, margin.worst_loss_usd + cells.of(held_lots(state, scope).astype(np.float64))
+
+
 def _both_ways(s: F64) -> F64:
+    """Rows (2, 2m) on (z+, z-): what lots that move something by s (m,) do upward, then downward."""
     up, down = np.maximum(s, 0.0), np.maximum(-s, 0.0)
     return np.vstack([np.hstack([up, down]), np.hstack([down, up])])

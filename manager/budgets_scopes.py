@@ -52,6 +52,11 @@ def in_sum(state: ManagerState, patterns: list[str], rows: Rows) -> Bools:
     return np.array([any(_counts(pattern, name) for pattern in patterns) for name in names], np.bool_)
 
 
+def tells_desks_apart(patterns: list[str]) -> bool:
+    """Whether a sum limit names a desk, so that what two desks cross may change it."""
+    return any(DESK_MARK in pattern for pattern in patterns)
+
+
 def _counts(pattern: str, name: str) -> bool:
     return covers(pattern, name if DESK_MARK in pattern else name.partition(DESK_MARK)[0])
 

@@ -33,7 +33,7 @@ from manager.books_qp import BooksSolution, objective_books
 from manager.budgets_flows import within_flows
 from manager.budgets_gate import admitted
 from manager.cycles import Decision, cycle_of, enter, next_cycle_id
-from manager.decide import live_proposals, unused
+from manager.decide import MAX_TURNS, live_proposals, unused
 from manager.events import Instruction, Publish
 from manager.exposures import limit_columns
 from manager.menu import Menu, Most, menu_of
@@ -47,8 +47,6 @@ from manager.wishes import wish_columns
 Wishes = Mapping[tuple[str, str], F64]
 #: (desk, instrument).
 Pairs = frozenset[tuple[str, int]]
-#: As in ``decide.py``; a desk and an instrument that may not cross are found one after the other.
-MAX_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +301,8 @@ def _decided(
     drafts = drafts_of(it.names, menu, market, part_of)
     crossings = crossings_of(state, it.names, menu, lots - market, part_of, next_cycle_id(state))
     both = [sides_of(crossing) for crossing in crossings]
-    kept = {id(d) for d in admitted(state, (*(side for sides in both for side in sides), *drafts), it.now_ns)}
+    first = [side for sides in both for side in sides]
+    kept = {id(d) for d in admitted(state, (*first, *drafts), it.now_ns, sides=len(first))}
     stand = [all(id(side) in kept for side in sides) for sides in both]
     out = [(c, sides) for c, sides, stands in zip(crossings, both, stand, strict=True) if not stands]
     if out:

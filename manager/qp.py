@@ -103,10 +103,11 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """x (N,), multipliers of the rows (k,), iterations; failure "" if solved (then x is 0)."""
+    """x (N,), multipliers of columns (N,) and rows (k,), iterations; failure "" if solved (else x is 0)."""
 
     x: F64
-    multipliers: F64
+    of_columns: F64
+    of_rows: F64
     iterations: int
     failure: str = ""
 
@@ -123,10 +124,12 @@ def solve_columns(q: Programme, use: Bools, of_columns: F64, of_rows: F64, itera
             use, of_columns, of_rows = q.movable, np.zeros_like(of_columns), np.zeros_like(of_rows)
             continue
         if flag < 1:
-            return Optimum(np.zeros_like(of_columns), np.zeros_like(of_rows), iterations, failed(flag))
+            return Optimum(
+                np.zeros_like(of_columns), np.zeros_like(of_columns), np.zeros_like(of_rows), iterations, failed(flag)
+            )
         x, of_columns, of_rows, use, more = q.answer(part, found, multipliers)
         if not more:
-            return Optimum(x, of_rows, iterations)
+            return Optimum(x, of_columns, of_rows, iterations)
 
 
 def failed(flag: int) -> str:

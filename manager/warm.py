@@ -18,7 +18,7 @@ from common.universe import OPTION, Universe
 from manager import budgets
 from manager.books_lots import round_books
 from manager.books_qp import BooksProblem
-from manager.books_solve import solve_few_rows
+from manager.books_solve import solve_few
 from manager.budgets_marks import margin_cells, marks
 from manager.exposures import Rows
 from manager.lots import round_lots
@@ -69,7 +69,7 @@ def _decide_once() -> None:
     kernels.risk_growth(p.risk, p.risk, one)
     own = np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64)
     books = BooksProblem(p, np.zeros(1, np.int64), 2, one, *own)
-    round_books(books, solve_few_rows(books, 100).lots, 0.0)
+    round_books(books, solve_few(books, 100).lots, 0.0)
 
 
 def _list_once(universe: Universe) -> None:

@@ -27,7 +27,7 @@ from common.kernels.netting import MORE_MOVES, of_trade, outside_by
 #: As in ``netting.py``: a move must lower the objective by this share of it.
 _BETTER: Final = 1e-9
 #: Rounds of the starts together, however many desks: what they come to is next to always below 100. A round of three desks and
-#: 50 instruments takes some 30 µs, so that the longest repair, with the rounds that follow, takes some 30 ms.
+#: 50 instruments takes some 35 µs, so that the longest repair, with the rounds that follow, takes less than 40 ms.
 ROUNDS: Final = 600
 #: exposure, lower, upper, kink (f,), W (f, f), sensitivity both ways round, (f, m) and (m, f), ``span`` (G + 1,).
 Factors = tuple[F64, F64, F64, F64, F64, F64, F64, I64]

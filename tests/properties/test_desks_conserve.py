@@ -16,7 +16,7 @@ from manager.books_lots import allowed_books, round_books
 from manager.books_orders import Part, crossed, crossings_of, drafts_of
 from manager.books_problem import fit_books, lots_may_pay
 from manager.books_qp import objective_books, solve_books
-from manager.books_solve import solve_few_rows
+from manager.books_solve import solve_few
 from manager.config import ManagerConfig
 from manager.fold import apply
 from manager.hash import state_hash
@@ -107,7 +107,7 @@ def test_where_no_lot_may_pay_none_is_found(seed: int) -> None:
 @given(st.integers(0, 10_000))
 def test_few_rows_at_a_time_find_the_same_optimum(seed: int) -> None:
     p = books_problem(seed)
-    whole, few = solve_books(p, 20_000), solve_few_rows(p, 20_000)
+    whole, few = solve_books(p, 20_000), solve_few(p, 20_000)
     assert not whole.failure and not few.failure
     assert objective_books(p, few.lots) == pytest.approx(objective_books(p, whole.lots), rel=1e-6, abs=1e-6)
     for k, d in enumerate(p.own_book):

@@ -135,10 +135,11 @@ def test_what_is_left_of_a_plan_gains(seed: int, monkeypatch: pytest.MonkeyPatch
         problems.clear()
         orders = desk.decide()
         if orders:
-            lots, index = np.zeros(len(desk.world)), desk.state.fold.last_cycle.menu  # type: ignore[union-attr]  # decided
+            lots, cycle = np.zeros(len(desk.world)), desk.state.fold.last_cycle
+            assert cycle is not None
             for o in orders:
                 lots[o.instrument] = o.signed_lots
-            assert worth(problems[0], lots[index]) > 0.0
+            assert worth(problems[0], lots[cycle.menu]) > 0.0
         for o in orders:
             desk.fill(o)
         desk.feed(5)

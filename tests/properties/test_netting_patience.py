@@ -11,7 +11,7 @@ import pytest
 from manager.books_lots import allowed_books, round_books
 from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_qp import BooksProblem, objective_books
-from manager.books_solve import solve_few_rows
+from manager.books_solve import solve_few
 from manager.config import Patience
 from manager.lots import allowed, round_lots
 from manager.netting import Problem, objective, solve
@@ -212,6 +212,6 @@ def test_order_lists_of_desks_lower_the_objective_and_stay_inside() -> None:
         assert allowed_books(p, trade)
         assert not lots.any() or objective_books(p, trade) < objective_books(p, np.zeros_like(trade))
         ordered += bool(lots.any())
-        same = round_books(p, solve_few_rows(p, LIMIT).lots, 0.0)
+        same = round_books(p, solve_few(p, LIMIT).lots, 0.0)
         assert books_lots(p, NEVER).tolist() == same.tolist()
     assert ordered > 7

@@ -12,6 +12,7 @@ from agents.config import AgentsConfig
 from common.control_messages import Cycle, JournalEntry
 from common.factors import desk_of
 from common.limits import Limits, load_limits
+from common.limits_scopes import SumLimit
 from common.universe import Book
 from common.wire.codec import decode_journal_entry, encode_journal_entry
 from execution.config import ExecutionConfig
@@ -82,6 +83,21 @@ def test_three_desks_together_cost_less_than_the_same_desks_each_alone() -> None
     apart = [external_cost_cents(fills_of(ran("joint", name).reports), MARKET.universe) for name in NAMES]
     assert all(cost > 0 for cost in apart)
     assert 0 < together < 0.8 * sum(apart)
+
+
+def test_a_limit_on_the_sum_of_all_desks_is_kept_and_stops_no_hedging() -> None:
+    """Hedges that would have broken it used to be chosen and then left out, so that nothing was ordered in the whole run."""
+    hard = 1e6
+    limited = LIMITS.model_copy(update={"sum": {"deltas": SumLimit(factors=["delta:*"], hard_usd=hard)}})
+    agents, manager = configs_of("joint", AgentsConfig(), ManagerConfig())
+    result = run(MARKET, BOOK, agents, manager, limited, EXECUTION, run_id="r")
+    assert fills_of(result.reports).net_lots(N).any()
+    after = []
+    for cycle in cycles(result):
+        delta = np.array([name.startswith("delta:") for name in cycle.factor])
+        after.append((abs(cycle.exposure_before[delta].sum()), abs(cycle.exposure_after[delta].sum())))
+    assert max(now for now, _ in after) > 0.9 * hard, "it binds"
+    assert all(x <= max(now, hard) * (1.0 + 1e-9) for now, x in after)
 
 
 def test_joint_costs_less_than_plain_and_plain_less_than_alone() -> None:

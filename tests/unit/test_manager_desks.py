@@ -11,7 +11,7 @@ import pytest
 from common import factors
 from common.control_messages import ProposalTaken
 from common.limits import FactorLimit, FlowBudget
-from common.limits_scopes import RiskLimit
+from common.limits_scopes import RiskLimit, SumLimit
 from common.messages import Side
 from manager import events as ev
 from manager.books_orders import crossed
@@ -340,6 +340,19 @@ def test_what_a_desks_risk_limit_refuses_to_take_over_goes_to_the_market() -> No
     three.says("c", {DELTA: 0.0}, 40 * LOT)
     assert three.decide() == []
     assert lots_of(three) == {"a": -10, "b": 0, "c": 10}
+
+
+def test_a_crossing_leaves_the_firm_as_it_was_so_no_limit_of_the_firm_refuses_it() -> None:
+    """The firm is far beyond its limits on risk and on the sum; one side of each crossing takes it further by itself."""
+    desks = two(
+        limits=limits(
+            risk=RiskLimit(soft_usd=1.0, hard_usd=2.0), sum={"d": SumLimit(factors=["delta:*"], hard_usd=1.0)}
+        )
+    )
+    desks.says("a", {DELTA: 10 * LOT}, 0.25 * LOT)
+    desks.says("b", {DELTA: -4 * LOT}, 0.25 * LOT)
+    assert [o.signed_lots for o in desks.decide()] == [-6]
+    assert sum(c.lots for c in desks.cycle().crossings) == 4
 
 
 def test_what_is_crossed_where_no_order_may_go_is_worth_it_by_itself() -> None:
