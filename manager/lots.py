@@ -27,8 +27,8 @@ def round_lots(p: Problem, solution: F64, min_gain_usd: float) -> I64:
     """Whole lots (m,) near ``solution`` inside all rows, not improvable by one lot of one instrument (unless that takes
     more moves than ``kernels.MORE_MOVES`` allows); 0 if no gain.
 
-    Starts from the nearest lots (toward no trade where that breaks a row, from none where that does too). Ties by lowest
-    instrument, buying first.
+    Starts from the nearest lots (toward no trade where that breaks a row, from none where that does too); from none again where
+    that gains nothing. Ties by lowest instrument, buying first.
     """
     lots, gain = kernels.whole_lots(*columns(p), *room_of(p), np.ascontiguousarray(solution, np.float64))
     return lots.astype(np.int64) if gain > min_gain_usd else np.zeros(len(lots), np.int64)

@@ -157,7 +157,7 @@ def _near(solution: F64, buy_cap: F64, sell_cap: F64, rows: F64, room: F64) -> F
 
 
 @exact_kernel
-def whole_lots(
+def _repaired(
     exposure: F64,
     lower: F64,
     upper: F64,
@@ -171,16 +171,16 @@ def whole_lots(
     sell_cap: F64,
     rows: F64,
     room: F64,
-    solution: F64,
+    start: F64,
+    moves: int,
 ) -> tuple[F64, float]:
-    """(lots (m,), what they gain over no trade, USD): the nearest whole lots that are allowed, then the best single-lot
-    move, again and again until none pays, at most 2m + ``MORE_MOVES``. Ties by lowest instrument, buying first."""
+    """(lots (m,), their objective): from whole lots the best single-lot move, again and again until none pays."""
     f, m = sensitivity.shape
-    lots = _near(solution, buy_cap, sell_cap, rows, room)
+    lots = start.copy()
     value, r, left = np.empty(2 * m), np.empty(f), np.empty(f)
     args = (exposure, lower, upper, kink, risk, sensitivity, cost, impact, root)
     now = objective(*args, lots)
-    for _ in range(2 * m + MORE_MOVES):
+    for _ in range(moves):
         for i in range(f):
             left[i] = exposure[i]
         trading = 0.0
@@ -214,7 +214,38 @@ def whole_lots(
             value[best] = np.inf
         if not moved:
             break
-    return lots, objective(*args, np.zeros(m)) - objective(*args, lots)
+    return lots, objective(*args, lots)
+
+
+@exact_kernel
+def whole_lots(
+    exposure: F64,
+    lower: F64,
+    upper: F64,
+    kink: F64,
+    risk: F64,
+    sensitivity: F64,
+    cost: F64,
+    impact: F64,
+    root: F64,
+    buy_cap: F64,
+    sell_cap: F64,
+    rows: F64,
+    room: F64,
+    solution: F64,
+) -> tuple[F64, float]:
+    """(lots (m,), what they gain over no trade, USD): the nearest whole lots that are allowed, then the best single-lot
+    move, again and again until none pays, at most 2m + ``MORE_MOVES``; where that gains nothing the same from no trade. Ties
+    by lowest instrument, buying first."""
+    m = len(cost)
+    given = exposure, lower, upper, kink, risk, sensitivity, cost, impact, root, buy_cap, sell_cap, rows, room
+    none, most = np.zeros(m), 2 * m + MORE_MOVES
+    before = objective(exposure, lower, upper, kink, risk, sensitivity, cost, impact, root, none)
+    near = _near(solution, buy_cap, sell_cap, rows, room)
+    lots, after = _repaired(*given, near, most)
+    if after >= before and near.any():
+        lots, after = _repaired(*given, none, most)
+    return lots, before - after
 
 
 @exact_kernel
