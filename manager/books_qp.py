@@ -45,7 +45,8 @@ class BooksProblem:
 class BooksSolution:
     """lots (B, m) signed per desk; price (F,) USD per unit; residual (F,); failure "" if solved.
 
-    row_price (k,) and own_price (o,) >= 0: what one more unit of room in a row, and in a desk's own row, would save.
+    row_price (k,) and own_price (o,) >= 0: what one more unit of room in a row, and in a desk's own row, would save; 0 for one
+    without room, whose columns are taken out.
     """
 
     lots: F64

@@ -34,6 +34,7 @@ ROUNDS = 12
 #: So many instruments at most come in at once, those that pay best; a solution trades some ten.
 FIRST = 10
 _BROKEN = 1e-7
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 def solve_few(p: BooksProblem, iteration_limit: int) -> BooksSolution:
@@ -56,7 +57,7 @@ def solve_few(p: BooksProblem, iteration_limit: int) -> BooksSolution:
         start = _given(begin, *at, end)
         rows, some = rows | broken, some | more
     if spent >= iteration_limit:
-        return nothing(p, spent, part.failure)
+        return nothing(p, spent, part.failure or "no iterations left")
     found = solve_books(p, iteration_limit - spent)
     return replace(found, iterations=spent + found.iterations)
 
@@ -89,7 +90,8 @@ def _with(p: BooksProblem, rows: Bools, some: Bools) -> BooksProblem:
         buy_cap=q.buy_cap[some],
         sell_cap=q.sell_cap[some],
         rows=q.rows[:, both],
-        root=np.broadcast_to(q.root, some.shape)[some] if q.root.any() else np.zeros(1),
+        # Never 0 in a part where it is not in the whole, so that both are cut into the same pieces.
+        root=np.maximum(np.broadcast_to(q.root, some.shape)[some], _TINY) if q.root.any() else np.zeros(1),
     )
     own = p.own_rows[np.ix_(rows, both)]
     return BooksProblem(shared, p.book, p.books, p.crossing_cost[some], own, p.own_room[rows], p.own_book[rows])
@@ -133,8 +135,9 @@ def _gains(p: BooksProblem, price: F64, row_price: F64, own_price: F64) -> F64:
     firm = pull[p.book == FIRM].sum(axis=0)
     up, down = np.hsplit(row_price @ market.rows, 2)
     pieces = -1, m
-    ask = np.where(market.buy_cap > 0.0, market.cost + up, np.inf).reshape(pieces).min(axis=0) + firm
-    bid = np.where(market.sell_cap > 0.0, market.cost + down, np.inf).reshape(pieces).min(axis=0) - firm
+    no_buy, no_sell = np.hsplit(_at_zero(market.rows[market.room <= 0.0]), 2)
+    ask = np.where((market.buy_cap > 0.0) & ~no_buy, market.cost + up, np.inf).reshape(pieces).min(axis=0) + firm
+    bid = np.where((market.sell_cap > 0.0) & ~no_sell, market.cost + down, np.inf).reshape(pieces).min(axis=0) - firm
     return np.asarray(-np.minimum(np.minimum(buy + ask, sell + bid), buy + sell))
 
 

@@ -6,7 +6,7 @@ Every subset of the orders, filled in any part beside any subset of what works a
 - *risk* (a quadratic r(x)² = x'Cx): with g = C x, r² grows over a subset of orders Δ_k by no more than Σ_k max(0, 2 g'Δ_k +
   Δ_k'CΔ_k + Σ_l≠k max(0, Δ_k'CΔ_l)), which must fit between r² and the hard limit's square; a scope that may only reduce
   has no room at all.
-A crossing is two sides like orders, but only a limit that tells desks apart looks at them: the firm has what it had.
+A crossing is two sides like orders, but a limit that counts both desks does not look at them: together they have what they had.
 Orders come worthiest first; one that does not fit is cut to the lots that do, where its parts may be cut, else left out.
 *Tested by* tests/unit/test_budgets_gate.py.
 """
@@ -21,17 +21,17 @@ import numpy as np
 
 from common.factors import desk_of
 from common.kernels import netting as kernels
-from common.messages import F64
+from common.messages import F64, I64
 from manager.allocation import split
 from manager.budgets_scopes import (
     covariance_of,
     deviation,
-    held_lots,
     in_scope,
     in_sum,
-    tells_desks_apart,
+    part_of,
     watched,
     why_reduce_only,
+    worst_of_cells,
 )
 from manager.exposures import Moved, Rows
 from manager.state import ManagerState
@@ -85,6 +85,8 @@ class RiskGate:
 
 
 Gate = LinearGate | RiskGate
+#: (k, 2) desks, or none where there are no crossings.
+Pairs = I64
 
 
 def admitted(
@@ -93,7 +95,7 @@ def admitted(
     """The orders, or parts of orders, that no limit of any scope stands against, in their order.
 
     ``view``: everything live at ``now_ns``, where the caller has it already; ``sides``: so many of the first are sides of
-    crossings.
+    crossings, two after two.
     """
     limits = state.fold.limits
     if not drafts or not (limits.sum or watched(state)):
@@ -101,10 +103,11 @@ def admitted(
     if view is None:
         view = view_of(state, now_ns)
     per_lot, working = _factor_moves(state, drafts, view.rows)
+    pairs = _pairs(state, drafts, sides)
     gates = [
-        *_sums(state, per_lot, working, view, sides),
+        *_sums(state, per_lot, working, view, pairs),
         *_margins(state, drafts, sides),
-        *_risks(state, per_lot, working, view, sides),
+        *_risks(state, per_lot, working, view, pairs),
     ]
     may_cut = len(state.fold.ledger.desks) == 1
     kept = []
@@ -150,6 +153,16 @@ def _moved(state: ManagerState, agents: Sequence[tuple[str, int]], sign: int) ->
     return sign * np.array([sum(n for a, n in agents if desk_of(a) == desk) for desk in desks], np.int64)
 
 
+def _pairs(state: ManagerState, drafts: Sequence[Draft], sides: int) -> Pairs:
+    """Own desk and the other's of each side of a crossing, -1 twice for an order; empty where nothing is crossed."""
+    if not sides:
+        return np.empty((0, 2), np.int64)
+    desks = state.fold.ledger.desks
+    own = [desks.index(desk_of(d.agents[0][0])) for d in drafts[:sides]]
+    pairs = [(own[k], own[k ^ 1]) for k in range(sides)]
+    return np.array(pairs + [(-1, -1)] * (len(drafts) - sides), np.int64)
+
+
 def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> tuple[F64, F64]:
     """What one lot of each draft (k, r), and each working order in whole (w, r), does to factors."""
     table, orders = state.fold.table, state.fold.orders.open.values()
@@ -159,22 +172,28 @@ def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> t
     return known, np.nan_to_num(np.array(working).reshape(len(working), len(rows)))
 
 
-def _seen(effect: F64, sides: int, apart: bool) -> F64:
-    """The effect of drafts (k, ...) on a limit: sides of crossings have none unless it tells desks apart."""
-    if apart or not sides:
-        return effect
-    return np.concatenate([np.zeros_like(effect[:sides]), effect[sides:]])
+def _beside(state: ManagerState, per_lot: F64, rows: Rows, pairs: Pairs) -> F64:
+    """What a lot of each order does to ``rows`` (k, r) that one limit counts. ``pairs`` (k,): the two desks of a side, own first,
+    -1 where it is an order: of a factor that the limit counts for both of them a side does nothing, for the other undoes it."""
+    if not len(pairs):
+        return per_lot
+    desk, base = np.divmod(rows, len(state.fold.table.names) // len(state.fold.ledger.desks))
+    counted = np.zeros((len(state.fold.ledger.desks), int(base.max(initial=0)) + 1), np.bool_)
+    counted[desk, base] = True
+    undone = (pairs[:, 1] >= 0)[:, None] & counted[pairs[:, 1]][:, base]
+    return np.where(undone, 0.0, per_lot)
 
 
-def _sums(state: ManagerState, per_lot: F64, working: F64, view: View, sides: int) -> list[Gate]:
+def _sums(state: ManagerState, per_lot: F64, working: F64, view: View, pairs: Pairs) -> list[Gate]:
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
     for limit in state.fold.limits.sum.values():
         mine = in_sum(state, limit.factors, view.rows)
-        step, moves, total = per_lot[:, mine].sum(axis=1), working[:, mine].sum(axis=1), float(now[mine].sum())
+        step = _beside(state, per_lot[:, mine], view.rows[mine], pairs).sum(axis=1)
+        moves, total = working[:, mine].sum(axis=1), float(now[mine].sum())
         worst = np.array([total + np.maximum(moves, 0.0).sum(), -total + np.maximum(-moves, 0.0).sum()])
         grows = np.maximum(np.stack([step, -step], axis=1), 0.0)
-        out.append(LinearGate(_seen(grows, sides, tells_desks_apart(limit.factors)), limit.hard_usd - worst))
+        out.append(LinearGate(grows, limit.hard_usd - worst))
     return out
 
 
@@ -186,14 +205,10 @@ def _margins(state: ManagerState, drafts: Sequence[Draft], sides: int) -> list[G
     at = np.array([d.instrument for d in drafts], np.intp)
     lost = -cells.per_lot(at) * np.array([d.side.sign for d in drafts])[:, None]
     for scope, limit in found.items():
-        part = np.array([_part(state, scope, d.instrument, d.agents) / d.lots for d in drafts])[:, None]
-        part = _seen(part, sides, scope.startswith("desk:"))
-        worst = -cells.of(held_lots(state, scope).astype(np.float64))
-        for life in state.fold.orders.open.values():
-            order = life.order
-            mine = order.side.sign * _part(state, scope, order.instrument, tuple(life.open_by_agent().items()))
-            loss = -cells.per_lot(np.array([order.instrument], np.intp))[0] * mine
-            worst = worst + np.maximum(np.nan_to_num(loss), 0.0)
+        part = np.array([part_of(state, scope, d.instrument, d.agents) / d.lots for d in drafts])[:, None]
+        if not scope.startswith("desk:"):
+            part[:sides] = 0.0
+        worst = worst_of_cells(state, cells, scope)
         # A contract without cells could do anything; one that is not the scope's does nothing to it.
         unsure = np.where(np.isnan(lost), np.inf, lost)
         grows = np.maximum(np.multiply(unsure, part, out=np.zeros(lost.shape), where=part > 0.0), 0.0)
@@ -201,15 +216,7 @@ def _margins(state: ManagerState, drafts: Sequence[Draft], sides: int) -> list[G
     return list(out)
 
 
-def _part(state: ManagerState, scope: str, instrument: int, agents: Sequence[tuple[str, int]]) -> int:
-    """Lots of an order, unsigned, that are a scope's."""
-    head, _, name = scope.partition(":")
-    if head == "underlying" and state.setup.universe.symbols[int(state.setup.universe.underlying[instrument])] != name:
-        return 0
-    return sum(abs(n) for agent, n in agents if head != "desk" or desk_of(agent) == name)
-
-
-def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, sides: int) -> list[Gate]:
+def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, pairs: Pairs) -> list[Gate]:
     limits, rows = state.fold.limits.scoped("risk"), view.rows
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
@@ -223,6 +230,6 @@ def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, sides: i
         if not why and scope not in limits:
             continue
         room = 0.0 if why else limits[scope].hard_usd ** 2 - risk**2
-        moves = _seen(per_lot[:, mine], sides, scope.startswith("desk:"))
+        moves = _beside(state, per_lot[:, mine], rows[mine], pairs)
         out.append(RiskGate(now[mine], c, moves, working[:, mine], room))
     return out

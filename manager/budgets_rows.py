@@ -18,7 +18,7 @@ from common.messages import F64, I64
 from common.units import CENTS_PER_USD
 from common.universe import OPTION
 from manager.budgets_marks import MarginCells
-from manager.budgets_scopes import held_lots, in_sum, tells_desks_apart
+from manager.budgets_scopes import in_sum, tells_desks_apart, worst_of_cells
 from manager.exposures import Bools, Rows
 from manager.flows import ORDERS
 from manager.state import ManagerState
@@ -117,7 +117,7 @@ def _sum_room(state: ManagerState, limit: SumLimit, view: View) -> F64:
 def _margin_rows(
     state: ManagerState, cells: MarginCells, scope: str, margin: MarginLimit, menu: Menu
 ) -> tuple[F64, F64]:
-    """What a lot loses in each cell, rows on (z+, z-) and the room that what is held leaves."""
+    """What a lot loses in each cell, rows on (z+, z-) and the room that what is held and works leaves."""
     loss = -cells.per_lot(menu.index).T
     known = ~np.isnan(loss).any(axis=0)
     head, _, name = scope.partition(":")
@@ -125,7 +125,7 @@ def _margin_rows(
         known &= state.setup.universe.underlying[menu.index] == state.setup.universe.symbols.index(name)
     grows = np.where(known, np.nan_to_num(loss), 0.0)
     rows = np.hstack([np.maximum(grows, 0.0), np.maximum(-grows, 0.0)])
-    return rows, margin.worst_loss_usd + cells.of(held_lots(state, scope).astype(np.float64))
+    return rows, margin.worst_loss_usd - worst_of_cells(state, cells, scope)
 
 
 def _both_ways(s: F64) -> F64:

@@ -9,6 +9,7 @@ last round, so that it is a function of the journal alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,9 +29,14 @@ def sigma_of(state: ManagerState) -> F64:
 
 
 def covariance_of(state: ManagerState, rows: Rows) -> F64:
-    """Covariance (r, r) over one day of the P&L of one unit of each factor, USD² per unit²."""
-    horizon = state.setup.config.horizon_days
-    return state.risk_price.matrix(rows, 1.0 / horizon, sigma_of(state), state.fold.table.sensitivity)
+    """Covariance (r, r) over one day of the P&L of one unit of each factor, USD² per unit².
+
+    A factor is one for all desks: what two of them cross leaves the risk of both together as it was.
+    """
+    table, horizon = state.fold.table, state.setup.config.horizon_days
+    base, at = np.unique(rows % (len(table.names) // len(state.fold.ledger.desks)), return_inverse=True)
+    of_base = state.risk_price.matrix(base, 1.0 / horizon, sigma_of(state), table.sensitivity)
+    return np.asarray(of_base[np.ix_(at, at)])
 
 
 def in_scope(state: ManagerState, scope: str, rows: Rows) -> Bools:
@@ -118,6 +124,25 @@ def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, 
 def worst_loss_usd(cells: MarginCells, lots: I64) -> float:
     """Largest loss over the grid, at least 0, USD."""
     return max(-float(cells.of(lots.astype(np.float64)).min(initial=0.0)), 0.0)
+
+
+def part_of(state: ManagerState, scope: str, instrument: int, agents: Sequence[tuple[str, int]]) -> int:
+    """Lots of an order, unsigned, that are a scope's."""
+    head, _, name = scope.partition(":")
+    if head == "underlying" and state.setup.universe.symbols[int(state.setup.universe.underlying[instrument])] != name:
+        return 0
+    return sum(abs(n) for agent, n in agents if head != "desk" or desk_of(agent) == name)
+
+
+def worst_of_cells(state: ManagerState, cells: MarginCells, scope: str) -> F64:
+    """Loss (cells,) of what a scope holds and of the worst for each cell of its open orders, USD; unknown contracts count 0."""
+    worst = -cells.of(held_lots(state, scope).astype(np.float64))
+    for life in state.fold.orders.open.values():
+        order = life.order
+        mine = order.side.sign * part_of(state, scope, order.instrument, tuple(life.open_by_agent().items()))
+        loss = -cells.per_lot(np.array([order.instrument], np.intp))[0] * mine
+        worst = worst + np.maximum(np.nan_to_num(loss), 0.0)
+    return worst
 
 
 def drawdown_of(state: ManagerState, scope: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +16,13 @@ from manager.attribution import WHOLE
 from manager.books_lots import allowed_books, round_books
 from manager.books_orders import Part, crossed, crossings_of, drafts_of
 from manager.books_problem import fit_books, lots_may_pay
-from manager.books_qp import objective_books, solve_books
+from manager.books_qp import BooksProblem, objective_books, solve_books
 from manager.books_solve import solve_few
 from manager.config import ManagerConfig
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.menu import Menu
+from manager.netting import Problem
 from manager.snapshot import encode, restore
 from manager.step import start
 from tests.desks_world import Desks
@@ -113,6 +115,45 @@ def test_few_rows_at_a_time_find_the_same_optimum(seed: int) -> None:
     for k, d in enumerate(p.own_book):
         mine = np.concatenate([np.maximum(few.lots[d], 0.0), np.maximum(-few.lots[d], 0.0)])
         assert p.own_rows[k] @ mine <= p.own_room[k] + 1e-5
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_few_instruments_at_a_time_find_the_same_optimum(block: int) -> None:
+    """Menus of up to 70, some or all of them with square-root impact, some without a lot to be had, some shut to a desk."""
+    traded = 0
+    for seed in range(12 * block, 12 * block + 12):
+        p, rng = wide(seed), np.random.default_rng(seed)
+        if seed % 3:
+            root = 0.1 * p.shared.cost * (rng.random(len(p.shared.cost)) < (0.2 if seed % 3 == 1 else 1.0))
+            p = replace(p, shared=replace(p.shared, root=root))
+        whole, few = solve_books(p, 100_000), solve_few(p, 100_000)
+        assert not whole.failure and not few.failure, seed
+        assert objective_books(p, few.lots) == pytest.approx(objective_books(p, whole.lots), rel=1e-6, abs=1e-6), seed
+        np.testing.assert_allclose(few.price, whole.price, rtol=1e-3, atol=1e-3 * np.abs(whole.price).max())
+        assert allowed_books(p, few.lots * (1.0 - 1e-6)), seed
+        traded += int(np.abs(few.lots).sum() > 1.0)
+    assert traded > 8
+
+
+def wide(seed: int) -> BooksProblem:
+    """Three desks whose options have like effects: many of them would nearly do."""
+    rng = np.random.default_rng(seed)
+    f, m, desks = 6, int(rng.integers(30, 71)), 3
+    s = rng.normal(size=(f, 3)) @ rng.normal(size=(3, m)) + 0.1 * rng.normal(size=(f, m))
+    cost, cap = rng.uniform(0.5, 3.0, m), rng.integers(0, 30, (2, m)).astype(float)
+    up, down = np.maximum(s, 0.0).max(axis=0), np.maximum(-s, 0.0).max(axis=0)
+    exposure, e = rng.normal(size=desks * f) * 60.0, desks * f
+    shared = Problem(
+        exposure, np.full(e, -2.0), np.full(e, 2.0), np.full(e, 4.0), 1e-2 * np.eye(e), np.tile(s, (desks, 1)), cost,
+        1e-3 * cost, cap[0], cap[1], np.vstack([np.concatenate([up, down]), np.concatenate([down, up])]),
+        rng.uniform(0.0, 400.0, 2), 1.0,
+    )  # fmt: skip
+    shut = (rng.random((desks, 2 * m)) < 0.1).astype(float)
+    hard = np.vstack([np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)]) for x in s])
+    own = np.vstack([shut, np.tile(hard, (desks, 1))])
+    room = np.concatenate([np.zeros(desks), rng.uniform(0.0, 200.0, desks * f)])
+    whose = np.concatenate([np.arange(desks), np.repeat(np.arange(desks), f)])
+    return BooksProblem(shared, np.repeat(np.arange(desks), f), desks, 0.4 * cost, own, room, whose)
 
 
 ACT = st.tuples(st.sampled_from(("says", "decide", "part", "fill", "cancel", "tick")), st.integers(0, 999))
