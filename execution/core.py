@@ -29,6 +29,7 @@ from execution.events import (
     AskVenue,
     Cancel,
     CancelAllAtVenue,
+    CancelAtVenue,
     EpochRaised,
     Event,
     Fence,
@@ -95,8 +96,9 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
         case Recovered(wall_ns):
             return state, _recovered(state, wall_ns)
         case Resolve():
-            unknown = [n for n in state.open if state.orders[n].ord_status is OrdStatus.UNKNOWN]
-            return state, [*map(AskVenue, unknown), *parents.cancels_again(state)]
+            state.asked.intersection_update(state.open)
+            asked = [n for n in state.open if n in state.asked or state.orders[n].ord_status is OrdStatus.UNKNOWN]
+            return state, [*map(AskVenue, asked), *parents.cancels_again(state)]
         case Loaded(records):
             for record in records:
                 state.remember(record)
@@ -221,6 +223,12 @@ def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
             record = state.orders[name]
             if not record.parent and trading.covers(state, event.scope, record.order):
                 out += _cancelled(state, record, event.wall_ns)
+        # A plan asks for the end of a child once; the line may have been down then, and a kill does not wait for the next try.
+        sent = {i.client_order_id for i in out if isinstance(i, CancelAtVenue)}
+        for again in parents.cancels_again(state):
+            name = again.client_order_id
+            if name not in sent and trading.covers(state, event.scope, state.orders[name].order):
+                out.append(again)
     return out
 
 
@@ -229,7 +237,7 @@ def _recovered(state: ExecutionState, wall_ns: int) -> list[Instruction]:
     for name in [n for n in state.open if not worked(state.orders[n].order)]:
         if state.orders[name].ord_status is OrdStatus.PENDING_NEW:
             out += venue_news.lost(state, name, "the service stopped while sending it; the venue is asked", wall_ns)
-        out.append(AskVenue(name))
+        out.append(venue_news.ask(state, name))
         if state.orders[name].cancel_asked:
             out += venue_news.ask_cancel(state, state.orders[name])
     return out + parents.recovered(state, wall_ns) + parents.settled(state, wall_ns)

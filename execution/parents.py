@@ -119,7 +119,7 @@ def recovered(state: ExecutionState, wall_ns: int) -> list[Instruction]:
     return out
 
 
-def cancels_again(state: ExecutionState) -> list[Instruction]:
+def cancels_again(state: ExecutionState) -> list[CancelAtVenue]:
     """Cancels of children that the venue has not answered; a plan asks once, so that they are repeated here."""
     open_records = (state.orders[name] for name in state.open)
     return [

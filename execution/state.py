@@ -100,6 +100,8 @@ class ExecutionState:
     relatives: tuple[OrderRecord, ...] = ()
     #: Whether the venue takes combos; None while that is not known.
     combos: bool | None = None
+    #: Open orders about which the venue has been asked and has not said anything since: it may not have heard the question.
+    asked: set[str] = field(default_factory=set)
     #: What a lot of each contract that has settled became.
     settled: dict[int, Outcome] = field(default_factory=dict)
 

@@ -36,13 +36,14 @@ def applied(state: ExecutionState, event: VenueEvent, wall_ns: int) -> list[Inst
         return _settled(state, event, wall_ns)
     if event.kind is VenueKind.DISPUTED:
         return pause(state, event.text)
+    state.asked.discard(event.client_order_id)
     record = state.orders.get(event.client_order_id)
     if record is None:
         return pause(state, f"the venue reports order {event.client_order_id!r}, which this store never sent")
     if event.kind is VenueKind.DUPLICATE:
         return pause(state, f"the venue was sent order {event.client_order_id!r} a second time and refused it")
     if event.kind is VenueKind.CANCEL_REJECTED:
-        return [AskVenue(event.client_order_id)] if record.open else []
+        return [ask(state, event.client_order_id)] if record.open else []
     out: list[Instruction] = []
     if record.replacement_asked and event.kind in _TAKEN_IN:
         out += _taken_over(state, record, event, wall_ns)
@@ -86,6 +87,12 @@ def lost(state: ExecutionState, name: str, text: str, wall_ns: int) -> list[Inst
     """The order may or may not have arrived."""
     event = VenueEvent(VenueKind.UNCERTAIN, name, state.now_ns, text=text)
     return _changed(state, state.orders[name], Change.LOSE, event, wall_ns)
+
+
+def ask(state: ExecutionState, name: str) -> AskVenue:
+    """Ask the venue what became of an order, again and again until it says something of it."""
+    state.asked.add(name)
+    return AskVenue(name)
 
 
 def ask_cancel(state: ExecutionState, record: OrderRecord) -> list[Instruction]:

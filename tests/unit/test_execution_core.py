@@ -18,6 +18,7 @@ from execution.events import (
     Quotes,
     Recovered,
     Report,
+    Resolve,
     Send,
     SetTrading,
     Submit,
@@ -102,6 +103,20 @@ def test_after_a_restart_orders_being_sent_are_unknown_and_asked_about_never_sen
     assert state.orders["a"].ord_status is OrdStatus.REJECTED
     _, out = step(state, news(VenueKind.NOT_FOUND, "b"))
     assert state.orders["b"].ord_status is OrdStatus.EXPIRED
+
+
+def test_a_question_that_the_venue_does_not_answer_is_asked_again() -> None:
+    """A line that is down when execution starts hears nothing: an order that ended meanwhile would be open for ever."""
+    working = OrderRecord(make_order("b", lots=3), OrdStatus.NEW, leaves_lots=3)
+    state = leading(Stored(open_records=(working,), last_sequence=7))
+    assert step(state, Recovered(0))[1] == [AskVenue("b")]
+    assert step(state, Resolve())[1] == [AskVenue("b")]
+    step(state, news(VenueKind.ACCEPTED, "b"))
+    assert step(state, Resolve())[1] == []
+    assert step(state, news(VenueKind.CANCEL_REJECTED, "b"))[1] == [AskVenue("b")]
+    assert step(state, Resolve())[1] == [AskVenue("b")]
+    step(state, news(VenueKind.CANCELED, "b"))
+    assert step(state, Resolve())[1] == [] and state.orders["b"].ord_status is OrdStatus.CANCELED
 
 
 def test_the_cancel_of_an_unknown_order_follows_what_the_venue_says() -> None:

@@ -95,6 +95,17 @@ def test_a_cancel_that_got_lost_is_repeated() -> None:
     assert house.reports()[-1].text == "cancelled as asked"
 
 
+def test_a_kill_cancels_a_child_whose_cancel_got_lost_at_once() -> None:
+    """Its plan had asked for the end already, and asks once."""
+    house = House()
+    submit(house)
+    house.venue.down = True
+    house.run([Cancel(("p",), 1, 1)])
+    house.venue.down = False
+    house.run([SetTrading(TradingState.KILLED, "ann", "drill", 1)])
+    assert house.venue.cancels == {"p.1"}
+
+
 def test_a_child_is_no_order_of_the_managers() -> None:
     house = House()
     submit(house)
