@@ -16,7 +16,7 @@ import numpy as np
 
 from agents.config import AgentsConfig
 from benchmarks.registry import Context, Row, bench
-from deploy.config import load
+from deploy.config import EXAMPLES, load
 from deploy.finish import lab_settings
 from deploy.setup import prepare
 from lab.closed_loop import ClosedLoop, instants
@@ -33,6 +33,7 @@ LOTS = 300.0
 SEED = 20_261
 #: Instants of the default input that are timed, after as many to warm up.
 INSTANTS, WARM, INSTANTS_OF_DESKS = 2_500, 100, 1_000
+DESKS = EXAMPLES / "desks"
 AGENTS = {"gamma": 2, "vega": 3, "cross_asset": 1}
 
 
@@ -112,7 +113,7 @@ def decision_time(context: Context) -> Iterable[Row]:
 )
 def desks_time(context: Context) -> Iterable[Row]:
     """CPU time of the thread. The peer of a solve is the same programme whole, by the same solver."""
-    loop, market = _warmed(context, {"book": "examples/desks/book.csv", "desks": "examples/desks/desks.toml"})
+    loop, market = _warmed(context, {"book": str(DESKS / "book.csv"), "desks": str(DESKS / "desks.toml")})
     steps: list[float] = []
     problems: list[BooksProblem] = []
     with _timing(step, "step", steps, _decided), _seeing(books_patience, "solve_few", problems):

@@ -40,8 +40,8 @@ _TINY = float(np.finfo(np.float64).tiny)
 def solve_few(p: BooksProblem, iteration_limit: int) -> BooksSolution:
     """``solve_books`` to the same optimum; ``iterations`` over all rounds."""
     scale, start, spent = scale_of(p), cold(p, standing_price(p.shared)), 0
-    rows, some = p.own_room <= 0.0, np.zeros(len(p.crossing_cost), np.bool_)
-    some |= _best(p, standing_price(p.shared), np.zeros(len(p.shared.rows)), np.zeros(len(p.own_rows)), some)
+    rows, none = p.own_room <= 0.0, np.zeros(len(p.crossing_cost), np.bool_)
+    some = _best(p, standing_price(p.shared), np.zeros(len(p.shared.rows)), np.zeros(len(p.own_rows)), none)
     for _ in range(ROUNDS):
         at = _places(p, rows, some)
         part, end = solve_from(_with(p, rows, some), max(iteration_limit - spent, 1), scale, _taken(start, *at))
@@ -53,8 +53,7 @@ def solve_few(p: BooksProblem, iteration_limit: int) -> BooksSolution:
         more = _best(p, found.price, found.row_price, found.own_price, some)
         if not (broken & ~rows).any() and not more.any():
             return replace(found, iterations=spent)
-        begin = cold(p, found.price)
-        start = _given(begin, *at, end)
+        start = _given(cold(p, found.price), *at, end)
         rows, some = rows | broken, some | more
     if spent >= iteration_limit:
         return nothing(p, spent, part.failure or "no iterations left")
@@ -75,6 +74,7 @@ def _taken(start: Start, columns: Bools, rows: Bools) -> Start:
 
 
 def _given(start: Start, columns: Bools, rows: Bools, part: Start) -> Start:
+    """``start``, written to: where the part has columns and rows, it goes on from there."""
     start.use[columns], start.of_columns[columns], start.of_rows[rows] = part
     return start
 
@@ -111,7 +111,8 @@ def _used(p: BooksProblem, lots: F64) -> F64:
 def _best(p: BooksProblem, price: F64, row_price: F64, own_price: F64, some: Bools) -> Bools:
     """(m,): the instruments beside ``some`` that pay at these prices; at most ``FIRST``, those that pay best for their cost.
 
-    Beside none one at least, for a programme of none is none."""
+    Beside none one at least, for a programme of none is none.
+    """
     gain = np.where(some, 0.0, _gains(p, price, row_price, own_price))
     pays = gain > NEGATIVE * float(p.shared.cost.mean())
     best = np.argsort(-gain / p.shared.cost, kind="stable")[:FIRST]

@@ -85,8 +85,8 @@ class RiskGate:
 
 
 Gate = LinearGate | RiskGate
-#: (k, 2) desks, or none where there are no crossings.
-Pairs = I64
+#: The two desks of each side of a crossing, (k, 2), own first, -1 for an order; empty where nothing is crossed.
+Partners = I64
 
 
 def admitted(
@@ -103,11 +103,11 @@ def admitted(
     if view is None:
         view = view_of(state, now_ns)
     per_lot, working = _factor_moves(state, drafts, view.rows)
-    pairs = _pairs(state, drafts, sides)
+    partners = _partners(state, drafts, sides)
     gates = [
-        *_sums(state, per_lot, working, view, pairs),
+        *_sums(state, per_lot, working, view, partners),
         *_margins(state, drafts, sides),
-        *_risks(state, per_lot, working, view, pairs),
+        *_risks(state, per_lot, working, view, partners),
     ]
     may_cut = len(state.fold.ledger.desks) == 1
     kept = []
@@ -153,8 +153,8 @@ def _moved(state: ManagerState, agents: Sequence[tuple[str, int]], sign: int) ->
     return sign * np.array([sum(n for a, n in agents if desk_of(a) == desk) for desk in desks], np.int64)
 
 
-def _pairs(state: ManagerState, drafts: Sequence[Draft], sides: int) -> Pairs:
-    """Own desk and the other's of each side of a crossing, -1 twice for an order; empty where nothing is crossed."""
+def _partners(state: ManagerState, drafts: Sequence[Draft], sides: int) -> Partners:
+    """See ``Partners``; the first ``sides`` drafts are sides of crossings, two after two."""
     if not sides:
         return np.empty((0, 2), np.int64)
     desks = state.fold.ledger.desks
@@ -172,24 +172,24 @@ def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> t
     return known, np.nan_to_num(np.array(working).reshape(len(working), len(rows)))
 
 
-def _beside(state: ManagerState, per_lot: F64, rows: Rows, pairs: Pairs) -> F64:
-    """What a lot of each order does to ``rows`` (k, r) that one limit counts. ``pairs`` (k,): the two desks of a side, own first,
-    -1 where it is an order: of a factor that the limit counts for both of them a side does nothing, for the other undoes it."""
-    if not len(pairs):
+def _beside(state: ManagerState, per_lot: F64, rows: Rows, partners: Partners) -> F64:
+    """What a lot of each order does to ``rows`` (k, r) that one limit counts: of a factor that it counts for both desks of a
+    crossing a side does nothing, for the other undoes it."""
+    if not len(partners):
         return per_lot
     desk, base = np.divmod(rows, len(state.fold.table.names) // len(state.fold.ledger.desks))
     counted = np.zeros((len(state.fold.ledger.desks), int(base.max(initial=0)) + 1), np.bool_)
     counted[desk, base] = True
-    undone = (pairs[:, 1] >= 0)[:, None] & counted[pairs[:, 1]][:, base]
+    undone = (partners[:, 1] >= 0)[:, None] & counted[partners[:, 1]][:, base]
     return np.where(undone, 0.0, per_lot)
 
 
-def _sums(state: ManagerState, per_lot: F64, working: F64, view: View, pairs: Pairs) -> list[Gate]:
+def _sums(state: ManagerState, per_lot: F64, working: F64, view: View, partners: Partners) -> list[Gate]:
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
     for limit in state.fold.limits.sum.values():
         mine = in_sum(state, limit.factors, view.rows)
-        step = _beside(state, per_lot[:, mine], view.rows[mine], pairs).sum(axis=1)
+        step = _beside(state, per_lot[:, mine], view.rows[mine], partners).sum(axis=1)
         moves, total = working[:, mine].sum(axis=1), float(now[mine].sum())
         worst = np.array([total + np.maximum(moves, 0.0).sum(), -total + np.maximum(-moves, 0.0).sum()])
         grows = np.maximum(np.stack([step, -step], axis=1), 0.0)
@@ -216,7 +216,7 @@ def _margins(state: ManagerState, drafts: Sequence[Draft], sides: int) -> list[G
     return list(out)
 
 
-def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, pairs: Pairs) -> list[Gate]:
+def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, partners: Partners) -> list[Gate]:
     limits, rows = state.fold.limits.scoped("risk"), view.rows
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
@@ -230,6 +230,6 @@ def _risks(state: ManagerState, per_lot: F64, working: F64, view: View, pairs: P
         if not why and scope not in limits:
             continue
         room = 0.0 if why else limits[scope].hard_usd ** 2 - risk**2
-        moves = _beside(state, per_lot[:, mine], rows[mine], pairs)
+        moves = _beside(state, per_lot[:, mine], rows[mine], partners)
         out.append(RiskGate(now[mine], c, moves, working[:, mine], room))
     return out

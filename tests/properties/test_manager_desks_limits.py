@@ -105,7 +105,7 @@ def worst(desks: Desks, rows: Any) -> dict[str, tuple[float, float]]:
 @pytest.mark.parametrize("kind", ["sum", "risk", "risk of a desk", "margin"])
 def test_no_set_of_orders_and_no_crossing_breaks_or_worsens_a_limit(kind: str, silent: float) -> None:
     crossed = ordered = 0
-    for seed in range(20):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         desks = desks_of(rng, kind)
         for _ in range(2):
