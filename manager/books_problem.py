@@ -113,7 +113,7 @@ def books_problem_of(
 def _on_rows(state: ManagerState, view: View, factor_of: Rows, extra: _Extra) -> F64:
     out = np.zeros((len(factor_of), len(view.rows)))
     out[np.arange(len(factor_of)), factor_of] = 1.0
-    base = view.rows % (len(state.fold.table.names) // len(state.fold.ledger.desks))
+    base = view.rows % state.fold.table.per_desk
     for k, at in enumerate(extra.factor_of, start=len(factor_of) - len(extra.factor_of)):
         if extra.book[k - len(factor_of)] == FIRM:
             out[k] = base == base[at]
@@ -164,7 +164,7 @@ def _join(a: _Extra, b: _Extra) -> _Extra:
 def _firm(state: ManagerState, view: View, whole: View, menu: Menu) -> tuple[_Extra, F64, F64]:
     """The firm's limit of each factor on the sum over desks: what is beyond it, rows on (z+, z-), room."""
     table, config, m = state.fold.table, state.setup.config, len(menu.index)
-    per_desk = len(table.names) // len(state.fold.ledger.desks)
+    per_desk = table.per_desk
     bases = np.unique(view.rows % per_desk)
     soft, hard = limit_columns(state.fold.limits, tuple(without_desk(table.names[k]) for k in bases))
     extra: list[tuple[float, float, float, int, int, bool]] = []
@@ -214,7 +214,7 @@ def _unwatched(state: ManagerState, view: View, menu: Menu, book: I64, desks: in
     live, for an option also every gamma and vega factor that the option moves and that some desk has live.
     """
     table, universe = state.fold.table, state.setup.universe
-    per_desk, m = len(table.names) // len(state.fold.ledger.desks), len(menu.index)
+    per_desk, m = table.per_desk, len(menu.index)
     watched = np.zeros((desks, len(universe.symbols)), np.bool_)
     live, moved = np.zeros((desks, per_desk), np.bool_), np.zeros((per_desk, m), np.bool_)
     for k, (row, desk) in enumerate(zip(view.rows, book, strict=True)):

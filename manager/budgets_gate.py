@@ -177,7 +177,7 @@ def _beside(state: ManagerState, per_lot: F64, rows: Rows, partners: Partners) -
     crossing a side does nothing, for the other undoes it."""
     if not len(partners):
         return per_lot
-    desk, base = np.divmod(rows, len(state.fold.table.names) // len(state.fold.ledger.desks))
+    desk, base = np.divmod(rows, state.fold.table.per_desk)
     counted = np.zeros((len(state.fold.ledger.desks), int(base.max(initial=0)) + 1), np.bool_)
     counted[desk, base] = True
     undone = (partners[:, 1] >= 0)[:, None] & counted[partners[:, 1]][:, base]

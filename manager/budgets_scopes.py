@@ -34,7 +34,7 @@ def covariance_of(state: ManagerState, rows: Rows) -> F64:
     A factor is one for all desks: what two of them cross leaves the risk of both together as it was.
     """
     table, horizon = state.fold.table, state.setup.config.horizon_days
-    base, at = np.unique(rows % (len(table.names) // len(state.fold.ledger.desks)), return_inverse=True)
+    base, at = np.unique(rows % table.per_desk, return_inverse=True)
     of_base = state.risk_price.matrix(base, 1.0 / horizon, sigma_of(state), table.sensitivity)
     return np.asarray(of_base[np.ix_(at, at)])
 

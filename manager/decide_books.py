@@ -208,7 +208,7 @@ def _kept(it: _Round, d: _Decided) -> I64:
 def _firm_calm(state: ManagerState, whole: View) -> bool:
     """Nobody's sum over the desks is beyond the firm's soft limit."""
     table = state.fold.table
-    per_desk = len(table.names) // len(state.fold.ledger.desks)
+    per_desk = table.per_desk
     total = np.zeros(per_desk)
     np.add.at(total, whole.rows % per_desk, whole.exposure)
     soft, _ = limit_columns(state.fold.limits, tuple(without_desk(name) for name in table.names[:per_desk]))

@@ -44,7 +44,9 @@ class FactorTable:
 
     def __init__(self, universe: Universe, desks: tuple[str, ...] = ("",)) -> None:
         self.names = factor_names(universe, desks)
-        self.desk = np.repeat(np.arange(len(desks)), len(self.names) // len(desks))
+        #: Rows follow each other desk by desk, equal factors at equal places.
+        self.per_desk = len(self.names) // len(desks)
+        self.desk = np.repeat(np.arange(len(desks)), self.per_desk)
         self.index = {name: i for i, name in enumerate(self.names)}
         f, n = len(self.names), len(universe)
         self.exposure = np.full(f, np.nan)
