@@ -44,9 +44,7 @@ class FactorTable:
 
     def __init__(self, universe: Universe, desks: tuple[str, ...] = ("",)) -> None:
         self.names = factor_names(universe, desks)
-        #: Rows follow each other desk by desk, equal factors at equal places.
-        self.per_desk = len(self.names) // len(desks)
-        self.desk = np.repeat(np.arange(len(desks)), self.per_desk)
+        self.desk = np.repeat(np.arange(len(desks)), len(self.names) // len(desks))
         self.index = {name: i for i, name in enumerate(self.names)}
         f, n = len(self.names), len(universe)
         self.exposure = np.full(f, np.nan)
@@ -63,6 +61,11 @@ class FactorTable:
         #: Where a sensitivity is zero by nature, and where the owner's last proposal states it.
         self.nature = self.sensitivity == 0.0
         self.stated = np.zeros((f, n), np.bool_)
+
+    @property
+    def per_desk(self) -> int:
+        """Rows of each desk; they follow each other desk by desk, equal factors at equal places."""
+        return len(self.names) // (int(self.desk[-1]) + 1)
 
     def _zeros_by_nature(self, universe: Universe) -> None:
         future = universe.kind == FUTURE
