@@ -28,7 +28,7 @@ from common.wire.execution_codec import order_to_pb
 from execution.config import ExecutionConfig, PaperConfig
 from execution.engine import Engine
 from execution.reconciler import Reconciler
-from execution.service import ExecutionServicer
+from execution.servicer import ExecutionServicer
 from execution.sqlite_store import SqliteStore
 from execution.state import ExecutionSetup, start
 from execution.venues.paper import PaperVenue

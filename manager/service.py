@@ -35,12 +35,14 @@ from manager import events as ev
 from manager.control import CONTROL_ACTIONS
 from manager.fold import apply
 from manager.hash import state_hash
+from manager.healing import Healing
+from manager.peers import STANDBY, Peers
 from manager.snapshots import Snapshots
 from manager.state import ManagerSetup, start
 from manager.status import status
 from manager.step import step
 from manager.telling import Telling
-from manager.waiting import STANDBY, first_error, first_of, heard, orders_first, sleep
+from manager.waiting import first_error, first_of, orders_first, sleep
 
 #: Pending market batches and proposals a manager keeps; beyond, the oldest are dropped (a gap, healed by a snapshot).
 DATA_BOUND = 4096
@@ -50,11 +52,8 @@ STATUS_EVERY_S = 0.5
 EXECUTION_RETRY_S = 0.25
 #: Events of a long queue that are worked off before the lease, and everybody who waits, gets a turn.
 EVENTS_PER_TURN = 32
-#: Managers that stand by, as far as they are remembered.
-PEERS_MAX = 64
-SNAPSHOT_TIMEOUT_S = 0.5
-#: Pause before a snapshot is asked for again while a source still has a gap.
-SNAPSHOT_RETRY_S = 0.2
+#: Who was heard so lately is shown as standing by.
+PEER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,9 @@ class ManagerService:
         self._events: deque[ev.Event] = deque()
         self._wake = asyncio.Event()
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
-        self._healing: dict[str, asyncio.Task[None]] = {}
+        self._healing = Healing(ports.bus, self.state.market, self._push)
         self._telling = Telling(ports.bus, ports.journal)
-        self._peers: dict[str, int] = {}
+        self._peers = Peers()
         self._execution_status: dict[str, object] = {}
         self._execution_up = False
         self._deposed = asyncio.Event()
@@ -101,7 +100,7 @@ class ManagerService:
             await bus.subscribe(subjects.QUOTES_ALL, self._on_quotes, bound=DATA_BOUND),
             await bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=DATA_BOUND),
         ]
-        await self._catch_up_market()
+        await self._healing.catch_up()
         try:
             if await self._stand_by(stop):
                 await self._lead(stop)
@@ -109,7 +108,7 @@ class ManagerService:
             ended = f"deposed: {error}"
         finally:
             self.leading = False
-            await end(self._healing.values())
+            await self._healing.stop()
             if self.ports.snapshots is not None:
                 await self.ports.snapshots.close()
             for subscription in self._running:
@@ -128,7 +127,7 @@ class ManagerService:
         tail = await self.ports.journal.follow(self.state.journal_sequence + 1, self._on_journal)
         await sleep(stop, LEASE_POLL_S)
         while not stop.is_set():
-            waits_s = COLD_S if heard(self._peers, self._wall(), ALONE_S, but=self.holder) else ALONE_S
+            waits_s = COLD_S if self._peers.heard(self._wall(), ALONE_S, but=self.holder) else ALONE_S
             cold = self.state.journal_sequence > 0 and loop.time() - began_s < waits_s
             if not cold and await self._try_lease():
                 await tail.stop()
@@ -157,35 +156,7 @@ class ManagerService:
             event = self._events.popleft()
             if isinstance(event, ev.MarketNews | ev.HeartbeatArrived):
                 step(self.state, event)
-            self._mind_gap(event)
-
-    async def _catch_up_market(self) -> None:
-        """Ask for the standing quotes; a feed that is not up yet will send them all as its first batches."""
-        for symbol in self.state.setup.universe.symbols:
-            await self._ask_for_snapshot(symbol)
-
-    async def _ask_for_snapshot(self, symbol: str) -> None:
-        try:
-            data = await self.ports.bus.request(subjects.snapshot(symbol), b"", timeout_s=SNAPSHOT_TIMEOUT_S)
-            batch = self.state.market.check(codec.decode_quote_batch(data))
-        except (Unavailable, Refused):  # nobody there, too many ask at once, or an answer that makes no sense
-            return
-        if batch.header.sequence:  # else nothing has been published yet, and nothing was seen
-            self._push(ev.MarketNews(batch))
-
-    def _mind_gap(self, event: ev.Event) -> None:
-        """A source with a gap is not traded on; have it healed, unless that is being done."""
-        if not isinstance(event, ev.MarketNews):
-            return
-        source = event.batch.header.source
-        if self.state.market.sources[source].gapped and source not in self._healing:
-            self._healing[source] = asyncio.create_task(self._ask_until_whole(source))
-
-    async def _ask_until_whole(self, source: str) -> None:
-        while self.state.market.sources[source].gapped:
-            await self._ask_for_snapshot(source.removeprefix(subjects.feed_source("")))
-            await asyncio.sleep(SNAPSHOT_RETRY_S)
-        del self._healing[source]
+            self._healing.mind(event)
 
     # -- leading ---------------------------------------------------------------------------------------------------
 
@@ -277,7 +248,7 @@ class ManagerService:
 
     async def _do(self, event: ev.Event) -> None:
         _, instructions = step(self.state, event)
-        self._mind_gap(event)
+        self._healing.mind(event)
         for instruction in sorted(instructions, key=orders_first):
             await self._carry_out(instruction)
 
@@ -328,11 +299,7 @@ class ManagerService:
     def _on_heartbeat(self, _subject: str, data: bytes) -> None:
         beat = codec.decode_heartbeat(data)
         if beat.header.source.startswith("manager"):
-            self._peers.pop(beat.header.source, None)  # who leads does not stand by
-            if beat.state == STANDBY:
-                self._peers[beat.header.source] = self._wall()
-            if len(self._peers) > PEERS_MAX:  # the one not heard for longest
-                del self._peers[min(self._peers, key=lambda name: self._peers[name])]
+            self._peers.hear(beat, self._wall())
             return
         if not is_agent(succeeded_by(beat.header.source) or beat.header.source):
             raise Refused(f"a heartbeat of {beat.header.source[:80]!r}, who is no agent")
@@ -384,7 +351,7 @@ class ManagerService:
         now = self._wall()
         view = status(self.state, now)
         view["leader"] = {"holder": self.holder, "pid": os.getpid(), "epoch": self.epoch, "leading": self.leading}
-        view["standby"] = heard(self._peers, now, 2.0, but=self.holder)
+        view["standby"] = self._peers.heard(now, PEER_S, but=self.holder)
         view["record"] = {"entries": self.state.journal_sequence}
         if self.ports.snapshots is not None:
             view["record"] = {"entries": self.state.journal_sequence, "snapshot": self.ports.snapshots.status()}

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from common import subjects
 from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, PositionUpdate
-from common.units import NS_PER_S
 from common.wire import codec
 from manager import events as ev
-
-#: What a manager that stands by says of itself in its heartbeats.
-STANDBY: Final = "standby"
 
 
 def orders_first(instruction: ev.Instruction) -> bool:
@@ -36,12 +31,6 @@ def encoded(update: PositionUpdate | BudgetUpdate | AssignmentUpdate | AgentPara
             return subjects.ASSIGNMENT, codec.encode_assignment_update(update)
         case AgentParameters():
             return subjects.PARAMETERS, codec.encode_agent_parameters(update)
-
-
-def heard(beats: Mapping[str, int], wall_ns: int, within_s: float, *, but: str) -> list[str]:
-    """Who has beaten in the last wall seconds, ``but`` one. ``beats``: the last beat of each, wall ns."""
-    since_ns = wall_ns - int(within_s * NS_PER_S)
-    return [name for name, at_ns in beats.items() if name != but and at_ns > since_ns]
 
 
 async def sleep(stop: asyncio.Event, seconds: float) -> None:

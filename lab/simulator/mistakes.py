@@ -21,9 +21,10 @@ from execution.hand import act, decide
 from lab.simulator import planted_combos as combos
 from lab.simulator import planted_desks as desks
 from lab.simulator import planted_statement as statement
-from manager import book_import, fold, service, step, telling, waiting
+from manager import book_import, fold, step, telling, waiting
 from manager.events import Submit
 from manager.flows import Flows
+from manager.healing import Healing
 from manager.orders import OrderLife
 from manager.state import ManagerState
 
@@ -249,7 +250,7 @@ def _word_before_record() -> list[Any]:
 
 def _gap_unhealed() -> list[Any]:
     """A manager that has missed a batch never asks for what stands."""
-    return [mock.patch.object(service.ManagerService, "_mind_gap", lambda *_: None)]
+    return [mock.patch.object(Healing, "mind", lambda *_: None)]
 
 
 def _asked_again() -> list[Any]:

@@ -35,7 +35,7 @@ from execution.engine import Engine
 from execution.events import Record
 from execution.reconciler import Reconciler
 from execution.reference import ReferenceFeed
-from execution.service import ExecutionServicer
+from execution.servicer import ExecutionServicer
 from execution.state import ExecutionSetup, ExecutionState, start
 from execution.store import MemoryStore
 from lab.simulator.exchange import Exchange, VenueLink

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "ray": ("agents/actor.py", "agents/ray_host.py"),
     "nats": ("common/bus/nats_bus.py",),
-    "grpc": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
+    "grpc": ("execution/service.py", "execution/servicer.py", "execution/guard.py", "common/execution_client.py"),
     "grpc_health": ("execution/service.py", "execution/guard.py", "common/execution_client.py"),
     "grpc_reflection": ("execution/service.py",),
     "cryptography": ("common/security/*.py", "deploy/certs.py"),
