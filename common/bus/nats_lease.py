@@ -29,14 +29,16 @@ _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 
 class NatsLease:
-    """``ports.Lease`` on ``bus``. ``ttl_s`` must be what ``create_streams`` was told."""
+    """``ports.Lease`` on ``bus``. ``ttl_s`` must be what ``create_streams`` was told.
 
-    def __init__(self, bus: NatsBus, name: str = "manager", *, ttl_s: float = LEASE_TTL_S) -> None:
+    ``token`` tells this lease object from another of the same name: a restarted process is not its predecessor.
+    """
+
+    def __init__(self, bus: NatsBus, name: str = "manager", *, ttl_s: float = LEASE_TTL_S, token: str = "") -> None:
         self._bus = bus
         self._subject = subjects.lease(name)
         self._ttl_s = ttl_s
-        # Tells this lease object from another of the same name: a restarted process is not its predecessor.
-        self._token = secrets.token_hex(8)
+        self._token = token or secrets.token_hex(8)
         self._holder = ""
         self._revision = 0
         self._renewed_s = 0.0

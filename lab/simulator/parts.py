@@ -76,7 +76,8 @@ class Managers:
         bus: Any = SimBus(self._nats, process)  # what journal and lease use of a NatsBus, on simulated operations
         acks: list[Callable[[OrderAck], None]] = []
         async with ExecutionClient(process.name, lambda ack: acks[0](ack)) as client:
-            ports = Ports(bus, NatsJournal(bus), NatsLease(bus), client, process)
+            lease = NatsLease(bus, token=f"{process.name}-{process.starts}")
+            ports = Ports(bus, NatsJournal(bus), lease, client, process)
             service = ManagerService(setup, ports, process.name)
             self.services[process.name] = service
             acks.append(service.on_ack)
