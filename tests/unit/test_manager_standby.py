@@ -18,9 +18,9 @@ from common.parameters import values_of
 from common.units import NS_PER_S
 from common.wire import codec
 from manager import service
+from manager.peers import PEERS_MAX, STANDBY, Peers
 from manager.service import ManagerService, Ports
 from manager.state import ManagerSetup
-from manager.waiting import heard
 
 #: Wall seconds in which what is to happen happens, on any machine.
 SOON_S = 20.0
@@ -106,7 +106,24 @@ def test_a_leader_that_is_gone_is_no_standby() -> None:
 
 
 def test_who_has_been_heard() -> None:
-    beats = {"a": 5_000_000_000, "b": 4_000_000_000, "c": 3_999_999_999}
-    assert heard(beats, 5_000_000_000, 1.0, but="a") == []
-    assert heard(beats, 5_000_000_000, 1.000000001, but="a") == ["b"]
-    assert heard(beats, 5_000_000_000, 2.0, but="") == ["a", "b", "c"]
+    peers, now_ns = Peers(), 5 * NS_PER_S
+    for name, at_ns in (("c", now_ns - NS_PER_S - 1), ("b", now_ns - NS_PER_S), ("a", now_ns)):
+        peers.hear(beat_of(name), at_ns)
+    assert peers.heard(now_ns, 1.0, but="a") == []
+    assert peers.heard(now_ns, 1.000000001, but="a") == ["b"]
+    assert peers.heard(now_ns, 2.0, but="") == ["c", "b", "a"]
+    peers.hear(beat_of("b", "leading"), now_ns)
+    assert peers.heard(now_ns, 2.0, but="") == ["c", "a"], "who leads does not stand by"
+
+
+def test_those_not_heard_for_longest_are_forgotten() -> None:
+    peers = Peers()
+    for k in range(PEERS_MAX):
+        peers.hear(beat_of(f"m{k}"), k)
+    peers.hear(beat_of("m0"), PEERS_MAX)
+    peers.hear(beat_of("new"), PEERS_MAX)
+    assert set(peers.heard(PEERS_MAX, 1.0, but="")) == {f"m{k}" for k in range(PEERS_MAX) if k != 1} | {"new"}
+
+
+def beat_of(name: str, state: str = STANDBY) -> Heartbeat:
+    return Heartbeat(Header(name, 0, 0), 0, state)
