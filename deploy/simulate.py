@@ -36,8 +36,10 @@ def outcomes(seeds: Iterable[int], jobs: int, plant: str = "") -> Iterator[Outco
             yield outcome(seed, plant)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    first, *others = seeds
+    yield outcome(first, plant)  # here, so that kernels are compiled once and not by every process
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(outcome, (todo := list(seeds)), [plant] * len(todo), chunksize=_CHUNK)
+        yield from pool.map(outcome, others, [plant] * len(others), chunksize=_CHUNK)
 
 
 def seeds_to_catch(name: str, at_most: int, first: int = 0) -> int | None:

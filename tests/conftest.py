@@ -25,10 +25,17 @@ settings.register_profile(
 )
 settings.load_profile("hedgerow")
 
+#: Tests whose kernels the simulator has no use for.
+KERNELS = ("test_american", "test_european", "test_surfaces", "test_risk", "test_book_risk", "test_implied")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that two workers end together (`make test` keeps this order)."""
-    items.sort(key=lambda item: ("test_simulator_seeds" not in item.nodeid, "tests/simulation" not in item.nodeid))
+    """What takes longest begins first, so that two workers end together (`make test` keeps this order).
+
+    Beside the simulator stands what needs other kernels than it, so that on a fresh machine each is compiled once and not by two.
+    """
+    first = ("test_simulator_seeds", *KERNELS, "tests/simulation")
+    items.sort(key=lambda item: next((k for k, part in enumerate(first) if part in item.nodeid), len(first)))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -47,7 +47,8 @@ def _stand(held: F64, factors: Factors, costs: Costs, standing: Now) -> float:
     at, r, pull = standing
     groups, m = held.shape
     f = len(exposure)
-    at[:], pull[:] = exposure, 0.0
+    for i in range(f):
+        at[i], pull[i] = exposure[i], 0.0
     total = 0.0
     for g in range(groups):
         for j in range(m):
@@ -213,7 +214,7 @@ def repaired(factors: Factors, costs: Costs, room: Room, pairs: I64, starts: F64
             better = _BETTER * max(1.0, abs(now))
             if now < lowest - better:
                 lowest = now
-                best[:] = held
+                best = held.copy()
             if step == (most + MORE_MOVES if last else most):
                 break
             if not last:

@@ -91,7 +91,8 @@ def scaled(
                     cap[j] = 0.0
     extra, left = _tight(rows, room, cap, free)
     below, above = np.full(f + len(left), -free), np.empty(f + len(left))
-    above[f:] = left
+    for k in range(len(left)):  # a loop: the assignment of a slice takes seconds to compile
+        above[f + k] = left[k]
     scaled_risk, apart, scaled_kink = np.empty((f, f)), np.empty((f, f)), np.empty(f)
     for i in range(f):
         below[i] = max((lower[i] - exposure[i]) / unit[i], -free)

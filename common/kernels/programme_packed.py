@@ -24,13 +24,26 @@ def packed(of: Scaled) -> F64:
     f, m, t = len(unit), s.shape[1], len(extra)
     out = np.empty(1 + 2 * f + f * m + 2 * m * t + 4 * m + 2 * f * f + 2 * m + 2 * f + 2 * (f + t))
     out[0] = money
-    to = parts(out, f, m)
-    to[0][:], to[7][:] = unit, kink
-    to[1][:], to[2][:] = s, extra
-    to[3][:], to[4][:], to[8][:] = linear, curved, cap
-    to[5][:], to[6][:] = risk, apart
-    to[9][:], to[10][:] = lower, upper
+    at = _put(out, 1, unit)
+    at = _put(out, at, s.ravel())
+    at = _put(out, at, extra.ravel())
+    at = _put(out, at, linear)
+    at = _put(out, at, curved)
+    at = _put(out, at, risk.ravel())
+    at = _put(out, at, apart.ravel())
+    at = _put(out, at, kink)
+    at = _put(out, at, cap)
+    at = _put(out, at, lower)
+    _put(out, at, upper)
     return out
+
+
+@exact_kernel
+def _put(out: F64, at: int, values: F64) -> int:
+    """Values from ``at`` on, and what follows them. A loop: each assignment of a slice takes seconds to compile."""
+    for k in range(len(values)):
+        out[at + k] = values[k]
+    return at + len(values)
 
 
 @exact_inline
@@ -127,7 +140,8 @@ def narrowed(
         above[a], hint[a] = cap[used[a]], of_columns[used[a]]
     for b in range(e):
         i = entered[b]
-        rows[b] = every[i]
+        for a in range(n):
+            rows[b, a] = every[i, a]
         above[n + b], below[n + b], hint[n + b] = upper[i], lower[i], of_rows[i]
     whole = n == np.count_nonzero(cap > 0.0)
     return used, entered[:e].copy(), hessian, gradient, rows, above, below, hint, whole
