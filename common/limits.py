@@ -56,7 +56,7 @@ class Limits(Frozen):
     why: str = ""
     firm: str = Field(min_length=1)
     base_currency: str
-    risk_aversion_per_usd: float = Field(gt=0.0)
+    risk_aversion_per_usd: float = Field(gt=0.0, le=1e3)
     factor: dict[str, FactorLimit]
     order: OrderCaps
     flow: FlowBudget

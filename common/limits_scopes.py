@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from common import factors
 
 FLOWS = ("cost_usd", "notional_usd", "orders")
+#: Larger amounts are no limits: in cents, and summed up, all of them fit 64 bits.
+USD_MAX, LOTS_MAX, ORDERS_MAX = 1e16, 10**9, 10**12
 
 
 class Frozen(BaseModel):
@@ -23,8 +25,8 @@ class Frozen(BaseModel):
 class FactorLimit(Frozen):
     """Limit on |exposure| of each factor a pattern covers: agents stay inside soft, no order may go beyond hard."""
 
-    soft_usd: float = Field(ge=0.0)
-    hard_usd: float = Field(ge=0.0)
+    soft_usd: float = Field(ge=0.0, le=USD_MAX)
+    hard_usd: float = Field(ge=0.0, le=USD_MAX)
     unit: str | None = None
 
 
@@ -32,7 +34,7 @@ class SumLimit(Frozen):
     """Limit on |Σ exposure| over every factor, of every desk, that one of the patterns covers; one unit in all."""
 
     factors: list[str] = Field(min_length=1)
-    hard_usd: float = Field(ge=0.0)
+    hard_usd: float = Field(ge=0.0, le=USD_MAX)
 
 
 class RiskLimit(Frozen):
@@ -41,24 +43,24 @@ class RiskLimit(Frozen):
     Soft is what the manager divides among the factors; beyond hard the scope is reduce-only.
     """
 
-    soft_usd: float = Field(gt=0.0)
-    hard_usd: float = Field(gt=0.0)
+    soft_usd: float = Field(gt=0.0, le=USD_MAX)
+    hard_usd: float = Field(gt=0.0, le=USD_MAX)
 
 
 class OrderCaps(Frozen):
     """Largest single order."""
 
-    max_lots_future: int = Field(gt=0)
-    max_lots_option: int = Field(gt=0)
-    max_notional_usd: float = Field(gt=0.0)
+    max_lots_future: int = Field(gt=0, le=LOTS_MAX)
+    max_lots_option: int = Field(gt=0, le=LOTS_MAX)
+    max_notional_usd: float = Field(gt=0.0, le=USD_MAX)
 
 
 class OrderShare(Frozen):
     """Largest single order that may serve a scope; what is absent is bounded by the firm's alone."""
 
-    max_lots_future: int | None = Field(default=None, gt=0)
-    max_lots_option: int | None = Field(default=None, gt=0)
-    max_notional_usd: float | None = Field(default=None, gt=0.0)
+    max_lots_future: int | None = Field(default=None, gt=0, le=LOTS_MAX)
+    max_lots_option: int | None = Field(default=None, gt=0, le=LOTS_MAX)
+    max_notional_usd: float | None = Field(default=None, gt=0.0, le=USD_MAX)
 
 
 class FlowBudget(Frozen):
@@ -67,30 +69,30 @@ class FlowBudget(Frozen):
     ``emergency_cost_usd`` stands beside the rest: only orders that bring a broken hard limit back may draw on it.
     """
 
-    cost_usd: float = Field(ge=0.0)
-    notional_usd: float = Field(ge=0.0)
-    orders: int = Field(ge=0)
-    emergency_cost_usd: float = Field(default=0.0, ge=0.0)
+    cost_usd: float = Field(ge=0.0, le=USD_MAX)
+    notional_usd: float = Field(ge=0.0, le=USD_MAX)
+    orders: int = Field(ge=0, le=ORDERS_MAX)
+    emergency_cost_usd: float = Field(default=0.0, ge=0.0, le=USD_MAX)
 
 
 class FlowShare(Frozen):
     """A part of the firm's flow budget; what is absent is bounded by the firm's alone."""
 
-    cost_usd: float | None = Field(default=None, ge=0.0)
-    notional_usd: float | None = Field(default=None, ge=0.0)
-    orders: int | None = Field(default=None, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0.0, le=USD_MAX)
+    notional_usd: float | None = Field(default=None, ge=0.0, le=USD_MAX)
+    orders: int | None = Field(default=None, ge=0, le=ORDERS_MAX)
 
 
 class DrawdownStop(Frozen):
     """Realised and marked P&L may fall this far below its high of the trading day; then the scope is reduce-only."""
 
-    stop_usd: float = Field(gt=0.0)
+    stop_usd: float = Field(gt=0.0, le=USD_MAX)
 
 
 class MarginLimit(Frozen):
     """Largest loss over the margin grid, an estimate; what exchanges ask for is not computed."""
 
-    worst_loss_usd: float = Field(gt=0.0)
+    worst_loss_usd: float = Field(gt=0.0, le=USD_MAX)
 
 
 class MarginGrid(Frozen):

@@ -26,13 +26,16 @@ from manager.exposures import Moved
 from manager.flows import NAMES, amounts, scopes_of
 from manager.fold import MANUAL
 from manager.ledger import per_lot_cents
-from manager.menu import fresh_underlyings
+from manager.menu import fresh_underlyings, unknown_rows
 from manager.orders import cause_of, client_order_id
 from manager.outcome import Outcome
 from manager.scopes import why_stopped
 from manager.state import ManagerState
 from manager.ticket import Draft, inputs_hash
 from manager.view import View, view_of
+
+#: Points beyond which a limit is none, whatever the tick; its count of ticks is a number.
+PRICE_MAX = 1e12
 
 
 class _Wish(NamedTuple):
@@ -62,14 +65,16 @@ def hedge(state: ManagerState, command: Command, wanted: Mapping[str, Any]) -> O
 
 def _read(state: ManagerState, wanted: Mapping[str, Any]) -> _Wish:
     side, lots, name, limit, desk = (wanted[key] for key in ("side", "lots", "instrument", "limit", "desk"))
-    if side not in Side.__members__:
+    if not isinstance(side, str) or side not in Side.__members__:
         raise Refused(f"side: {side!r}, limit BUY or SELL")
     if isinstance(lots, bool) or not isinstance(lots, int) or lots < 1:
         raise Refused(f"lots: {lots!r}, limit a whole number from 1")
     at = state.setup.universe.index.get(name) if isinstance(name, str) else None
     if at is None:
         raise Refused(f"instrument: {name!r} is not in this run's universe")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float)):
+    if limit is not None and (
+        isinstance(limit, bool) or not isinstance(limit, int | float) or not abs(limit) < PRICE_MAX
+    ):
         raise Refused(f"limit: {limit!r} is no price")
     desks = state.fold.ledger.desks
     if desk not in desks:
@@ -168,7 +173,8 @@ def _moved(state: ManagerState, order: Order, wish: _Wish) -> Moved:
 def _limits(state: ManagerState, view: View, order: Order, wish: _Wish) -> None:
     """Hard limits over every subset of what works; a broken one may not be made worse. Unknown is refused."""
     table, moved = state.fold.table, _moved(state, order, wish)
-    every = np.flatnonzero((table.owner != "") & np.isfinite(state.fold.hard))
+    owned = np.flatnonzero((table.owner != "") & np.isfinite(state.fold.hard))
+    every = np.union1d(owned, unknown_rows(state, view.rows))
     change = table.change(every, order.instrument, moved)
     unknown = every[np.isnan(change) | ((change != 0.0) & ~np.isin(every, view.rows))]
     if len(unknown):

@@ -2,7 +2,7 @@
 
 Usable: listed, both sides standing uncrossed with size, its source neither gapped nor stale, not resting, its
 sensitivity stated now by every live owner of a factor of its underlying; an option only where somebody watches the
-delta it brings.
+delta it brings; nothing that moves a factor with a hard limit whose agent has not said yet where it stands.
 *Tested by* tests/unit/test_manager_menu.py.
 """
 
@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from common.factors import key_of
 from common.kernels import menu as kernels
 from common.limits import OrderCaps
 from common.messages import F64, I64, Side
@@ -128,7 +129,38 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
         at, universe.listed, universe.underlying, universe.kind, OPTION, *_quotes(market),
         fresh_underlyings(state) & ~stopped_underlyings(state), _delta_watched(state, live), fronts, universe.rolls, out,
     )  # fmt: skip
+    unknown = unknown_rows(state, live)
+    if len(unknown := unknown[np.isin(table.desk[unknown], table.desk[live])]):
+        ok &= (table.sensitivity[np.ix_(unknown, at)] == 0.0).all(axis=0)
     return columns_of(state, live, at[ok], working, rests[at[ok]])
+
+
+def unknown_rows(state: ManagerState, live: Rows) -> Rows:
+    """Rows with a hard limit that nobody has told yet where they stand: what moves them may break it.
+
+    So while keys move, at the start, and where an agent of one underlying is silent. The common factor and proxies go on at what
+    was last said of them: another market's silence stops no hedge.
+    """
+    fold, table = state.fold, state.fold.table
+    if fold.assignment is None:
+        return live[:0]
+    silent = frozenset(k for k, agent in fold.assignment.owner.items() if agent not in fold.proposals)
+    stated = (table.owner != "") & (_of_one_market(table.names) | np.isnan(table.exposure))
+    unknown = (_owned(table.names, silent) | stated) & np.isfinite(fold.hard)
+    unknown[live] = False
+    return np.flatnonzero(unknown)
+
+
+@lru_cache(maxsize=4)
+def _owned(names: tuple[str, ...], keys: frozenset[str]) -> Bools:
+    """Which factors belong to these keys."""
+    return np.array([key_of(name) in keys for name in names], np.bool_)
+
+
+@lru_cache(maxsize=4)
+def _of_one_market(names: tuple[str, ...]) -> Bools:
+    """Which factors are an underlying's own."""
+    return np.array([name.startswith(("delta:", "gamma:", "vega:")) for name in names], np.bool_)
 
 
 def _delta_watched(state: ManagerState, live: Rows) -> Bools:

@@ -47,6 +47,8 @@ def test_example_loads_and_lets_the_demo_book_hedge_fully() -> None:
         ('factor."gamma:*"', 'factor."gama:*"', "unknown factor", 'factor."gamma:*"'),
         ('unit = "USD per vol point"', 'unit = "EUR"', "unknown unit", 'unit = "USD per vol point"'),
         ('base_currency = "USD"', 'base_currency = "EUR"', "unknown unit", "base_currency"),
+        ("cost_usd = 250_000", "cost_usd = 1e308", "less than or equal to 1", "cost_usd = 250_000"),
+        ("orders = 50_000", "orders = 1000000000000000000000", "less than or equal to 1", "orders = 50_000"),
         ("max_lots_future", "max_lots_futures", "unknown key", "max_lots_future"),
         ("orders = 50_000", "orders = 1.5", "integer", "orders = 50_000"),
         ("cost_usd = 250_000", "cost_usd = 2_000_000", "contradicts the firm", "cost_usd = 250_000"),

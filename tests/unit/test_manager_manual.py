@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from common import factors
 from common.limits import FactorLimit, FlowBudget, OrderCaps
 from common.messages import OrderState, OrdStatus, Side
 from console.story import story
+from manager import events as ev
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.status import status
 from manager.step import start
-from tests.manager_world import TICK, Desk, all_agents, limits
+from tests.manager_world import TICK, Desk, all_agents, assign, limits
 from tests.steering_world import by_hand, send
 
 SPX = factors.delta("SPX")
 
 
+def alone(**settings: Any) -> Desk:
+    """A desk without agents: what a hand-made order does to no factor is for anybody to say."""
+    return Desk(owner={}, **settings)
+
+
 def test_it_is_recorded_reserved_sent_and_filled_like_any_other() -> None:
-    desk = Desk()
+    desk = alone()
     ack = by_hand(desk, "h1", "SELL", 5, 0)
     (order,) = desk.orders
     assert ack.accepted and order.client_order_id in ack.text
@@ -36,7 +44,7 @@ def test_it_is_recorded_reserved_sent_and_filled_like_any_other() -> None:
 
 
 def test_the_same_id_again_does_nothing() -> None:
-    desk = Desk()
+    desk = alone()
     first = by_hand(desk, "h1", "BUY", 5, 0)
     entries = len(desk.journal)
     assert by_hand(desk, "h1", "BUY", 5, 0) == first
@@ -44,10 +52,10 @@ def test_the_same_id_again_does_nothing() -> None:
 
 
 def test_the_same_id_with_other_content_is_refused_and_does_nothing() -> None:
-    desk = Desk()
+    desk = alone()
     first = by_hand(desk, "h1", "BUY", 5, 0)
     entries = len(desk.journal)
-    heir = Desk()
+    heir = alone()
     heir.state = start(heir.setup)
     for entry in desk.journal:
         apply(heir.state, entry)
@@ -62,7 +70,7 @@ def test_the_same_id_with_other_content_is_refused_and_does_nothing() -> None:
 
 def test_the_same_id_again_does_nothing_where_a_takeover_lost_the_record_of_it() -> None:
     """The order had left when its leader died with the entries; who asked for it was not answered and asks again."""
-    old, new = Desk(), Desk()
+    old, new = alone(), alone()
     by_hand(old, "h1", "SELL", 5, 0)
     (order,) = old.orders
     new.take_over(2, [OrderState(order, OrdStatus.NEW, 0, 5)], [])
@@ -83,7 +91,7 @@ def test_it_does_not_take_the_cause_of_the_agents_next_cycle() -> None:
 
 
 def test_a_limit_price_is_taken_and_must_be_a_tick() -> None:
-    desk = Desk()
+    desk = alone()
     price = float(desk.state.market.bid_ticks[0]) * TICK
     assert by_hand(desk, "h1", "BUY", 1, 0, limit=price).accepted
     assert desk.orders[0].limit_ticks == desk.state.market.bid_ticks[0]
@@ -97,10 +105,10 @@ def test_a_limit_costs_what_it_pays_above_mid_and_one_below_it_nothing(
 ) -> None:
     """Five futures of 50 USD a point and ticks of 0.05, quoted two ticks to either side of mid; a dollar of fee each."""
     costs = round(5 * (above_mid_usd + 1.0), 2)
-    mid = 0.5 * float(Desk().state.market.bid_ticks[0] + Desk().state.market.ask_ticks[0])
+    mid = 0.5 * float(alone().state.market.bid_ticks[0] + alone().state.market.ask_ticks[0])
     price = (mid + sign * ticks) * TICK
     for budget in (costs, costs - 0.01):
-        desk = Desk(limits=limits(flow=FlowBudget(cost_usd=budget, notional_usd=1e12, orders=10)))
+        desk = alone(limits=limits(flow=FlowBudget(cost_usd=budget, notional_usd=1e12, orders=10)))
         ack = by_hand(desk, "h1", side, 5, 0, limit=price)
         assert ack.accepted == (budget == costs), ack.text
         if not ack.accepted:
@@ -139,6 +147,16 @@ def test_the_unknown_is_refused() -> None:
     assert not refused.accepted and "is not known now" in refused.text
 
 
+def test_a_hard_limit_of_keys_that_move_still_refuses_it() -> None:
+    tight = limits(factor={"delta:*": FactorLimit(soft_usd=1e6, hard_usd=1.5e6)})
+    desk = Desk(limits=tight, owner={"gamma/SPX": "gamma-0"})
+    desk.propose("gamma-0", {SPX: 1.3e6}, 1e6, menu=[0])
+    assert "limit 1500000" in by_hand(desk, "h1", "BUY", 400, 0).text
+    desk.send(ev.CommandArrived(0, assign({"gamma/SPX": "gamma-1"}, "cover")))
+    refused = by_hand(desk, "h2", "BUY", 400, 0)
+    assert "delta:SPX is not known now" in refused.text and desk.orders == []
+
+
 @pytest.mark.parametrize(
     ("changes", "lots", "rule"),
     [
@@ -149,20 +167,20 @@ def test_the_unknown_is_refused() -> None:
     ],
 )
 def test_caps_and_budgets_refuse_it(changes: dict[str, object], lots: int, rule: str) -> None:
-    desk = Desk(limits=limits(**changes))
+    desk = alone(limits=limits(**changes))
     refused = by_hand(desk, "h1", "BUY", lots, 0)
     assert not refused.accepted and rule in refused.text and "limit" in refused.text and desk.orders == []
 
 
 def test_it_does_not_trade_against_our_own_orders() -> None:
-    desk = Desk()
+    desk = alone()
     by_hand(desk, "h1", "BUY", 3, 0)
     refused = by_hand(desk, "h2", "SELL", 1, 0)
     assert not refused.accepted and "3 lots work on the other side" in refused.text
 
 
 def test_pause_and_stops_hold_for_it_too() -> None:
-    desk = Desk()
+    desk = alone()
     send(desk, "pause", "p1", scope="underlying:SPX")
     assert "underlying:SPX PAUSED by ann" in by_hand(desk, "h1", "BUY", 1, 0).text
     assert by_hand(desk, "h2", "BUY", 1, 1).accepted
@@ -174,23 +192,25 @@ def test_pause_and_stops_hold_for_it_too() -> None:
     "wrong",
     [
         {"side": "LONG"},
+        {"side": ["BUY"]},
         {"lots": 0},
         {"lots": 1.5},
         {"lots": True},
         {"instrument": "X"},
         {"limit": "1"},
+        {"limit": 1e308},
         {"desk": "rates"},
     ],
 )
 def test_what_makes_no_order_is_refused(wrong: dict[str, object]) -> None:
-    desk = Desk()
+    desk = alone()
     good = {"side": "BUY", "lots": 1, "instrument": desk.world.instrument_id[0], "limit": None, "desk": ""}
     ack = send(desk, "hedge", "h1", **{**good, **wrong})
     assert ack is not None and not ack.accepted and desk.orders == []
 
 
 def test_stale_quotes_refuse_it_and_the_journal_gives_the_state_back() -> None:
-    desk = Desk()
+    desk = alone()
     by_hand(desk, "h0", "BUY", 1, 0)
     desk.fill(desk.orders[0])
     from common.units import NS_PER_S

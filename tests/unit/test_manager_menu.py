@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from common import factors
-from common.limits import OrderCaps
+from common.limits import FactorLimit, OrderCaps
 from common.units import NO_PRICE
 from manager import events as ev
 from manager.config import ManagerConfig
 from manager.menu import choose, menu_of
 from manager.view import view_of
-from tests.manager_world import Desk, all_agents, limits, quotes
+from tests.manager_world import OWNER, SYMBOLS, Desk, all_agents, assign, limits, quotes
 
 SPX_OPTION = 4
 
@@ -39,10 +39,29 @@ def test_an_option_needs_every_live_owner_and_a_future_only_those_it_moves() -> 
 
 
 def test_an_option_whose_delta_nobody_watches_is_left_alone() -> None:
-    desk = Desk()
+    desk = Desk(owner={key: agent for key, agent in OWNER.items() if agent == "vega-0"})
     desk.propose("vega-0", {factors.vega("SPX", "8-30d"): -5e4}, 1e3)
     assert usable(desk) == {0, 1}
     assert desk.decide() == []
+
+
+def test_nothing_moves_a_factor_with_a_hard_limit_before_its_agent_has_said_where_it_stands() -> None:
+    """Found by a review: while a lost shard's keys move, its factors' hard limits held for nobody."""
+    hard = {head: FactorLimit(soft_usd=1e6, hard_usd=1.5e6) for head in ("delta:*", "gamma:*", "vega:*")}
+    desk = Desk(limits=limits(factor=hard))
+    for u, symbol in enumerate(SYMBOLS):
+        own = {factors.delta(symbol): 1.2e6, factors.gamma(symbol): 0.0}
+        desk.propose(f"gamma-{u}", own, {factors.delta(symbol): 1.4e6, factors.gamma(symbol): 1e6})
+    desk.propose("cross_asset-0", {factors.COMMON: -9e6}, 1e5, menu=[0, 1])
+    assert usable(desk) == {0, 1}, "vega-0 has not spoken yet, and options would move what it owns"
+    desk.send(ev.CommandArrived(0, assign({**OWNER, "gamma/SPX": "gamma-1"}, "cover")))
+    assert desk.decide() == [] and usable(desk) == set(), "of both underlyings, for gamma-1 speaks anew too"
+    for symbol, u in zip(SYMBOLS, (1, 1), strict=True):
+        own = {factors.delta(symbol): 1.2e6, factors.gamma(symbol): 0.0}
+        desk.propose(f"gamma-{u}", own, {factors.delta(symbol): 1.4e6, factors.gamma(symbol): 1e6}, menu=[0, 1])
+    assert usable(desk) == {0, 1}
+    for order in desk.decide():
+        assert order.signed_lots * 135_000.0 < 0.3e6
 
 
 def test_unusable_quotes_are_not_traded_on() -> None:

@@ -94,7 +94,7 @@ def test_kind_budget_leaves_its_order_out() -> None:
 
 
 def test_a_solver_that_gives_up_falls_back_to_plain_netting_and_says_so() -> None:
-    desk = Desk(config=ManagerConfig(iteration_limit=1))
+    desk = Desk(config=ManagerConfig(iteration_limit=1), owner={"gamma/SPX": "gamma-0"})
     desk.propose("gamma-0", {SPX: 3e6, factors.gamma("SPX"): -1e6}, 1e5, alone={0: -22.0, 4: 10.0})
     orders = desk.decide()
     cycle = desk.state.fold.last_cycle
