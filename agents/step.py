@@ -228,10 +228,15 @@ def _on_assignment(state: AgentState, update: AssignmentUpdate) -> None:
     state.assignment_version, state.assignment = update.version, update
     keys = update.keys_of(state.setup.name)
     if keys == state.selection.keys:
+        # The manager refuses what was said under the version before and had not arrived: it is said again.
+        state.last, state.changed = None, True
         return
-    watched = state.selection.underlyings
+    watched, heard = state.selection.underlyings, state.snapshot.sources
     state.selection = select(state.setup.universe, state.setup.kind, keys)
     state.last = None
+    for u in set(state.selection.underlyings) - set(watched):
+        if (source := heard.get(feed_source(state.setup.universe.symbols[u]))) is not None:
+            source.gapped = True  # it was not listened to meanwhile: what stands is known from a snapshot
     if state.setup.kind == factors.CROSS_ASSET and (state.covariance is None or watched != state.selection.underlyings):
         config = state.setup.config.cross_asset
         prior = state.setup.universe.covariance_daily

@@ -118,7 +118,24 @@ def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, 
     cash = sum(cents for agent, cents in ledger.cash_cents.items() if head == "firm" or desk_of(agent) == name)
     fees = ledger.fee_cents if head == "firm" else 0
     held = (expiry_ns > ns for ns in as_of_ns)
-    return tuple(float(lots[rows[at]] @ per_lot[at]) + (cash - fees) / CENTS_PER_USD for at in held)
+    # What a contract that is left out was paid since is left out as well: it was part of no level either.
+    told = [(int(universe.expiry_ns[at]), cents) for at, cents in _settled_cents(state, head, name).items()]
+    paid = [sum(cents for expired_ns, cents in told if expired_ns <= ns) for ns in as_of_ns]
+    return tuple(
+        float(lots[rows[at]] @ per_lot[at]) + (cash - fees - late) / CENTS_PER_USD
+        for at, late in zip(held, paid, strict=True)
+    )
+
+
+def _settled_cents(state: ManagerState, head: str, name: str) -> dict[int, int]:
+    """What each contract that has settled was worth to a scope then, cents; delivered futures are worth it from then on."""
+    ledger = state.fold.ledger
+    d = slice(None) if head == "firm" else ledger.desks.index(name)
+    gone = {at: -int(ledger.settled[d, at].sum()) for at in ledger.outcomes}
+    for at, (_, future, future_lots, _) in ledger.outcomes.items():
+        if future in gone:  # it was delivered before it came to its own end
+            gone[future] += future_lots * gone[at]
+    return {at: ledger.cents(at, gone[at], value, 0) for at, (value, *_) in ledger.outcomes.items()}
 
 
 def worst_loss_usd(cells: MarginCells, lots: I64) -> float:

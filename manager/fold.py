@@ -188,6 +188,9 @@ def _settled(state: ManagerState, report: ExecutionReport) -> None:
         fold.counts["duplicate settlements"] += 1
         return
     settlement = settlement_at(universe, report.instrument)
+    # Agents count an expired contract as nothing: what they have said since its expiry is without it already.
+    spoke = [name for name, said in fold.proposals.items() if said.header.event_time_ns >= settlement.expiry_ns]
+    fold.table.sensitivity[np.ix_(np.isin(fold.table.owner, spoke), settlement.rows)] = 0.0
     for outcome in outcomes(universe, settlement, report.last_ticks):
         _settle(state, outcome)
         fold.table.sensitivity[:, outcome.instrument] = 0.0

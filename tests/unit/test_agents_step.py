@@ -203,6 +203,34 @@ def test_keys_change_while_it_lives(market):
     assert again.exposure == pytest.approx(both.exposure, rel=1e-9)
 
 
+def test_a_key_that_comes_back_is_hedged_on_quotes_of_now(market):
+    """Found by a review: it was hedged at once on the quotes of when it was lost, which nobody had listened to since."""
+    book = make_book(market.universe, 200)
+    agent = ready_agent(market, book, "gamma")
+    first_proposal(agent)
+    feed(agent, AssignmentUpdate(Header("manager", 60, NOW_NS), 2, {"gamma/NDX": "gamma-0", "gamma/SPX": "gamma-1"}))
+    market.future_price["SPX"] *= 1.1
+    feed(agent, market.quotes("SPX"), market.quotes("NDX"), Decide())
+    back = AssignmentUpdate(Header("manager", 61, NOW_NS), 3, {"gamma/NDX": "gamma-0", "gamma/SPX": "gamma-0"})
+    assert feed(agent, back, market.quotes("NDX"), Decide()) == []
+    assert agent.status == "stopped: gap in feed.SPX"
+    (said,) = feed(agent, replace(market.quotes("SPX"), snapshot=True), Decide())
+    fresh = ready_agent(market, book, "gamma")
+    assert said.exposure == pytest.approx(first_proposal(fresh).exposure, rel=1e-9)
+
+
+def test_what_the_manager_did_not_hear_in_time_is_said_again_under_the_new_assignment(market):
+    """Found by a review: refused as of an old assignment, it was not said again before the timer, five minutes later."""
+    agent = ready_agent(market, make_book(market.universe, 50), "gamma")
+    first_proposal(agent)
+    market.future_price["SPX"] *= 1.01
+    (missed,) = feed(agent, market.quotes("SPX", NOW_NS + NS_PER_S), Decide())
+    assert agent.assignment is not None and missed.assignment_version == 1
+    feed(agent, AssignmentUpdate(Header("manager", 60, NOW_NS), 2, dict(agent.assignment.owner)))
+    (again,) = feed(agent, Decide())
+    assert again.assignment_version == 2 and again.exposure.tolist() == missed.exposure.tolist()
+
+
 def test_positions_are_the_book_and_everything_traded(market):
     book = make_book(market.universe, 200)
     plain = first_proposal(ready_agent(market, book, "vega"))
