@@ -190,7 +190,8 @@ def _settled(state: ManagerState, report: ExecutionReport) -> None:
     settlement = settlement_at(universe, report.instrument)
     # Agents count an expired contract as nothing: what they have said since its expiry is without it already.
     spoke = [name for name, said in fold.proposals.items() if said.header.event_time_ns >= settlement.expiry_ns]
-    fold.table.sensitivity[np.ix_(np.isin(fold.table.owner, spoke), settlement.rows)] = 0.0
+    rows = np.flatnonzero(np.isin(fold.table.owner, spoke))
+    fold.table.sensitivity[np.ix_(rows, np.array(settlement.rows, np.intp))] = 0.0
     for outcome in outcomes(universe, settlement, report.last_ticks):
         _settle(state, outcome)
         fold.table.sensitivity[:, outcome.instrument] = 0.0

@@ -15,7 +15,7 @@ import numpy as np
 from common import factors
 from common.control_messages import Command, JournalEntry
 from common.limits import FactorLimit, FlowBudget, Limits, OrderCaps
-from common.messages import ExecutionReport, Header, Order, OrderState, OrdStatus, Proposal, QuoteBatch, Refusal
+from common.messages import ExecutionReport, Header, Order, OrderState, OrdStatus, Proposal, QuoteBatch, Refusal, Side
 from common.units import NS_PER_DAY, NS_PER_S
 from common.universe import EUROPEAN, FUTURE, OPTION, Book, Underlying, Universe
 from manager import events as ev
@@ -246,6 +246,31 @@ class Desk:
     def propose(self, *args: object, **kwargs: object) -> list[ev.Instruction]:
         """Send a proposal."""
         return self.send(ev.ProposalArrived(0, self.proposal(*args, **kwargs)))
+
+    def settle(self, instrument: int, points: float) -> None:
+        """Execution says what the underlying settled at, of a contract that has come to its end."""
+        self.reports += 1
+        name = f"S-{self.reports}"
+        told = ExecutionReport(
+            sequence=self.reports,
+            exec_id=name,
+            client_order_id=name,
+            ord_status=OrdStatus.SETTLED,
+            last_lots=0,
+            last_ticks=round(points / TICK),
+            cum_lots=0,
+            leaves_lots=0,
+            fee_cents=0,
+            instrument=instrument,
+            side=Side.BUY,
+            refusal=Refusal.NONE,
+            text="",
+            event_time_ns=self.now_ns,
+            receive_time_ns=0,
+            bid_ticks=0,
+            ask_ticks=0,
+        )
+        self.send(ev.ReportArrived(0, told))
 
     def decide(self) -> list[Order]:
         """One decision; the orders it sent."""
