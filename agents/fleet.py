@@ -48,6 +48,7 @@ from agents.fleet_scale import Scaler, loads
 from agents.fleet_settings import FleetSettings
 from agents.places import AgentHost
 from agents.sharding import all_keys
+from agents.status import LOADING
 from common import subjects, tasks
 from common.bus.nats_bus import NatsBus
 from common.clock import WallClock
@@ -145,8 +146,11 @@ class Fleet:
             running.append(
                 await self._bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=HEARTBEAT_BOUND)
             )
-            # The assignment that holds tells how far people had scaled before this process began.
-            self.known.desired = dict(config.shards) | shards_in(self.known.owner)
+            # The assignment that holds tells how far people had scaled up before this process began. It may also lack a shard
+            # that is being covered, or restarted, so that no fewer than the settings say are wanted.
+            named = shards_in(self.known.owner)
+            known = {**named, **config.shards}
+            self.known.desired = {kind: max(n, named.get(kind, 0)) for kind, n in known.items()}
             self._scaler = Scaler(config.scaling)
             running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
             restarts = self._audited(self._on_restart)
@@ -199,7 +203,8 @@ class Fleet:
                 beat.header.event_time_ns,
                 beat.assignment_version,
                 beat.pid,
-                ready=not beat.state.startswith("starting"),
+                ready=not beat.state.startswith(LOADING),
+                loaded=beat.state != LOADING,
                 busy_share=beat.busy_share,
                 lag_s=beat.lag_us / 1e6,
                 node=beat.node,
@@ -245,10 +250,11 @@ class Fleet:
 
     def _follow_load(self) -> None:
         """Change the desired shards where the load asks for it, unless people are changing something right now."""
-        if self._scaler is None or self._scaling.locked():
+        if self._scaler is None:
             return
         wall_ns = self._clock.wall_ns()
-        for kind, n in self._scaler.wish(loads(self.known, self._rules, wall_ns), wall_ns).items():
+        seen = {} if self._scaling.locked() else loads(self.known, self._rules, wall_ns)
+        for kind, n in self._scaler.wish(seen, wall_ns).items():
             log.info("the load of %s asks for %d shards instead of %d", kind, n, self.known.desired[kind])
             self.known.desired[kind] = min(n, self._rules.max_shards)
 

@@ -42,7 +42,8 @@ class Rules:
 class Beat:
     """Last heartbeat of an agent. ``wall_ns`` when it came here, ``now_ns`` its market time.
 
-    ``ready``: it has what it needs to hedge a key. ``busy_share``, ``lag_s``: see `agents.fleet_scale.Load`.
+    ``ready``: it has what it needs to hedge a key; ``loaded``: its kernels, if nothing else yet.
+    ``busy_share``, ``lag_s``: see `agents.fleet_scale.Load`.
     ``node``: where it lives; empty where nobody says. ``since_ns``: since when it has been heard without a break,
     ``breaks``: how many there were of late; both are `Known.hear`'s.
     """
@@ -53,6 +54,7 @@ class Beat:
     assignment_version: int
     pid: int
     ready: bool = True
+    loaded: bool = True
     busy_share: float = 0.0
     lag_s: float = 0.0
     node: str = ""
@@ -233,7 +235,8 @@ def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
     if owner and owner != dict(known.owner):
         steps.append(Assign(owner))
     else:
-        steps += [Stop(name) for name in sorted(known.started) if name not in wanted and name not in owner.values()]
+        owners = {*owner.values(), *known.owner.values()}
+        steps += [Stop(name) for name in sorted(known.started) if name not in wanted and name not in owners]
     return steps
 
 
@@ -263,6 +266,8 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
         living = living or tuple(a for a in agents if a not in gone and _is_there(known, a, rules, wall_ns))
         given = {k: known.owner[k] for k in keys if k in known.owner}
         if not given and not lost:
+            if known.owner:
+                continue  # a kind that is new waits for its agents, and no other for it
             return {}
         kept = {k: a for k, a in given.items() if a not in lost or not living}
         rest = [k for k in keys if k not in kept]
@@ -304,10 +309,15 @@ def _is_there(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
 
 
 def is_settled(known: Known, name: str, rules: Rules, wall_ns: int) -> bool:
-    """True if the agent is heard and, after a break, has been ready for long enough to be given keys."""
+    """True if the agent is heard and may be given keys: after a break it has been ready for long enough.
+
+    One that owns nothing yet, where others hedge its kind, has loaded: what is taken from them is hedged at once.
+    """
     if not is_fresh(known, name, rules, wall_ns):
         return False
     beat = known.beats[name]
+    if not beat.loaded and name not in known.owner.values() and kind_of(name) in map(kind_of, known.owner.values()):
+        return False
     wait_ns = rules.return_ns << (beat.breaks - 1) if beat.breaks else 0
     return wall_ns - beat.since_ns >= wait_ns
 

@@ -88,22 +88,27 @@ def _fewest(work: float, busy: float) -> int:
 
 @dataclass(slots=True)
 class Scaler:
-    """Carries a wish out only once it has lasted: up for ``up_s``, down for ``down_s``, of the wishes the mildest."""
+    """Carries a wish out only once it has lasted: up for ``up_s``, down for ``down_s``, of the wishes the mildest.
+
+    It begins anew where a kind was not looked at meanwhile, or had another number of shards.
+    """
 
     rules: ScaleRules
-    _since: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    #: Of each kind the shards it had, which way the wish goes, since when, and the mildest of the wishes.
+    _since: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
 
     def wish(self, loads: Mapping[str, Load], wall_ns: int) -> dict[str, int]:
         """Kinds to change now and their new number of shards; empty while scaling by load is off."""
         out: dict[str, int] = {}
+        self._since = {kind: since for kind, since in self._since.items() if kind in loads}
         for kind, load in loads.items() if self.rules.on else ():
             wanted = wanted_replicas(load, self.rules)
             way = (wanted > load.shards) - (wanted < load.shards)
-            last_way, began_ns, mildest = self._since.get(kind, (0, wall_ns, wanted))
-            if way != last_way:
+            shards, last_way, began_ns, mildest = self._since.get(kind, (load.shards, 0, wall_ns, wanted))
+            if way != last_way or shards != load.shards:
                 began_ns, mildest = wall_ns, wanted
             mildest = min(mildest, wanted) if way > 0 else max(mildest, wanted)
-            self._since[kind] = (way, began_ns, mildest)
+            self._since[kind] = (load.shards, way, began_ns, mildest)
             wait_s = self.rules.up_s if way > 0 else self.rules.down_s
             if way and wall_ns - began_ns >= wait_s * NS_PER_S:
                 out[kind] = mildest

@@ -29,6 +29,7 @@ import psutil
 from agents.fitting import fitting
 from agents.intake import QUOTES, Arrival, Durations, Gate, Inbox, LoadMeter
 from agents.reference import fetch_setup
+from agents.status import LOADING
 from agents.step import AgentEvent, AgentState, Decide, start, step
 from agents.successor import load
 from common import subjects
@@ -272,7 +273,7 @@ class AgentShell:
         return Heartbeat(
             header=Header(self.name, self._counts["heartbeats"], self._now_ns, self._clock.wall_ns()),
             incarnation=self.incarnation,
-            state=self._ended or ("starting" if state is None else state.status),
+            state=self._ended or (LOADING if state is None else state.status),
             loop=f"{loop.__module__}.{loop.__qualname__}",
             pid=os.getpid(),
             proposals=self._counts["proposals"],

@@ -14,6 +14,8 @@ from common.units import NS_PER_S
 if TYPE_CHECKING:
     from agents.step import AgentState
 
+#: Its kernels are not loaded yet; what begins so and says more waits for news.
+LOADING: Final = "starting"
 HEDGING: Final = "hedging"
 IDLE: Final = "idle"
 

@@ -72,6 +72,18 @@ def test_takes_the_mildest_of_the_wishes_it_waited_through() -> None:
     assert Scaler(ScaleRules()).wish({"gamma": Load(1, 16, 1.0, 9.0)}, 100 * NS_PER_S) == {}, "off by default"
 
 
+def test_a_wish_begins_anew_where_nobody_looked_or_the_shards_are_others() -> None:
+    """Found by a review: a wish of one shard, kept over a change by hand, scaled four saturated shards down to two."""
+    scaler = Scaler(ScaleRules(on=True))
+    assert scaler.wish({"gamma": Load(1, 8, 0.9, 0.0)}, 0) == {}
+    assert scaler.wish({"gamma": Load(4, 8, 1.0, 0.0)}, 60 * NS_PER_S) == {}
+    assert scaler.wish({"gamma": Load(4, 8, 1.0, 0.0)}, 62 * NS_PER_S) == {"gamma": 8}
+    idle = {"gamma": Load(4, 8, 0.05, 0.0)}
+    assert scaler.wish(idle, 100 * NS_PER_S) == {} == scaler.wish({}, 120 * NS_PER_S)
+    assert scaler.wish(idle, 140 * NS_PER_S) == {} == scaler.wish(idle, 169 * NS_PER_S)
+    assert scaler.wish(idle, 170 * NS_PER_S) == {"gamma": 1}
+
+
 @pytest.mark.parametrize(
     ("load", "wanted"),
     [

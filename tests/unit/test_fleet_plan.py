@@ -263,7 +263,9 @@ def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
     state.started["gamma-1"] = T0
     assert plan(state, RULES, T0) == []
     assert "gamma-1" in unsettled(state, "gamma", RULES, T0)
-    state.hear("gamma-1", Beat(1, T0, T0, 0, 42))
+    state.hear("gamma-1", Beat(1, T0, T0, 0, 42, ready=False, loaded=False))
+    assert plan(state, RULES, T0) == [], "who owns them hedges them until it has loaded"
+    state.hear("gamma-1", Beat(1, T0, T0, 0, 42, ready=False))
     (step,) = plan(state, RULES, T0)
     assert isinstance(step, Assign) and Counter(step.owner.values()) == {"gamma-0": 1, "gamma-1": 1}
     state.owner, state.version = step.owner, 2
@@ -271,6 +273,19 @@ def test_scaling_up_moves_keys_only_when_the_new_agent_speaks() -> None:
     for name in state.agents("gamma"):
         state.hear(name, Beat(1, T0, T0, 2, 42))
     assert unsettled(state, "gamma", RULES, T0) == ""
+
+
+def test_a_kind_that_is_new_keeps_no_other_from_being_covered() -> None:
+    """Found by a review: gamma-1 died while the first agent of another kind was starting, and nobody had its keys for 10 s."""
+    state = given(started(known(gamma=2)))
+    state.desired["cross_asset"], state.keys = 1, (*state.keys, "cross_asset/common")
+    state.started["cross_asset-0"] = T0
+    state.ended.add("gamma-1")
+    (step,) = plan(state, RULES, T0)
+    assert isinstance(step, Assign) and dict(step.owner) == {"gamma/AAA": "gamma-0", "gamma/BBB": "gamma-0"}
+    state.keys, state.owner = (*state.keys, "vega/AAA/0-7d"), {**state.owner, "vega/AAA/0-7d": "vega-0"}
+    state.started["vega-0"] = T0
+    assert Stop("vega-0") not in plan(state, RULES, T0), "it owns a key still"
 
 
 def test_a_kind_is_not_settled_while_one_of_its_shards_has_only_just_come_back() -> None:
