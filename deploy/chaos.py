@@ -129,6 +129,9 @@ class ChaosLauncher(Launcher):
             await showing
         self._say("the storm is over; trading is stopped and the record exported")
 
+    def _tell_given_up(self) -> None:
+        """A part that was given up is a broken promise of the storm (``chaos_report.judge``), which is told all the same."""
+
     def _say(self, line: str) -> None:
         self._teller.print(line, highlight=False, soft_wrap=True)
 

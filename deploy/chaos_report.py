@@ -74,9 +74,15 @@ def bars(events: Sequence[Event]) -> dict[str, Times]:
     nodes = of("kill ray-node")
     return {
         "covered": times("killed agent's risk covered", [uncovered_s(e) for e in killed], COVERED_S),
-        "agent_killed": times("killed agent hedges again", [e.back_s for e in killed], BARS_S["agent_killed"]),
-        "agent_frozen": times("frozen agent hedges again", [e.back_s for e in frozen], BARS_S["agent_frozen"]),
-        "ray_node": times("killed Ray node's agents hedge again", [e.back_s for e in nodes], BARS_S["ray_node"]),
+        "agent_killed": times(
+            "killed agent hedges or awaits its keys", [e.back_s for e in killed], BARS_S["agent_killed"]
+        ),
+        "agent_frozen": times(
+            "frozen agent hedges or awaits its keys", [e.back_s for e in frozen], BARS_S["agent_frozen"]
+        ),
+        "ray_node": times(
+            "killed Ray node's agents hedge or await keys", [e.back_s for e in nodes], BARS_S["ray_node"]
+        ),
         "leader": times("killed leader, another leads", [e.back_s for e in leaders], BARS_S["leader"]),
     }
 

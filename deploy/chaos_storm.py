@@ -211,14 +211,18 @@ class Storm:
     async def _spring(self, strike: Strike, event: Event) -> float | None:
         trap = trap_file(self._folder, strike.target, strike.point)
         sprung = trap.with_suffix(".sprung")
+        sprung.unlink(missing_ok=True)
         trap.touch()
         deadline_s = time.monotonic() + TRAP_S
         while not sprung.exists() or not sprung.read_text():
             if time.monotonic() > deadline_s:
-                with contextlib.suppress(FileNotFoundError):
+                try:
                     trap.unlink()
-                event.name, event.note = f"{event.name}: nobody passed the point", "skipped"
-                return None
+                except FileNotFoundError:  # somebody is walking into it just now
+                    deadline_s += 1.0
+                else:
+                    event.name, event.note = f"{event.name}: nobody passed the point", "skipped"
+                    return None
             await asyncio.sleep(LOOK_S)
         struck_s = float(sprung.read_text())
         sprung.unlink()
@@ -265,7 +269,8 @@ class Storm:
         return Victim(name, self._signs.agents[name].pid, self._back_as({name: self._signs.agents[name]}, dies))
 
     def _back_as(self, before: dict[str, Sign], dies: bool) -> Callable[[float], bool]:
-        """All of them hedge: as a new incarnation, or, where the old one lives on, heard since it could act again."""
+        """All of them hedge, or are loaded and await keys that others have: as a new incarnation, or, where the old one lives
+        on, heard since it could act again."""
 
         def back(since_s: float) -> bool:
             for name, old in before.items():
@@ -308,10 +313,11 @@ class Storm:
             raylet = _raylet_below(child.pid) if name.startswith("ray-") and name != "ray-head" else None
             if raylet is not None:
                 found[raylet] = (name, {a: s for a, s in self._signs.agents.items() if _parent(s.pid) == raylet})
-        if not found:
+        found = {raylet: (name, agents) for raylet, (name, agents) in found.items() if agents}
+        if not found:  # of a node without agents nothing would have to come back
             return None
         raylet, (name, agents) = max(found.items(), key=lambda item: (len(item[1][1]), item[1][0]))
-        listed = ", ".join(sorted(agents)) or "no agent"
+        listed = ", ".join(sorted(agents))
         return Victim(f"{name} ({listed})", raylet, self._back_as(agents, dies))
 
 

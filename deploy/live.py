@@ -118,9 +118,12 @@ class Launcher:
             if self._ray is not None:
                 self._ray.close()
         if self.given_up:
-            log = self.folder / f"{self.given_up}.log"
-            raise Unavailable(f"{self.given_up} could not be kept running: its log {_short(log)} says why")
+            self._tell_given_up()
         return 130 if self.interrupted else 0
+
+    def _tell_given_up(self) -> None:
+        log = self.folder / f"{self.given_up}.log"
+        raise Unavailable(f"{self.given_up} could not be kept running: its log {_short(log)} says why")
 
     def _make_keys(self) -> None:
         """Keys of this run alone: loopback is open to every user of the machine, the run folder is not."""

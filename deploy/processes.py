@@ -40,6 +40,8 @@ ORPHAN_EXIT: Final = 70
 _POLL_S: Final = 0.05
 _LOOK_FOR_LAUNCHER_S: Final = 0.25
 _PR_SET_PDEATHSIG: Final = 1
+#: Code of a child that could not even be started.
+CANNOT_START: Final = -1000
 _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
 #: A child that ran this long has recovered: the next backoff is the first again.
@@ -126,6 +128,8 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
         self.given_up = False
+        #: Somebody asked for its end, to have it started again: that is no failure.
+        self.asked = False
         self.started_s = 0.0
         self.backoff_s = _FIRST_BACKOFF_S
         self.due_s: float | None = None
@@ -139,7 +143,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A child has ended. ``code`` as of ``Popen.returncode``; ``fate`` "restarts", "done" or "given up"."""
+    """A child has ended. ``code`` as of ``Popen.returncode``, or ``CANNOT_START``; ``fate`` "restarts", "done" or "given up"."""
 
     name: str
     code: int
@@ -211,7 +215,11 @@ class Supervisor:
                 self._ended(child, now_s)
             if child.due_s is not None and now_s >= child.due_s + self._rest_s(child) and not self._stopping:
                 child.restarts += 1
-                self._spawn(child)
+                try:
+                    self._spawn(child)
+                except OSError as error:  # no process, no memory, no file to be had now: like an end, tried again later
+                    log.warning("%s could not be started: %s", child.spec.name, error)
+                    self._after(child, now_s, CANNOT_START)
 
     def _rest_s(self, child: Child) -> float:
         others = (self.children.get(name) for name in child.spec.stand_ins)
@@ -221,11 +229,15 @@ class Supervisor:
         assert child.process is not None
         code = child.process.returncode
         child.process = None
+        self._after(child, now_s, code)
+
+    def _after(self, child: Child, now_s: float, code: int) -> None:
+        asked, child.asked = child.asked, False
         if self._stopping or not child.spec.restart:
             fate = "done"
-        elif self._may_restart(child, now_s):
+        elif asked or self._may_restart(child, now_s):
             fate = "restarts"
-            if now_s - child.started_s >= _HEALTHY_S:
+            if asked or now_s - child.started_s >= _HEALTHY_S:
                 child.backoff_s = _FIRST_BACKOFF_S
             child.due_s = now_s + child.backoff_s
             child.backoff_s = min(2 * child.backoff_s, _LONGEST_BACKOFF_S)

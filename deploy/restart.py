@@ -108,6 +108,7 @@ class Restarts:
         if process is None:
             raise Unavailable(f"{name} is not running; the launcher is starting it again")
         old = process.pid
+        child.asked = True
         process.terminate()
         loop = asyncio.get_running_loop()
         deadline, end_by = loop.time() + PART_TIMEOUT_S, loop.time() + child.spec.grace_s

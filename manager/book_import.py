@@ -46,8 +46,6 @@ def read_import(state: ManagerState, command: Command) -> tuple[TradesImported, 
     """The trades that are new, what to say, and whether it is a dry run. Raises ``Refused`` with every bad line."""
     rows, dry_run = _arguments(command)
     imports = state.fold.imports
-    if len(imports.trades) + len(rows) > TRADES_MAX:
-        raise Refused(f"imported trades: {len(imports.trades) + len(rows)}, limit {TRADES_MAX} a run")
     reading = _Reading(dict(imports.trades), dict(imports.ended), Bounds(state))
     for row in rows:
         _take(state, reading, row)
@@ -55,6 +53,8 @@ def read_import(state: ManagerState, command: Command) -> tuple[TradesImported, 
         more = len(reading.wrong) - _SHOWN
         rest = [f"and {more} more"] if more > 0 else []
         raise Refused("nothing was taken: " + "; ".join([*reading.wrong[:_SHOWN], *rest]))
+    if len(reading.known) > TRADES_MAX:
+        raise Refused(f"imported trades: {len(reading.known)}, limit {TRADES_MAX} a run")
     return TradesImported(command.command_id, tuple(reading.new)), _said(reading), dry_run
 
 
@@ -90,12 +90,14 @@ def _take(state: ManagerState, reading: _Reading, row: Any) -> None:
     line, trade_id, account, name, lots, price, time_ns, corrects, cancels = row
     at = state.setup.universe.index.get(name, -1)
     trade = ImportedTrade(trade_id, account, at, lots, price, time_ns, corrects, cancels)
-    why = _unfit(state, trade, name)
     known = reading.known.get(trade_id)
+    if (
+        known == trade
+    ):  # before anything else: what was taken may have expired since, and the file is whole all the same
+        reading.ignored.append(trade_id)
+        return
+    why = _unfit(state, trade, name)
     if not why and known is not None:
-        if known == trade:
-            reading.ignored.append(trade_id)
-            return
         why = "the id is known with other content; a correction has an id of its own and names this one in `corrects`"
     why = (
         why

@@ -16,7 +16,7 @@ from manager.hash import state_hash
 from manager.snapshot import decode, encode
 from manager.status import status
 from manager.step import start
-from tests.manager_world import Desk
+from tests.manager_world import Desk, quotes
 from tests.steering_world import bring, by_hand, row
 
 
@@ -119,6 +119,20 @@ def test_an_expired_contract_is_refused() -> None:
     late = int(desk.world.expiry_ns[5]) + NS_PER_S
     desk.send(ev.MarketNews(quotes(desk.world, "SPX", desk.sequence["SPX"] + 1, late)))
     assert "expired" in bring(desk, "i1", row(2, "T1", name(desk, 5), -40)).text
+
+
+def test_a_file_taken_before_is_known_though_a_contract_of_it_has_expired_since() -> None:
+    """Found by a review: the growing file of a day was refused whole from the first expiry on."""
+    desk = Desk()
+    first = row(2, "T1", desk.world.instrument_id[5], -40)
+    assert bring(desk, "i1", first).accepted
+    gone_ns = int(desk.world.expiry_ns[5]) + NS_PER_S
+    desk.send(ev.MarketNews(quotes(desk.world, "SPX", desk.sequence["SPX"] + 1, gone_ns)))
+    later = row(3, "T2", desk.world.instrument_id[0], 5)
+    said = bring(desk, "i2", first, later)
+    assert said.accepted and said.text.startswith("1 new") and "1 known already and ignored: T1" in said.text
+    refused = bring(desk, "i3", row(2, "T3", desk.world.instrument_id[5], 1))
+    assert not refused.accepted and "has expired" in refused.text
 
 
 def test_a_trade_of_the_future_is_refused_with_its_line_and_both_times() -> None:

@@ -13,7 +13,8 @@ import time
 import psutil
 import pytest
 
-from deploy.processes import ChildSpec, Supervisor, watch_parent
+from deploy import processes
+from deploy.processes import CANNOT_START, ChildSpec, Supervisor, watch_parent
 
 # A Python child that stops cleanly, with a grandchild of its own: both watch the launcher. The grandchild is started as
 # Ray starts its workers: in a session of its own, without the pipe, and it ignores SIGTERM.
@@ -151,6 +152,50 @@ def test_a_child_that_keeps_failing_is_given_up_with_growing_pauses(tmp_path):
     run(scenario, tmp_path, on_ended=ended.append, restarts_per_minute=3)
     assert [e.fate for e in ended] == ["restarts"] * 3 + ["given up"]
     assert {e.code for e in ended} == {3}
+
+
+def test_a_child_that_cannot_be_started_for_now_is_tried_again_and_the_others_are_looked_after(tmp_path, monkeypatch):
+    """Found by a review: one OSError ended all supervision without a word."""
+    ended, spawn = [], subprocess.Popen
+
+    async def scenario(supervisor):
+        one, two = (supervisor.start(ChildSpec(name, ["sh", "-c", "exec sleep 600"])) for name in ("one", "two"))
+        watch = asyncio.create_task(supervisor.watch())
+        failures = [BlockingIOError(11, "no process"), OSError(28, "no space")]
+
+        def refused(*args, **kwargs):
+            if failures:
+                raise failures.pop()
+            return spawn(*args, **kwargs)
+
+        monkeypatch.setattr(processes.subprocess, "Popen", refused)
+        old = {child.pid for child in (one, two)}
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: not {one.pid, two.pid} & {None, *old})
+        assert not watch.done() and not failures
+        watch.cancel()
+
+    run(scenario, tmp_path, on_ended=ended.append)
+    assert [e.fate for e in ended if e.code == CANNOT_START] == ["restarts"] * 2
+
+
+def test_an_end_that_was_asked_for_is_no_failure(tmp_path):
+    """Found by a review: eleven restarts by hand in a minute ended the whole run."""
+    ended = []
+
+    async def scenario(supervisor):
+        child = supervisor.start(ChildSpec("feed", ["sh", "-c", "exec sleep 600"]))
+        watch = asyncio.create_task(supervisor.watch())
+        for _ in range(5):
+            old, child.asked = child.pid, True
+            child.process.terminate()
+            await until(lambda old=old: child.pid not in (None, old))
+        assert not child.given_up and child.restarts == 5
+        watch.cancel()
+
+    run(scenario, tmp_path, on_ended=ended.append, restarts_per_minute=3)
+    assert [e.fate for e in ended[:5]] == ["restarts"] * 5
 
 
 def test_a_child_that_may_end_is_left_ended(tmp_path):
