@@ -63,6 +63,7 @@ def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
         raise HedgerowError(f"journal entry {entry.sequence} after {fold.sequence}: an entry is missing or doubled")
     fold.sequence = entry.sequence
     fold.now_ns = max(fold.now_ns, entry.now_ns)
+    unfinished, state.unfinished = state.unfinished, ""
     match entry.event:
         case ProposalTaken():
             _proposal(fold, entry.event)
@@ -83,6 +84,7 @@ def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
                 if (life := fold.orders.get(name)) is not None:
                     life.cancel_asked = True
         case LeaderStarted():
+            _forget(state, unfinished)
             _leader(state, entry.epoch, entry.event)
         case TradesImported():
             _import(state, entry.event)
@@ -273,6 +275,17 @@ def _command(state: ManagerState, command: Command, acknowledgement: Acknowledge
         _stop(fold, command.action, scope, command.who, command.why)
     elif command.action in limits_changes.ACTIONS:
         _limits(fold, fold.limits_log.take(command, entry.now_ns, entry.wall_ns)[0])
+    else:
+        state.unfinished = command.command_id
+
+
+def _forget(state: ManagerState, command_id: str) -> None:
+    """A leader's last word was that it took a command, and what the command was to do would have followed: it was lost.
+
+    Asked again, the command is carried out. (A stop or a limit holds by the answer's own entry.)
+    """
+    state.fold.commands.pop(command_id, None)
+    state.asked.pop(command_id, None)
 
 
 def asked_for(command: Command) -> str:

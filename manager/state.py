@@ -141,6 +141,8 @@ class ManagerState:
     pending: dict[str, Command] = field(default_factory=dict)
     #: Digest of what each command in ``fold.commands`` asked for, as far back as this manager has read the journal.
     asked: dict[str, str] = field(default_factory=dict)
+    #: The command whose answer is the journal's last entry and whose effect would be the next one; empty otherwise.
+    unfinished: str = ""
     dirty: bool = False
     retry_ns: int = NEVER_NS
     heartbeats: dict[str, tuple[Heartbeat, int]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from common.control_messages import TradesImported
 from common.messages import PositionUpdate
 from common.units import NS_PER_S
 from common.universe import OPTION, Book
@@ -133,6 +134,21 @@ def test_a_file_taken_before_is_known_though_a_contract_of_it_has_expired_since(
     assert said.accepted and said.text.startswith("1 new") and "1 known already and ignored: T1" in said.text
     refused = bring(desk, "i3", row(2, "T3", desk.world.instrument_id[5], 1))
     assert not refused.accepted and "has expired" in refused.text
+
+
+def test_a_leader_that_died_between_its_answer_and_the_trades_has_taken_none() -> None:
+    """Found by a review: the answer stood in the journal, so the next leader gave it again, and the trades were nowhere."""
+    desk = Desk()
+    line = row(2, "T1", desk.world.instrument_id[5], -40)
+    assert bring(desk, "i1", line).accepted
+    cut = next(k for k, e in enumerate(desk.journal) if isinstance(e.event, TradesImported))
+    heir = Desk()
+    heir.state = start(heir.setup)
+    for entry in desk.journal[:cut]:
+        apply(heir.state, entry)
+    heir.take_over(2)
+    assert bring(heir, "i1", line).text.startswith("1 new") and list(heir.state.fold.imports.trades) == ["T1"]
+    assert bring(heir, "i1", line).text.startswith("1 new") and len(heir.state.fold.imports.trades) == 1
 
 
 def test_a_trade_of_the_future_is_refused_with_its_line_and_both_times() -> None:
