@@ -46,25 +46,25 @@ def fix_venue(port: int, folder: Path, **changes: object) -> FixVenue:
 
 
 async def quoted(bus: MemoryBus) -> None:
-    await asyncio.sleep(0.05)
     for symbol in SYMBOLS:
         await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol, size=10**6)))
 
 
 async def execution(address: str, folder: Path, port: int, stop: asyncio.Event, ready=None, **changes: object) -> None:
     bus = MemoryBus()
-    quoting = asyncio.create_task(quoted(bus))
+    quoting: list[asyncio.Task[None]] = []
 
     def told(bound: str) -> None:
-        """Ready is who has quotes, too: an order before them would be refused."""
-        quoting.add_done_callback(lambda _: ready(bound) if ready is not None else None)
+        """It listens to the market from now on. Ready is who has quotes, too: an order before them would be refused."""
+        quoting.append(asyncio.create_task(quoted(bus)))
+        quoting[0].add_done_callback(lambda _: ready(bound) if ready is not None else None)
 
     limits = make_limits(max_open_orders=10**6, max_orders_per_window=10**6)
     config = make_config(folder, address=address, limits=limits, resolve_every_s=0.2, reconcile_tolerance_s=0.2)
     await serve(
         config, bus, fix_universe(), stop, venue=fix_venue(port, folder, **({"combos": True} | changes)), ready=told
     )
-    await quoting
+    await asyncio.gather(*quoting)
 
 
 class Part:

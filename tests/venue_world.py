@@ -24,9 +24,11 @@ SPEED = 50.0
 
 
 async def quoted(bus: MemoryBus) -> None:
-    await asyncio.sleep(0.05)
-    for symbol in SYMBOLS:
-        await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol, size=10**6)))
+    """The same batch again and again: who subscribes late hears it too, and who has it ignores it."""
+    for _ in range(200):
+        for symbol in SYMBOLS:
+            await bus.publish(subject(symbol), encode_quote_batch(standing(symbol=symbol, size=10**6)))
+        await asyncio.sleep(0.05)
 
 
 async def main(part: str, address: str, folder: Path, venue: str) -> None:
