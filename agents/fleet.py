@@ -149,8 +149,7 @@ class Fleet:
             # The assignment that holds tells how far people had scaled up before this process began. It may also lack a shard
             # that is being covered, or restarted, so that no fewer than the settings say are wanted.
             named = shards_in(self.known.owner)
-            known = {**named, **config.shards}
-            self.known.desired = {kind: max(n, named.get(kind, 0)) for kind, n in known.items()}
+            self.known.desired = {k: max(n, named.get(k, 0)) for k, n in {**named, **config.shards}.items()}
             self._scaler = Scaler(config.scaling)
             running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
             restarts = self._audited(self._on_restart)

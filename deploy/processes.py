@@ -219,7 +219,7 @@ class Supervisor:
                     self._spawn(child)
                 except OSError as error:  # no process, no memory, no file to be had now: like an end, tried again later
                     log.warning("%s could not be started: %s", child.spec.name, error)
-                    self._after(child, now_s, CANNOT_START)
+                    self._decide_fate(child, now_s, CANNOT_START)
 
     def _rest_s(self, child: Child) -> float:
         others = (self.children.get(name) for name in child.spec.stand_ins)
@@ -229,9 +229,9 @@ class Supervisor:
         assert child.process is not None
         code = child.process.returncode
         child.process = None
-        self._after(child, now_s, code)
+        self._decide_fate(child, now_s, code)
 
-    def _after(self, child: Child, now_s: float, code: int) -> None:
+    def _decide_fate(self, child: Child, now_s: float, code: int) -> None:
         asked, child.asked = child.asked, False
         if self._stopping or not child.spec.restart:
             fate = "done"

@@ -91,9 +91,8 @@ def _take(state: ManagerState, reading: _Reading, row: Any) -> None:
     at = state.setup.universe.index.get(name, -1)
     trade = ImportedTrade(trade_id, account, at, lots, price, time_ns, corrects, cancels)
     known = reading.known.get(trade_id)
-    if (
-        known == trade
-    ):  # before anything else: what was taken may have expired since, and the file is whole all the same
+    # Before anything else: what was taken may have expired since, and the file is whole all the same.
+    if known == trade:
         reading.ignored.append(trade_id)
         return
     why = _unfit(state, trade, name)

@@ -24,26 +24,23 @@ def packed(of: Scaled) -> F64:
     f, m, t = len(unit), s.shape[1], len(extra)
     out = np.empty(1 + 2 * f + f * m + 2 * m * t + 4 * m + 2 * f * f + 2 * m + 2 * f + 2 * (f + t))
     out[0] = money
-    at = _put(out, 1, unit)
-    at = _put(out, at, s.ravel())
-    at = _put(out, at, extra.ravel())
-    at = _put(out, at, linear)
-    at = _put(out, at, curved)
-    at = _put(out, at, risk.ravel())
-    at = _put(out, at, apart.ravel())
-    at = _put(out, at, kink)
-    at = _put(out, at, cap)
-    at = _put(out, at, lower)
-    _put(out, at, upper)
+    to = parts(out, f, m)
+    for i in range(f):  # loops: each assignment of a slice takes seconds to compile
+        to[0][i], to[7][i] = unit[i], kink[i]
+        for j in range(m):
+            to[1][i, j] = s[i, j]
+        for j in range(f):
+            to[5][i, j], to[6][i, j] = risk[i, j], apart[i, j]
+    for k in range(t):
+        for j in range(2 * m):
+            to[2][k, j] = extra[k, j]
+    for j in range(2 * m):
+        to[3][j], to[4][j] = linear[j], curved[j]
+    for j in range(2 * m + 2 * f):
+        to[8][j] = cap[j]
+    for i in range(f + t):
+        to[9][i], to[10][i] = lower[i], upper[i]
     return out
-
-
-@exact_kernel
-def _put(out: F64, at: int, values: F64) -> int:
-    """Values from ``at`` on, and what follows them. A loop: each assignment of a slice takes seconds to compile."""
-    for k in range(len(values)):
-        out[at + k] = values[k]
-    return at + len(values)
 
 
 @exact_inline

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
 
-from deploy.chaos_report import bars, lines, outages, page, times
+import pytest
+
+from common.errors import Unavailable
+from deploy.chaos import ChaosLauncher
+from deploy.chaos_report import bars, judge, lines, outages, page, times
 from deploy.chaos_storm import Event
+from deploy.live import Launcher
 
 KILLED = Event(1, "kill agent", "kill", "agent", "gamma-0", 7, 1.0, back_s=2.0, well_s=2.5, covered_s=0.5)
 
@@ -64,3 +72,15 @@ def test_the_page_shows_what_broke_and_escapes_what_it_quotes() -> None:
     assert "http" not in shown
     told = lines(found)
     assert any("BROKEN" in line for line in told) and any("not struck in this time" in line for line in told)
+
+
+def test_a_part_that_was_given_up_is_a_broken_promise_and_the_storm_is_told_all_the_same(tmp_path: Path) -> None:
+    """A run by hand ends with an error there; a storm goes on to its report, which had been lost with it."""
+    for launcher, told in ((Launcher, False), (ChaosLauncher, True)):
+        one = object.__new__(launcher)
+        one.given_up, one.folder = "feed", cast(Any, tmp_path)
+        with nullcontext() if told else pytest.raises(Unavailable, match="feed could not be kept running"):
+            one._tell_given_up()
+    outcome = {"never_back": [], "restarts": [{"name": "feed", "code": 1, "fate": "given up"}], "status": {}}
+    _, broken = judge(cast(Any, None), cast(Any, tmp_path), outcome)
+    assert broken[0] == "given up: feed" and broken[1].startswith("no evidence")

@@ -326,14 +326,17 @@ async def test_gives_up_when_nobody_answers_any_more() -> None:
             await asyncio.wait_for(asyncio.shield(task), 10.0)
 
 
+@pytest.mark.parametrize(("settings", "owner"), [(1, "gamma-1"), (2, "gamma-0")])
 @on_loop
-async def test_a_new_fleet_keeps_what_people_had_scaled() -> None:
+async def test_a_new_fleet_keeps_what_people_had_scaled_and_forgets_no_shard_that_is_covered(
+    settings: int, owner: str
+) -> None:
     bus = MemoryBus()
     manager, feed, host = ToyManager(bus), ToyFeed(bus), BeatingHost(bus)
-    await manager.open({"shards": {"gamma": 1}})
+    await manager.open({"shards": {"gamma": settings}})
     await feed.open()
     await feed.tick("AAA")
-    await manager.give({"gamma/AAA": "gamma-1", "gamma/BBB": "gamma-0"})
+    await manager.give({"gamma/AAA": owner, "gamma/BBB": "gamma-0"})
     stop = asyncio.Event()
     fleet = Fleet(bus, host, WallClock(), RULES)
     task = asyncio.create_task(fleet.run(stop))

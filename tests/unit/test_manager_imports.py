@@ -10,6 +10,7 @@ from common.messages import PositionUpdate
 from common.units import NS_PER_S
 from common.universe import OPTION, Book
 from common.universe import Desk as DeskOf
+from manager import book_import
 from manager import events as ev
 from manager.book_import import ROWS_MAX
 from manager.fold import apply
@@ -149,6 +150,16 @@ def test_a_leader_that_died_between_its_answer_and_the_trades_has_taken_none() -
     heir.take_over(2)
     assert bring(heir, "i1", line).text.startswith("1 new") and list(heir.state.fold.imports.trades) == ["T1"]
     assert bring(heir, "i1", line).text.startswith("1 new") and len(heir.state.fold.imports.trades) == 1
+
+
+def test_of_the_most_trades_a_run_takes_those_known_already_do_not_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_import, "TRADES_MAX", 2)
+    desk = Desk()
+    both = [row(k, f"T{k}", desk.world.instrument_id[0], 5) for k in (2, 3)]
+    assert bring(desk, "i1", *both).accepted
+    assert "2 known already" in bring(desk, "i2", *both).text
+    refused = bring(desk, "i3", *both, row(4, "T4", desk.world.instrument_id[0], 5))
+    assert not refused.accepted and refused.text == "imported trades: 3, limit 2 a run"
 
 
 def test_a_trade_of_the_future_is_refused_with_its_line_and_both_times() -> None:
