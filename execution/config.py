@@ -45,7 +45,8 @@ class ExecutionConfig(_Frozen):
     second (timers of the venue); ``sessions_ns`` (open, close) in market time, empty means always open. ``keys`` the folder of
     execution's keys (`common.security.keys`), None leaves the port open on loopback; ``health_address`` a second port that
     answers for health alone, empty opens none; ``audit`` the folder of the audit file, None puts it into the store's.
-    ``reconcile_tolerance_s``: what differs from the venue in two looks this far apart is a break.
+    ``reconcile_tolerance_s``: what differs from the venue in two looks this far apart is a break. Longer than an order takes to
+    the venue and its answer back.
     """
 
     address: str = "127.0.0.1:0"

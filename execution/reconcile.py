@@ -44,7 +44,7 @@ class Difference:
     client_order_id: str
     ours: str
     theirs: str
-    #: Where ours has gone on since, the venue has told us something, and what differs is another difference.
+    #: How far ours had gone when the venue was asked. If it has gone on since, what differs is another difference.
     stage: str = ""
 
     @property
@@ -65,10 +65,12 @@ class Ours:
     ``orders``: every open record, every one the statement or a fill that differs names, and what replaced those, if known;
     without the parents of worked orders, which no venue knows.
     ``position_lots``: signed lots traded over the life of the venue's account.
+    ``when_asked``: the open orders as they stood when the statement was asked for, which may be long before it came.
     """
 
     orders: Mapping[str, OrderRecord]
     position_lots: Mapping[int, int]
+    when_asked: Mapping[str, OrdStatus]
 
 
 def fill_of(report: ExecutionReport) -> StatedFill:
@@ -212,7 +214,9 @@ def _orders(join: Join, ours: Ours, stated: VenueStatement) -> Iterator[Differen
     open_there = {order.client_order_id for order in stated.orders}
     for name, record in ours.orders.items():
         if record.open and name not in open_there:
-            mine, stage = order_text(_stated(record), record.ord_status), record.ord_status.name
+            # An order heard of as accepted after the venue was asked need not have been there yet.
+            stage = ours.when_asked[name].name if name in ours.when_asked else ""
+            mine = order_text(_stated(record), record.ord_status)
             yield Difference(BreakKind.ORDER_OPEN_HERE, name, name, mine, "none", stage)
 
 

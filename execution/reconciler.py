@@ -21,6 +21,7 @@ from functools import partial
 from typing import Final
 
 from common.errors import Unavailable
+from common.messages import OrdStatus
 from common.ports import Clock
 from execution.config import ExecutionConfig
 from execution.engine import Engine
@@ -160,8 +161,9 @@ class Reconciler:
             while self._engine.state.sequence - course.report > PAGE:
                 self._read(course)
                 await asyncio.sleep(0)
+            when_asked = self._open()
             stated = await venue.statement(course.fill, PAGE)
-            await self._engine.at_rest(partial(self._compare, course, stated))
+            await self._engine.at_rest(partial(self._compare, course, stated, when_asked))
             if not stated.more:
                 return {d.key for d in course.found}
 
@@ -173,7 +175,11 @@ class Reconciler:
                 course.join.book(fill_of(report))
             course.report = report.sequence
 
-    def _compare(self, course: _Course, stated: VenueStatement) -> None:
+    def _open(self) -> dict[str, OrdStatus]:
+        state = self._engine.state
+        return {name: state.orders[name].ord_status for name in state.open}
+
+    def _compare(self, course: _Course, stated: VenueStatement, when_asked: dict[str, OrdStatus]) -> None:
         engine, join = self._engine, course.join
         while course.report < engine.state.sequence:
             self._read(course)
@@ -192,7 +198,8 @@ class Reconciler:
         lots = dict(engine.state.exposure.traded_lots)
         if stated.volatile:
             lots = {at: n - self._baseline_lots.get(at, 0) for at, n in lots.items()}
-        course.found = tuple(differences(join, Ours(orders, lots), stated, engine.state.universe.instrument_id))
+        ours = Ours(orders, lots, when_asked)
+        course.found = tuple(differences(join, ours, stated, engine.state.universe.instrument_id))
         course.orders, course.positions = len(stated.orders), len(stated.position_lots)
 
     def _sorted(self, done: Reconciliation, now: tuple[Difference, ...], first: set[_Key]) -> Reconciliation:

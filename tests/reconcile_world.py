@@ -39,14 +39,20 @@ class Books:
     def send(self, name: str, instrument: int, side: Side, lots: int) -> None:
         """An order leaves us; it arrives when ``to_venue`` is delivered."""
         order = make_order(name, instrument, side, lots, time_in_force=TimeInForce.DAY)
-        self.records[name] = OrderRecord(order, OrdStatus.NEW, leaves_lots=lots)
+        self.records[name] = OrderRecord(order, OrdStatus.PENDING_NEW, leaves_lots=lots)
         stated = StatedOrder(name, instrument, order.signed_lots, order.limit_ticks)
 
         def arrive() -> None:
             self.tally.taken(stated)
             self.open_there[name] = lots
+            self.to_us.append((name, lambda: self.accepted(name)))
 
         self.to_venue.append((name, arrive))
+
+    def accepted(self, name: str) -> None:
+        """We hear that the venue has an order."""
+        if self.records[name].ord_status is OrdStatus.PENDING_NEW:
+            self.records[name] = replace(self.records[name], ord_status=OrdStatus.NEW)
 
     def replace(self, name: str, by: str, lots: int) -> None:
         """A replacement leaves us; once delivered it waits for ``settle``."""
@@ -145,8 +151,17 @@ class Books:
     def statement(self, limit: int = 10**6) -> VenueStatement:
         return self.tally.statement(self._after, limit)
 
-    def look(self, stated: VenueStatement | None = None, limit: int = 10**6) -> list[Difference]:
-        """Take everything new in and compare; ``stated`` may be older than what we know by now."""
+    def open_here(self) -> dict[str, OrdStatus]:
+        return {name: record.ord_status for name, record in self.records.items() if record.open}
+
+    def look(
+        self,
+        stated: VenueStatement | None = None,
+        when_asked: dict[str, OrdStatus] | None = None,
+        limit: int = 10**6,
+    ) -> list[Difference]:
+        """Take everything new in and compare; ``stated`` may be older than what we know by now, as ``when_asked`` says."""
+        when_asked = self.open_here() if when_asked is None else when_asked
         while True:
             page = self.statement(limit) if stated is None else stated
             for fill in self.booked[self._taken :]:
@@ -157,4 +172,5 @@ class Books:
             self.join.take(page, stored, self._after)
             self._after = page.first + len(page.fills) - 1
             if not page.more:
-                return differences(self.join, Ours(self.records, self.position_lots), page, UNIVERSE.instrument_id)
+                ours = Ours(self.records, self.position_lots, when_asked)
+                return differences(self.join, ours, page, UNIVERSE.instrument_id)

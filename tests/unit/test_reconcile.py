@@ -117,6 +117,21 @@ def test_an_order_that_has_gone_on_between_two_looks_is_another_difference() -> 
     assert only(books.look()).key != on_its_way.key
 
 
+def test_an_order_accepted_after_the_venue_was_asked_is_another_difference() -> None:
+    """Found by the fault simulator: an order was accepted just after the first look's statement had been made, and known here
+    to be before it came; just before the second's it had filled, the report on its way back."""
+    books = agreeing()
+    stated, when_asked = books.statement(), books.open_here()
+    books.send("late", 1, Side.BUY, 3)
+    books.deliver_all()
+    not_yet = only(books.look(stated, when_asked))
+    assert not_yet.subject == "late"
+    books.fill("late", 3)
+    assert not_yet.key not in {d.key for d in books.look()}
+    books.deliver_all()
+    assert books.look() == []
+
+
 def test_an_order_at_the_venue_that_nobody_sent() -> None:
     books = agreeing()
     books.tally.taken(StatedOrder("stranger", 0, -3, 1000))
