@@ -15,6 +15,7 @@ from agents.kinds import select
 from agents.step import AgentEvent, AgentSetup
 from common.bounds import POSITION_LOTS_MAX
 from common.errors import Refused
+from common.factors import kind_of_key
 from common.messages import AgentParameters, AssignmentUpdate, BudgetUpdate, PositionUpdate
 
 #: Smallest positive setting that is believed: products of some of them are still not zero.
@@ -63,7 +64,7 @@ def _budgets(update: BudgetUpdate) -> None:
 def _assignment(setup: AgentSetup, update: AssignmentUpdate) -> None:
     keys = update.keys_of(setup.name)
     for key in keys:
-        if key.partition("/")[0] != setup.kind:
+        if kind_of_key(key) != setup.kind:
             raise Refused(f"assignment: {setup.name} cannot own {key[:80]!r}, the kinds differ")
     try:
         select(setup.universe, setup.kind, keys)

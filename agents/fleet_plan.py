@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from agents.sharding import assign
-from common.factors import KINDS, agent_name, kind_of
+from common.factors import KINDS, agent_name, kind_of, kind_of_key
 from common.units import NS_PER_MS, NS_PER_S
 
 
@@ -250,7 +250,7 @@ def wanted_owners(known: Known, rules: Rules, wall_ns: int) -> dict[str, str]:
     """
     out: dict[str, str] = {}
     for kind in KINDS:
-        keys = [k for k in known.keys if k.partition("/")[0] == kind]
+        keys = [k for k in known.keys if kind_of_key(k) == kind]
         agents = known.agents(kind)
         if not keys or not agents:
             continue

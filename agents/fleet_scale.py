@@ -19,6 +19,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.fleet_plan import Known, Rules, unsettled
+from common.factors import kind_of_key
 from common.units import NS_PER_S
 
 #: Ratios of loads are exact to this: rounding must not ask for a shard more.
@@ -122,7 +123,7 @@ def loads(known: Known, rules: Rules, wall_ns: int) -> dict[str, Load]:
     for kind in known.desired:
         beats = [known.beats[name] for name in known.agents(kind) if name in known.beats]
         if beats and not unsettled(known, kind, rules, wall_ns):
-            keys = sum(key.partition("/")[0] == kind for key in known.keys)
+            keys = sum(kind_of_key(key) == kind for key in known.keys)
             busy = sum(beat.busy_share for beat in beats) / len(beats)
             out[kind] = Load(len(beats), keys, busy, max(beat.lag_s for beat in beats))
     return out

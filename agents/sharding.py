@@ -61,7 +61,7 @@ def assign(keys: Iterable[str], shards: Mapping[str, int] | Iterable[str]) -> di
     distinct = set(keys)
     owner: dict[str, str] = {}
     for kind in sorted({factors.kind_of(agent) for agent in agents}):
-        mine = sorted(key for key in distinct if key.partition("/")[0] == kind)
+        mine = sorted(key for key in distinct if factors.kind_of_key(key) == kind)
         owner.update(_balance(mine, sorted(agent for agent in agents if factors.kind_of(agent) == kind)))
     return dict(sorted(owner.items()))
 

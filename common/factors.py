@@ -105,6 +105,11 @@ def key_of(factor: str) -> str:
     raise ValueError(f"unknown factor {factor!r}")
 
 
+def kind_of_key(key: str) -> str:
+    """Kind of agent that owns an assignment key: ``gamma/SPX`` -> ``gamma``."""
+    return key.partition("/")[0]
+
+
 def underlying_of(factor: str) -> str:
     """Underlying a factor belongs to; empty for the common factor."""
     head, _, rest = without_desk(factor).partition(":")

@@ -2,7 +2,8 @@
 
 Exposures are what agents said, moved by every fill since at the sensitivities they stated; on top of the worst subset of
 working orders no subset of a cycle's orders may bring a factor, or a limited sum of factors, beyond its hard limit, nor a
-broken one further out. Every order keeps to the caps of the firm and of each scope it serves.
+broken one further out. A sum counts what a silent agent said last, too. Every order keeps to the caps of the firm and of each
+scope it serves.
 *Tested by* tests/unit/test_budgets_audit.py (each rule on a doctored run).
 """
 
@@ -122,7 +123,8 @@ class _Recount:
             hard = min((x.hard_usd for x in limit if x is not None), default=math.inf)
             yield from self._stock(cycle, name, (name,), hard)
         for label, total in self.log.limits.sum.items():
-            names = tuple(n for n in live if any(covers(p, n if "@" in p else without_desk(n)) for p in total.factors))
+            said = [n for n, x in self.exposures.now.items() if not math.isnan(x)]
+            names = tuple(n for n in said if any(covers(p, n if "@" in p else without_desk(n)) for p in total.factors))
             yield from self._stock(cycle, f"sum {label}", names, total.hard_usd)
         for order in cycle.orders:
             self.working[order.client_order_id] = _Working(order)

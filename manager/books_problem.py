@@ -25,7 +25,7 @@ from manager.netting import Problem, outside, standing_price
 from manager.problem import Stated, problem_of
 from manager.risk_price import kinks
 from manager.state import ManagerState
-from manager.view import View
+from manager.view import View, known_of
 
 #: Crossing a lot is charged this share of its cost in the market, a side: both sides together less than one order, so that
 #: crossing always goes first, and what would not be worth an order is not crossed either. Charged next to nothing, desks
@@ -81,14 +81,15 @@ def books_problem_of(
     # The rows on the desks' own limits are stated below: here they would bound what the market sees.
     free = problem_of(state, replace(view, hard=np.full(len(view.rows), np.inf)), menu, now_ns)
     book = _book_of(state, view, desks)
-    firm_extra, firm_rows, firm_room = _firm(state, view, whole, menu)
+    known = known_of(state)
+    firm_extra, firm_rows, firm_room = _firm(state, view, whole, known, menu)
     extra = _join(_broken(state, view, menu, book), firm_extra)
     shut = _unwatched(state, view, menu, book, len(desks))
     for k, desk in enumerate(desks):
         mine = [at for name, at in closed if name == state.setup.book.desk_names[desk]]
         shut[k, np.isin(menu.index, mine)] = 1.0
     names = tuple(state.setup.book.desk_names[d] for d in desks)
-    of_market, of_desks = scope_rows_of_desks(state, view, whole, menu, book, names)
+    of_market, of_desks = scope_rows_of_desks(state, view, known, menu, book, names)
     own = _own_rows(view, menu, book, shut)
     shared = _with_extra(free, extra, menu)
     rows = np.vstack([shared.rows, firm_rows, of_market[0]])
@@ -161,8 +162,11 @@ def _join(a: _Extra, b: _Extra) -> _Extra:
     return _Extra(**{name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in names})
 
 
-def _firm(state: ManagerState, view: View, whole: View, menu: Menu) -> tuple[_Extra, F64, F64]:
-    """The firm's limit of each factor on the sum over desks: what is beyond it, rows on (z+, z-), room."""
+def _firm(state: ManagerState, view: View, whole: View, known: View, menu: Menu) -> tuple[_Extra, F64, F64]:
+    """The firm's limit of each factor on the sum over desks: what is beyond it, rows on (z+, z-), room.
+
+    A desk that nobody speaks for takes its part of the room (``known``); nothing is traded to bring back what it may have.
+    """
     table, config, m = state.fold.table, state.setup.config, len(menu.index)
     per_desk = table.per_desk
     bases = np.unique(view.rows % per_desk)
@@ -176,7 +180,8 @@ def _firm(state: ManagerState, view: View, whole: View, menu: Menu) -> tuple[_Ex
             continue
         up, down = np.maximum(s, 0.0).max(axis=0), np.maximum(-s, 0.0).max(axis=0)
         rows.append(np.vstack([np.hstack([up, down]), np.hstack([down, up])]))
-        room += [hard[k] - whole.highest[of_all].sum(), hard[k] + whole.lowest[of_all].sum()]
+        of_known = np.flatnonzero(known.rows % per_desk == base)
+        room += [hard[k] - known.highest[of_known].sum(), hard[k] + known.lowest[of_known].sum()]
         total, first = float(whole.exposure[of_all].sum()), int(of_mine[0])
         if abs(total) > soft[k] and np.abs(menu.sensitivity[first]).any():
             weighs = np.ones(1, np.bool_)

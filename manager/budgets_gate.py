@@ -6,6 +6,7 @@ Every subset of the orders, filled in any part beside any subset of what works a
 - *risk* (a quadratic r(x)² = x'Cx): with g = C x, r² grows over a subset of orders Δ_k by no more than Σ_k max(0, 2 g'Δ_k +
   Δ_k'CΔ_k + Σ_l≠k max(0, Δ_k'CΔ_l)), which must fit between r² and the hard limit's square; a scope that may only reduce
   has no room at all.
+Counted is what anybody has ever said (``view.known_of``): of an agent that is silent, too.
 A crossing is two sides like orders, but a limit that counts both desks does not look at them: together they have what they had.
 Orders come worthiest first; one that does not fit is cut to the lots that do, where its parts may be cut, else left out.
 *Tested by* tests/unit/test_budgets_gate.py.
@@ -35,7 +36,7 @@ from manager.budgets_scopes import (
 )
 from manager.exposures import Moved, Rows
 from manager.state import ManagerState
-from manager.view import View, view_of
+from manager.view import View, known_of
 
 if TYPE_CHECKING:
     from manager.ticket import Draft
@@ -89,19 +90,15 @@ Gate = LinearGate | RiskGate
 Partners = I64
 
 
-def admitted(
-    state: ManagerState, drafts: Sequence[Draft], now_ns: int, view: View | None = None, sides: int = 0
-) -> tuple[Draft, ...]:
+def admitted(state: ManagerState, drafts: Sequence[Draft], sides: int = 0) -> tuple[Draft, ...]:
     """The orders, or parts of orders, that no limit of any scope stands against, in their order.
 
-    ``view``: everything live at ``now_ns``, where the caller has it already; ``sides``: so many of the first are sides of
-    crossings, two after two.
+    ``sides``: so many of the first are sides of crossings, two after two.
     """
     limits = state.fold.limits
     if not drafts or not (limits.sum or watched(state)):
         return tuple(drafts)
-    if view is None:
-        view = view_of(state, now_ns)
+    view = known_of(state)
     per_lot, working = _factor_moves(state, drafts, view.rows)
     partners = _partners(state, drafts, sides)
     gates = [

@@ -28,7 +28,7 @@ from manager.exposures import Rows
 from manager.flows import COST, NO_LIMIT
 from manager.menu import fresh_underlyings
 from manager.state import ManagerState
-from manager.view import View, view_of
+from manager.view import View, known_of, view_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def hold(state: ManagerState, why: tuple[str, ...]) -> tuple[BudgetRound, Margin
     spender, cost, spent = _cost_shares(state, view, day) if fold.limits.risk is not None else ((), [], [])
     cells, missing = _cells(state) if fold.limits.scoped("margin") else (None, np.empty(0, np.intp))
     scopes = watched(state)
-    found = [_scope(state, scope, view, cells, day) for scope in scopes]
+    known = known_of(state)
+    found = [_scope(state, scope, known, cells, day) for scope in scopes]
     return BudgetRound(
         number=1 if fold.last_round is None else fold.last_round.number + 1,
         reasons=why,
@@ -252,9 +253,9 @@ def _cells(state: ManagerState) -> tuple[MarginCells, Rows]:
     return margin_cells(state.market, np.flatnonzero(held), fold.limits.margin_grid, state.now_ns)
 
 
-def _scope(state: ManagerState, scope: str, view: View, cells: MarginCells | None, day: int) -> _Scope:
+def _scope(state: ManagerState, scope: str, known: View, cells: MarginCells | None, day: int) -> _Scope:
     limits = state.fold.limits
-    risk = risk_of(state, scope, view.rows, view.exposure)
+    risk = risk_of(state, scope, known.rows, known.exposure)
     stop: DrawdownStop | None = limits.scoped("drawdown").get(scope)
     margin: MarginLimit | None = limits.scoped("margin").get(scope)
     worst = math.nan if margin is None or cells is None else worst_loss_usd(cells, held_lots(state, scope))

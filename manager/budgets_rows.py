@@ -22,10 +22,10 @@ from manager.budgets_scopes import in_sum, tells_desks_apart, worst_of_cells
 from manager.exposures import Bools, Rows
 from manager.flows import ORDERS
 from manager.state import ManagerState
+from manager.view import View, known_of
 
 if TYPE_CHECKING:
     from manager.menu import Menu
-    from manager.view import View
 
 
 def scope_caps(state: ManagerState, live: Rows, at: Rows, notional_cents: I64, cap: F64) -> F64:
@@ -69,7 +69,7 @@ def scope_rows(state: ManagerState, view: View, menu: Menu) -> tuple[F64, F64]:
         return rows[0], room[0]
     for limit in state.fold.limits.sum.values():
         rows.append(_both_ways(menu.sensitivity[in_sum(state, limit.factors, view.rows)].sum(axis=0)))
-        room.append(_sum_room(state, limit, view))
+        room.append(_sum_room(state, limit, known_of(state)))
     for scope, margin in state.fold.limits.scoped("margin").items():
         if state.margin is not None:
             more, left = _margin_rows(state, state.margin, scope, margin, menu)
@@ -79,16 +79,16 @@ def scope_rows(state: ManagerState, view: View, menu: Menu) -> tuple[F64, F64]:
 
 
 def scope_rows_of_desks(
-    state: ManagerState, view: View, whole: View, menu: Menu, book: I64, names: tuple[str, ...]
+    state: ManagerState, view: View, known: View, menu: Menu, book: I64, names: tuple[str, ...]
 ) -> tuple[tuple[F64, F64], tuple[F64, F64, I64]]:
     """The same for several desks: rows on (z+, z-) and their room; rows on (x+, x-) of one desk, their room, and whose they are.
 
-    ``view`` holds the desks' rows and ``book`` the position in ``names`` of each one's desk; ``whole`` everybody's.
+    ``view`` holds the desks' rows and ``book`` the position in ``names`` of each one's desk; ``known`` is ``view.known_of``.
     """
     none, desks = np.zeros((0, 2 * len(menu.index))), range(len(names))
     market, own = [(none, np.zeros(0))], [(none, np.zeros(0), np.zeros(0, np.int64))]
     for limit in state.fold.limits.sum.values():
-        mine, room = in_sum(state, limit.factors, view.rows), _sum_room(state, limit, whole)
+        mine, room = in_sum(state, limit.factors, view.rows), _sum_room(state, limit, known)
         each = np.array([_both_ways(menu.sensitivity[mine & (book == d)].sum(axis=0)) for d in desks])
         if tells_desks_apart(limit.factors):
             own += [(each[d], room, np.full(2, d)) for d in desks if each[d].any()]
@@ -108,10 +108,10 @@ def scope_rows_of_desks(
     return (rows, np.maximum(room, 0.0)), (own_rows, np.maximum(own_room, 0.0), whose)
 
 
-def _sum_room(state: ManagerState, limit: SumLimit, view: View) -> F64:
+def _sum_room(state: ManagerState, limit: SumLimit, known: View) -> F64:
     """Room upward and downward beside what works, (2,)."""
-    mine = in_sum(state, limit.factors, view.rows)
-    return np.array([limit.hard_usd - view.highest[mine].sum(), limit.hard_usd + view.lowest[mine].sum()])
+    mine = in_sum(state, limit.factors, known.rows)
+    return np.array([limit.hard_usd - known.highest[mine].sum(), limit.hard_usd + known.lowest[mine].sum()])
 
 
 def _margin_rows(

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from common.factors import DESK_MARK, desk_of, kind_of, underlying_of
+from common.factors import DESK_MARK, desk_of, key_of, kind_of_key, underlying_of
 from common.limits_scopes import RiskLimit, covers
 from common.messages import F64, I64
 from common.units import CENTS_PER_USD
@@ -41,21 +42,37 @@ def covariance_of(state: ManagerState, rows: Rows) -> F64:
 
 def in_scope(state: ManagerState, scope: str, rows: Rows) -> Bools:
     """Which of these rows of the factor table belong to a scope, (r,)."""
-    head, _, name = scope.partition(":")
-    table = state.fold.table
-    if head == "firm":
-        return np.ones(len(rows), np.bool_)
-    if head == "desk":
-        return np.array([desk_of(table.names[i]) == name for i in rows], np.bool_)
-    if head == "kind":
-        return np.array([kind_of(str(table.owner[i])) == name for i in rows], np.bool_)
-    return np.array([underlying_of(table.names[i]) == name for i in rows], np.bool_)
+    return np.asarray(_of_scope(state.fold.table.names, scope)[rows])
 
 
-def in_sum(state: ManagerState, patterns: list[str], rows: Rows) -> Bools:
+def in_sum(state: ManagerState, patterns: Sequence[str], rows: Rows) -> Bools:
     """Which rows a sum limit counts: those that one of its patterns covers, of every desk where it names none."""
-    names = [state.fold.table.names[i] for i in rows]
+    return np.asarray(_of_sum(state.fold.table.names, tuple(patterns))[rows])
+
+
+@lru_cache(maxsize=64)
+def _of_scope(names: tuple[str, ...], scope: str) -> Bools:
+    head, _, wanted = scope.partition(":")
+    if head == "firm":
+        return np.ones(len(names), np.bool_)
+    of = {"desk": desk_of, "kind": lambda name: kind_of_key(key_of(name)), "underlying": underlying_of}[head]
+    return np.array([of(name) == wanted for name in names], np.bool_)
+
+
+@lru_cache(maxsize=64)
+def _of_sum(names: tuple[str, ...], patterns: tuple[str, ...]) -> Bools:
     return np.array([any(_counts(pattern, name) for pattern in patterns) for name in names], np.bool_)
+
+
+def counted(state: ManagerState) -> Bools:
+    """Rows of the factor table that a hard limit counts, alone or together with others, (f,)."""
+    fold, names = state.fold, state.fold.table.names
+    out: Bools = np.isfinite(fold.hard)
+    for limit in fold.limits.sum.values():
+        out = out | _of_sum(names, tuple(limit.factors))
+    for scope in fold.limits.scoped("risk"):
+        out = out | _of_scope(names, scope)
+    return out
 
 
 def tells_desks_apart(patterns: list[str]) -> bool:

@@ -19,7 +19,7 @@ from common.units import CENTS_PER_USD
 from manager.budgets_scopes import drawdown_of, held_lots, in_sum, risk_of, why_reduce_only, worst_loss_usd
 from manager.flows import EMERGENCY, NO_LIMIT
 from manager.state import ManagerState
-from manager.view import View, view_of
+from manager.view import View, known_of, view_of
 
 _PER = (CENTS_PER_USD, CENTS_PER_USD, 1)
 
@@ -38,7 +38,7 @@ def limits_view(state: ManagerState, wall_ns: int) -> dict[str, Any]:
 def budgets_view(state: ManagerState) -> dict[str, Any]:
     """The last round with its reasons, how each watched scope stands now, and the division that holds."""
     fold, last = state.fold, state.fold.last_round
-    view = view_of(state, state.now_ns)
+    known = known_of(state)
     scopes = () if last is None else last.scope
     return {
         "rounds": int(fold.counts["budget rounds"]),
@@ -51,7 +51,7 @@ def budgets_view(state: ManagerState) -> dict[str, Any]:
             "published": last.published,
             "unpriced": last.unpriced,
         },
-        "scopes": [_standing(state, scope, view) for scope in scopes],
+        "scopes": [_standing(state, scope, known) for scope in scopes],
         "factors": []
         if last is None
         else [
@@ -69,8 +69,8 @@ def budgets_view(state: ManagerState) -> dict[str, Any]:
     }
 
 
-def _standing(state: ManagerState, scope: str, view: View) -> dict[str, Any]:
-    risk = risk_of(state, scope, view.rows, view.exposure)
+def _standing(state: ManagerState, scope: str, known: View) -> dict[str, Any]:
+    risk = risk_of(state, scope, known.rows, known.exposure)
     limited = scope in state.fold.limits.scoped("drawdown")
     return {
         "scope": scope,
@@ -89,9 +89,9 @@ def _worst(state: ManagerState, scope: str) -> float | None:
 
 def _tree(state: ManagerState) -> Iterator[dict[str, Any]]:
     """Every limit: scope, what, path of the change, soft, limit, used, reserved, unit, who, when, why."""
-    view, limits = view_of(state, state.now_ns), state.fold.limits
+    known, limits = known_of(state), state.fold.limits
     for scope, risk in limits.scoped("risk").items():
-        now = risk_of(state, scope, view.rows, view.exposure)
+        now = risk_of(state, scope, known.rows, known.exposure)
         path = _path("risk", scope, "hard_usd")
         yield _row(state, scope, "risk", path, risk.hard_usd, "USD/√day", used=now, soft=risk.soft_usd)
     for scope, stop in limits.scoped("drawdown").items():
@@ -101,14 +101,14 @@ def _tree(state: ManagerState) -> Iterator[dict[str, Any]]:
         path, worst = _path("margin", scope, "worst_loss_usd"), _worst(state, scope)
         yield _row(state, scope, "worst loss", path, margin.worst_loss_usd, "USD", used=worst)
     for name, total in limits.sum.items():
-        now = abs(float(view.exposure[in_sum(state, total.factors, view.rows)].sum()))
+        now = abs(float(known.exposure[in_sum(state, total.factors, known.rows)].sum()))
         unit = unit_of(total.factors[0])
         yield _row(state, "firm", f"sum {name}", f"sum.{name}.hard_usd", total.hard_usd, unit, used=now)
     yield from _flows(state)
     for scope, caps in limits.scoped("order").items():
         for key, cap in caps.model_dump(exclude_none=True).items():
             yield _row(state, scope, f"order {key}", _path("order", scope, key), cap, "USD" if "usd" in key else "lots")
-    yield from _factors(state, view)
+    yield from _factors(state, view_of(state, state.now_ns))
 
 
 def _flows(state: ManagerState) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ from common import limits_changes
 from common.control_arguments import read_arguments
 from common.control_messages import Acknowledgement, Command, CommandTaken, JournalEvent
 from common.errors import Refused
-from common.factors import key_of, kind_of
+from common.factors import key_of, kind_of, kind_of_key
 from common.messages import AssignmentUpdate, BudgetUpdate, Header, TradingState
 from manager import scopes, steering
 from manager.events import Acknowledge, Instruction, Publish, SetTradingState
@@ -136,7 +136,7 @@ def _assign(state: ManagerState, command: Command, wall_ns: int) -> list[Instruc
     for key, agent in owner.items():
         if key not in known:
             raise Refused(f"unknown key {key!r}")
-        if key.partition("/")[0] != kind_of(agent):
+        if kind_of_key(key) != kind_of(agent):
             raise Refused(f"{key!r} cannot be owned by {agent!r}: the kinds differ")
     old = state.fold.assignment
     version = 1 if old is None else old.version + 1

@@ -61,7 +61,7 @@ def _joint(state: ManagerState, view: View, now_ns: int) -> Decision | None:
             break
         planned, problem = found
         first = first or planned
-        kept = let_out(state, planned.drafts, now_ns, view)
+        kept = let_out(state, planned.drafts, now_ns)
         less = left_out(planned.drafts, kept)
         if not less or (turn == MAX_TURNS and _improve(state, problem, kept)):
             return replace(planned, drafts=kept)
@@ -174,7 +174,6 @@ def _wished(
             for j in np.flatnonzero(lots)
         ),
         now_ns,
-        view,
     )
     if failed is not None and not _improve(state, stated.problem, drafts):
         drafts = ()

@@ -302,7 +302,7 @@ def _decided(
     crossings = crossings_of(state, it.names, menu, lots - market, part_of, next_cycle_id(state))
     both = [sides_of(crossing) for crossing in crossings]
     first = [side for sides in both for side in sides]
-    kept = {id(d) for d in admitted(state, (*first, *drafts), it.now_ns, sides=len(first))}
+    kept = {id(d) for d in admitted(state, (*first, *drafts), sides=len(first))}
     stand = [all(id(side) in kept for side in sides) for sides in both]
     out = [(c, sides) for c, sides, stands in zip(crossings, both, stand, strict=True) if not stands]
     if out:

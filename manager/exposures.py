@@ -123,9 +123,8 @@ class FactorTable:
             self.exposure += self.change(np.arange(len(self.names)), instrument, moved)
 
     def drop(self, agents: set[str]) -> None:
-        """Forget what these agents said: they no longer own what they owned."""
+        """These agents no longer own what they owned: nothing is decided on it, though it stands where they said."""
         gone = np.isin(self.owner, list(agents)) if agents else np.zeros(len(self.names), np.bool_)
-        self.exposure[gone] = np.nan
         self.expires_ns[gone] = 0
         self.owner[gone] = ""
 

@@ -196,7 +196,7 @@ def _budgets(state: ManagerState, order: Order, wish: _Wish) -> None:
             if amount > room:
                 raise Refused(f"flow budget of {scope}: {amount} {name.replace('_', ' ')}, limit {room} left today")
     draft = Draft(0, wish.at, wish.side, wish.lots, ((wish.agent, wish.lots),), per_lot, 0.0, order.cost_shares)
-    fits = sum(d.lots for d in admitted(state, (draft,), state.now_ns))
+    fits = sum(d.lots for d in admitted(state, (draft,)))
     if fits < wish.lots:
         raise Refused(f"limits of risk, sums and margin: {wish.lots} lots, limit {fits}")
 

@@ -2,7 +2,7 @@
 
 Usable: listed, both sides standing uncrossed with size, its source neither gapped nor stale, not resting, its
 sensitivity stated now by every live owner of a factor of its underlying; an option only where somebody watches the
-delta it brings; nothing that moves a factor with a hard limit whose agent has not said yet where it stands.
+delta it brings; nothing that moves a factor that a hard limit counts while nobody says where it stands.
 *Tested by* tests/unit/test_manager_menu.py.
 """
 
@@ -24,6 +24,7 @@ from common.subjects import feed_source
 from common.units import CENTS_PER_USD, NS_PER_S
 from common.universe import OPTION
 from manager.budgets_rows import order_left, scope_caps
+from manager.budgets_scopes import counted
 from manager.exposures import Bools, Rows
 from manager.scopes import stopped_underlyings
 from manager.state import ManagerState
@@ -136,17 +137,18 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
 
 
 def unknown_rows(state: ManagerState, live: Rows) -> Rows:
-    """Rows with a hard limit that nobody has told yet where they stand: what moves them may break it.
+    """Rows that a hard limit counts, and nobody says where they stand now: what moves them may break it.
 
     So while keys move, at the start, and where an agent of one underlying is silent. The common factor and proxies go on at what
-    was last said of them: another market's silence stops no hedge.
+    was last said of them, in a limit on several factors also at nothing before: another market's silence stops no hedge.
     """
     fold, table = state.fold, state.fold.table
     if fold.assignment is None:
         return live[:0]
     silent = frozenset(k for k, agent in fold.assignment.owner.items() if agent not in fold.proposals)
-    stated = (table.owner != "") & (_of_one_market(table.names) | np.isnan(table.exposure))
-    unknown = (_owned(table.names, silent) | stated) & np.isfinite(fold.hard)
+    own = _of_one_market(table.names)
+    stated = (table.owner != "") & (own | np.isnan(table.exposure))
+    unknown = (_owned(table.names, silent) | stated) & (np.isfinite(fold.hard) | own & counted(state))
     unknown[live] = False
     return np.flatnonzero(unknown)
 

@@ -172,7 +172,7 @@ def _carry_out(state: ManagerState, leg: _Leg, now_ns: int, wall_ns: int) -> lis
     swapped = crossed(leg.lots)
     crossings = crossings_of(state, leg.names, leg.menu, swapped, _part(leg), cycle_id)
     sides = [side for c in crossings for side in sides_of(c)]
-    if len(admitted(state, sides, now_ns)) < len(sides):
+    if len(admitted(state, sides)) < len(sides):
         state.seen["roll waits: limit of a scope against a crossing"] += 1
         crossings = ()
     outside = leg.lots - swapped

@@ -94,12 +94,9 @@ def _owners(state: ManagerState, view: View) -> list[str]:
     return [str(a) for a in state.fold.table.owner[view.rows].tolist()]
 
 
-def let_out(state: ManagerState, drafts: Iterable[Draft], now_ns: int, view: View | None = None) -> tuple[Draft, ...]:
-    """The drafts, or parts of them, that no scope's limit and no flow budget stands against; the others are counted.
-
-    ``view``: as of ``budgets_gate.admitted``.
-    """
-    return tuple(within_flows(state, admitted(state, tuple(drafts), now_ns, view), state.days.of(now_ns)))
+def let_out(state: ManagerState, drafts: Iterable[Draft], now_ns: int) -> tuple[Draft, ...]:
+    """The drafts, or parts of them, that no scope's limit and no flow budget stands against; the others are counted."""
+    return tuple(within_flows(state, admitted(state, tuple(drafts)), state.days.of(now_ns)))
 
 
 def left_out(drafts: Iterable[Draft], kept: Iterable[Draft]) -> dict[tuple[int, int], int]:

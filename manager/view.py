@@ -61,19 +61,31 @@ class View:
 
 def view_of(state: ManagerState, now_ns: int) -> View:
     """Everything live at ``now_ns``; a factor that a working order moves by an unknown amount is left out."""
-    table, fold, desks = state.fold.table, state.fold, state.fold.ledger.desks
+    table, desks = state.fold.table, state.fold.ledger.desks
     live = table.live(now_ns)
-    working: dict[int, int] = {}
-    for life in fold.orders.open.values():
-        at, moved = life.order.instrument, life.open_lots(desks)
-        working[at] = working.get(at, 0) + life.order.side.sign * life.leaves_lots
+    for life in state.fold.orders.open.values():
+        moved = life.open_lots(desks)
         apart = False if isinstance(moved, int) else moved[table.desk] == 0
-        live &= ~np.isnan(table.sensitivity[:, at]) | apart
-    rows = np.flatnonzero(live)
+        live &= ~np.isnan(table.sensitivity[:, life.order.instrument]) | apart
+    return _view(state, np.flatnonzero(live))
+
+
+def known_of(state: ManagerState) -> View:
+    """What limits on several factors together count: also what nobody speaks for now, where it was last said to stand and moved
+    by everything since. That an agent is silent takes none of its risk away. What a working order does is none where unknown.
+    """
+    return _view(state, np.flatnonzero(~np.isnan(state.fold.table.exposure)))
+
+
+def _view(state: ManagerState, rows: Rows) -> View:
+    table, fold, desks = state.fold.table, state.fold, state.fold.ledger.desks
+    working: dict[int, int] = {}
     total = table.exposure[rows]
     highest, lowest = total.copy(), total.copy()
     for life in fold.orders.open.values():
-        move = table.change(rows, life.order.instrument, life.open_lots(desks))
+        at = life.order.instrument
+        working[at] = working.get(at, 0) + life.order.side.sign * life.leaves_lots
+        move = np.nan_to_num(table.change(rows, at, life.open_lots(desks)))
         total += move
         highest += np.maximum(move, 0.0)
         lowest += np.minimum(move, 0.0)

@@ -74,10 +74,10 @@ def test_a_limit_on_a_sum_holds_over_factors_and_underlyings() -> None:
     all_agents(one, 0.1)
     per_lot = one.state.fold.table.sensitivity[one.state.fold.table.index["delta:SPX"], 0]
     now = 2 * 3e5
-    kept = admitted(one.state, (draft(0, 400), draft(1, 400)), one.now_ns)
+    kept = admitted(one.state, (draft(0, 400), draft(1, 400)))
     assert 0 < kept[0].lots == int((hard - now) / per_lot) and len(kept) <= 2
     assert not one.state.seen["nothing"]
-    relief = admitted(one.state, (draft(0, 3, Side.SELL),), one.now_ns)
+    relief = admitted(one.state, (draft(0, 3, Side.SELL),))
     assert relief[0].lots == 3
 
 
@@ -96,7 +96,7 @@ def test_planted_without_the_gate_the_sum_would_be_broken(monkeypatch: pytest.Mo
         return max(worst, default=start) - max(start, 1e5)
 
     assert after(Desk(limits=limits(sum=both))) <= 1.0
-    monkeypatch.setattr("manager.ticket.admitted", lambda state, drafts, now_ns, view: tuple(drafts))
+    monkeypatch.setattr("manager.ticket.admitted", lambda state, drafts: tuple(drafts))
     monkeypatch.setattr("manager.problem.scope_rows", lambda s, v, m: (np.zeros((0, 2 * len(m.index))), np.zeros(0)))
     assert after(Desk(limits=limits(sum=both))) > 1.0
 
@@ -183,7 +183,7 @@ def test_a_contract_without_cells_does_nothing_to_a_margin_that_is_not_its_own(s
     cells = one.state.margin
     assert cells is not None
     one.state.margin = replace(cells, index=cells.index[-1:], pnl_usd=cells.pnl_usd[-1:])
-    kept = admitted(one.state, (draft(0, 1), draft(1, 1)), one.now_ns)
+    kept = admitted(one.state, (draft(0, 1), draft(1, 1)))
     assert [d.instrument for d in kept] == ([1] if scope == "underlying" else [])
 
 
@@ -194,7 +194,7 @@ def test_the_margin_estimate_is_a_limit_on_the_worst_loss() -> None:
         one.fill(order)
     assert one.state.margin is not None and one.orders
     assert worst_loss_usd(one.state.margin, held_lots(one.state, "firm")) <= MARGIN.worst_loss_usd
-    kept = admitted(one.state, (draft(0, 100_000),), one.now_ns)
+    kept = admitted(one.state, (draft(0, 100_000),))
     lots = held_lots(one.state, "firm").copy()
     lots[0] += kept[0].lots if kept else 0
     worst = worst_loss_usd(one.state.margin, lots)
@@ -210,7 +210,7 @@ def test_a_contract_without_cells_is_not_traded_under_a_margin_limit() -> None:
     cells = one.state.margin
     assert cells is not None
     one.state.margin = replace(cells, index=cells.index[1:], pnl_usd=cells.pnl_usd[1:])
-    assert admitted(one.state, (draft(int(cells.index[0]), 1),), one.now_ns) == ()
+    assert admitted(one.state, (draft(int(cells.index[0]), 1),)) == ()
 
 
 @pytest.mark.parametrize("scope", ["kind", "underlying"])

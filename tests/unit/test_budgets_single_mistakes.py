@@ -327,4 +327,4 @@ def test_a_limit_on_a_sum_holds_for_every_part_of_what_works() -> None:
     by_hand(one, "h2", "SELL", 10, 1)
     assert {x.order.signed_lots for x in one.state.fold.orders.open.values()} == {10, -10}
     more = Draft(0, 0, Side.BUY, 30, (("gamma-0", 30),), (0, 0), 1.0, ())
-    assert [d.lots for d in admitted(one.state, [more], one.now_ns)] == [5]
+    assert [d.lots for d in admitted(one.state, [more])] == [5]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
 from common import factors
 from common.limits import FactorLimit, OrderCaps
+from common.limits_scopes import RiskLimit, SumLimit
 from common.units import NO_PRICE
 from manager import events as ev
 from manager.config import ManagerConfig
@@ -62,6 +65,25 @@ def test_nothing_moves_a_factor_with_a_hard_limit_before_its_agent_has_said_wher
     assert usable(desk) == {0, 1}
     for order in desk.decide():
         assert order.signed_lots * 135_000.0 < 0.3e6
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        {"sum": {"points": SumLimit(factors=["vega:*"], hard_usd=1e9)}},
+        {"risk": RiskLimit(soft_usd=1e9, hard_usd=1e9)},
+        {"risk_by_kind": {"vega": RiskLimit(soft_usd=1e9, hard_usd=1e9)}},
+        {"risk_by_underlying": {"SPX": RiskLimit(soft_usd=1e9, hard_usd=1e9)}},
+    ],
+)
+def test_nor_one_that_a_limit_on_several_factors_counts(together: dict[str, Any]) -> None:
+    desk = Desk(limits=limits(factor={}, **together))
+    for u, symbol in enumerate(SYMBOLS):
+        desk.propose(f"gamma-{u}", {factors.delta(symbol): 1.2e6, factors.gamma(symbol): 0.0}, 1e5)
+    spx = set(desk.world.rows_of("SPX")[1:].tolist())
+    assert {0, 1} <= usable(desk) and not usable(desk) & spx, "vega-0 has not said where the vega of SPX stands"
+    all_agents(desk)
+    assert spx <= usable(desk)
 
 
 def test_unusable_quotes_are_not_traded_on() -> None:
