@@ -50,6 +50,8 @@ class _Exposures:
     def __init__(self, universe: Universe, book: Book) -> None:
         self.universe, self.book = universe, book
         self.now: dict[str, float] = {}
+        #: As ``now``, a move by an unknown amount left out.
+        self.told: dict[str, float] = {}
         self.until: dict[str, int] = {}
         self.owner: dict[str, str] = {}
         self.per_lot: dict[tuple[str, int], float] = {}
@@ -67,6 +69,7 @@ class _Exposures:
                 self.per_lot[name, instrument] = float(p.sensitivity[row, column])
             for instrument, lots in self.moves[p.position_version :]:
                 self.now[name] += self.change(name, instrument, lots)
+            self.told[name] = self.now[name]
 
     def moved(self, instrument: int, lots: Lots) -> None:
         """A fill, crossing, imported trade or settlement: one new version of the positions."""
@@ -74,7 +77,9 @@ class _Exposures:
         for desk, n in lots.items():
             self.held[desk if desk in self.held else next(iter(self.held))][instrument] += n
         for name in self.now:
-            self.now[name] += self.change(name, instrument, lots)
+            change = self.change(name, instrument, lots)
+            self.now[name] += change
+            self.told[name] += 0.0 if math.isnan(change) else change
 
     def settled(self, outcome: Outcome) -> None:
         """All that is held of a contract goes, and comes back as the future where it is delivered."""
@@ -123,7 +128,7 @@ class _Recount:
             hard = min((x.hard_usd for x in limit if x is not None), default=math.inf)
             yield from self._stock(cycle, name, (name,), hard)
         for label, total in self.log.limits.sum.items():
-            said = [n for n, x in self.exposures.now.items() if not math.isnan(x)]
+            said = self.exposures.told
             names = tuple(n for n in said if any(covers(p, n if "@" in p else without_desk(n)) for p in total.factors))
             yield from self._stock(cycle, f"sum {label}", names, total.hard_usd)
         for order in cycle.orders:
@@ -134,19 +139,21 @@ class _Recount:
     def _stock(self, cycle: Cycle, label: str, names: tuple[str, ...], hard: float) -> Iterator[str]:
         if math.isinf(hard) or not names:
             return
-        at = sum(self.exposures.now[n] for n in names)
+        at = sum(self.exposures.told[n] for n in names)
         work = [self._move(names, w.order.instrument, w.left()) for w in self.working.values()]
         new = [self._move(names, o.instrument, _Working(o).left()) for o in cycle.orders]
         slack = _SLACK * max(hard, abs(at), 1.0)
         for side, sign in (("above", 1.0), ("below", -1.0)):
             before = sign * at + sum(max(sign * x, 0.0) for x in work)
-            grows = sum(max(sign * x, 0.0) for x in new if not math.isnan(x))
+            grows = sum(max(sign * x, 0.0) for x in new)
             if grows > slack and before + grows > hard + slack:
                 what = f"could bring {label} to {sign * (before + grows):,.0f}, {side} its hard limit of {hard:,.0f}"
                 yield f"cycle {cycle.cycle_id} {what}" + (" (broken before)" if before > hard else "")
 
     def _move(self, names: tuple[str, ...], instrument: int, lots: Lots) -> float:
-        return sum(self.exposures.change(n, instrument, lots) for n in names)
+        """What is not known counts as nothing."""
+        known = (self.exposures.change(n, instrument, lots) for n in names)
+        return sum(x for x in known if not math.isnan(x))
 
     def _caps(self, order: Order) -> Iterator[str]:
         limits = self.log.limits

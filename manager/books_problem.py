@@ -20,7 +20,7 @@ from manager.books_lots import allowed_books
 from manager.books_qp import FIRM, BooksProblem
 from manager.budgets_rows import scope_rows_of_desks
 from manager.exposures import Bools, Rows, limit_columns
-from manager.menu import Menu
+from manager.menu import Menu, moves, unknown_rows
 from manager.netting import Problem, outside, standing_price
 from manager.problem import Stated, problem_of
 from manager.risk_price import kinks
@@ -85,7 +85,9 @@ def books_problem_of(
     firm_extra, firm_rows, firm_room = _firm(state, view, whole, known, menu)
     extra = _join(_broken(state, view, menu, book), firm_extra)
     shut = _unwatched(state, view, menu, book, len(desks))
+    unknown = unknown_rows(state, view.rows)
     for k, desk in enumerate(desks):
+        shut[k, moves(state, unknown[state.fold.table.desk[unknown] == desk], menu.index)] = 1.0
         mine = [at for name, at in closed if name == state.setup.book.desk_names[desk]]
         shut[k, np.isin(menu.index, mine)] = 1.0
     names = tuple(state.setup.book.desk_names[d] for d in desks)

@@ -14,13 +14,13 @@ Orders come worthiest first; one that does not fit is cut to the lots that do, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.factors import desk_of
+from common.factors import desk_of, without_desk
 from common.kernels import netting as kernels
 from common.messages import F64, I64
 from manager.allocation import split
@@ -34,7 +34,7 @@ from manager.budgets_scopes import (
     why_reduce_only,
     worst_of_cells,
 )
-from manager.exposures import Moved, Rows
+from manager.exposures import Bools, Moved, Rows, limit_columns
 from manager.state import ManagerState
 from manager.view import View, known_of
 
@@ -95,21 +95,20 @@ def admitted(state: ManagerState, drafts: Sequence[Draft], sides: int = 0) -> tu
 
     ``sides``: so many of the first are sides of crossings, two after two.
     """
-    limits = state.fold.limits
-    if not drafts or not (limits.sum or watched(state)):
+    several = len(state.fold.ledger.desks) > 1
+    if not drafts or not (several or state.fold.limits.sum or watched(state) or _silent(state).any()):
         return tuple(drafts)
     view = known_of(state)
     per_lot, working = _factor_moves(state, drafts, view.rows)
     partners = _partners(state, drafts, sides)
     gates = [
-        *_sums(state, per_lot, working, view, partners),
+        *_stocks(state, per_lot, working, view, partners),
         *_margins(state, drafts, sides),
         *_risks(state, per_lot, working, view, partners),
     ]
-    may_cut = len(state.fold.ledger.desks) == 1
     kept = []
     for k, d in enumerate(drafts):
-        lots = _most(gates, k, d.lots, may_cut)
+        lots = _most(gates, k, d.lots, may_cut=not several)
         if lots < d.lots:
             state.seen["orders cut: limit of a scope" if lots else "orders left out: limit of a scope"] += 1
         if lots:
@@ -127,7 +126,7 @@ def cut(d: Draft, lots: int) -> Draft:
     return replace(d, lots=lots, agents=agents, worth=d.worth * lots / d.lots)
 
 
-def _most(gates: Sequence[Gate], order: int, lots: int, may_cut: bool) -> int:
+def _most(gates: Sequence[Gate], order: int, lots: int, *, may_cut: bool) -> int:
     """Most lots that every gate lets through. What a gate lets through, it lets through in part."""
 
     def fit(n: int) -> bool:
@@ -181,17 +180,41 @@ def _beside(state: ManagerState, per_lot: F64, rows: Rows, partners: Partners) -
     return np.where(undone, 0.0, per_lot)
 
 
-def _sums(state: ManagerState, per_lot: F64, working: F64, view: View, partners: Partners) -> list[Gate]:
+def _stocks(state: ManagerState, per_lot: F64, working: F64, view: View, partners: Partners) -> list[Gate]:
+    """Limits on sums; of several desks the firm's on each factor; those on one factor that nobody speaks for now."""
+    sums = state.fold.limits.sum.values()
+    groups = [(in_sum(state, limit.factors, view.rows), limit.hard_usd) for limit in sums]
+    groups += [*_firms(state, view.rows), *_alone(state, view.rows)]
     now = view.exposure - working.sum(axis=0)
     out: list[Gate] = []
-    for limit in state.fold.limits.sum.values():
-        mine = in_sum(state, limit.factors, view.rows)
+    for mine, hard_usd in groups:
         step = _beside(state, per_lot[:, mine], view.rows[mine], partners).sum(axis=1)
         moves, total = working[:, mine].sum(axis=1), float(now[mine].sum())
         worst = np.array([total + np.maximum(moves, 0.0).sum(), -total + np.maximum(-moves, 0.0).sum()])
         grows = np.maximum(np.stack([step, -step], axis=1), 0.0)
-        out.append(LinearGate(grows, limit.hard_usd - worst))
+        out.append(LinearGate(grows, hard_usd - worst))
     return out
+
+
+def _firms(state: ManagerState, rows: Rows) -> Iterator[tuple[Bools, float]]:
+    table = state.fold.table
+    if len(state.fold.ledger.desks) == 1:
+        return
+    base = rows % table.per_desk
+    _, hard = limit_columns(state.fold.limits, tuple(without_desk(name) for name in table.names[: table.per_desk]))
+    for k in np.unique(base[np.isfinite(hard[base])]):
+        yield base == k, float(hard[k])
+
+
+def _alone(state: ManagerState, rows: Rows) -> Iterator[tuple[Bools, float]]:
+    for k in np.flatnonzero(_silent(state)[rows]):
+        yield np.arange(len(rows)) == k, float(state.fold.hard[rows[k]])
+
+
+def _silent(state: ManagerState) -> Bools:
+    """Rows with a hard limit of their own that were spoken for once and are not now, (f,): the programme does not know them."""
+    table = state.fold.table
+    return np.asarray(np.isfinite(state.fold.hard) & ~np.isnan(table.told) & ~table.live(state.now_ns))
 
 
 def _margins(state: ManagerState, drafts: Sequence[Draft], sides: int) -> list[Gate]:

@@ -39,6 +39,8 @@ def factor_names(universe: Universe, desks: tuple[str, ...] = ("",)) -> tuple[st
 class FactorTable:
     """Columns (f,) over the factors and sensitivities (f, n instruments). NaN exposure: nobody has spoken yet.
 
+    ``told`` outlives its owner: where a factor was last said to stand, moved by all that is known since (what is not moves it by
+    nothing); NaN: nobody has ever said. ``said_ns`` is the event time of that word.
     ``desk`` (f,): position of each row's desk in ``desks``.
     """
 
@@ -48,6 +50,8 @@ class FactorTable:
         self.index = {name: i for i, name in enumerate(self.names)}
         f, n = len(self.names), len(universe)
         self.exposure = np.full(f, np.nan)
+        self.told = np.full(f, np.nan)
+        self.said_ns = np.zeros(f, np.int64)
         self.lower = np.full(f, np.nan)
         self.upper = np.full(f, np.nan)
         self.weighs_cost = np.zeros(f, np.bool_)
@@ -94,6 +98,8 @@ class FactorTable:
         self.stated[np.ix_(rows, proposal.menu.astype(np.intp))] = True
         for instrument, moved in since.items():
             self.exposure[rows] += self.change(rows, instrument, moved)
+        self.told[rows] = self.exposure[rows]
+        self.said_ns[rows] = proposal.header.event_time_ns
 
     def change(self, rows: Rows, instrument: int, moved: Moved) -> F64:
         """Sensitivity × lots of each row's desk, (r,): 0 for a desk that does not move, known or not."""
@@ -117,14 +123,14 @@ class FactorTable:
 
     def fill(self, instrument: int, moved: Moved) -> None:
         """Move every exposure by a fill; one whose sensitivity is unknown becomes NaN until its owner speaks again."""
-        if isinstance(moved, int):
-            self.exposure += self.sensitivity[:, instrument] * moved
-        else:
-            self.exposure += self.change(np.arange(len(self.names)), instrument, moved)
+        change = self.change(np.arange(len(self.names)), instrument, moved)
+        self.exposure += change
+        self.told += np.nan_to_num(change)
 
     def drop(self, agents: set[str]) -> None:
-        """These agents no longer own what they owned: nothing is decided on it, though it stands where they said."""
+        """Forget what these agents said: they no longer own what they owned. Where it stood stays ``told``."""
         gone = np.isin(self.owner, list(agents)) if agents else np.zeros(len(self.names), np.bool_)
+        self.exposure[gone] = np.nan
         self.expires_ns[gone] = 0
         self.owner[gone] = ""
 

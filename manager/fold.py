@@ -191,8 +191,7 @@ def _settled(state: ManagerState, report: ExecutionReport) -> None:
         return
     settlement = settlement_at(universe, report.instrument)
     # Agents count an expired contract as nothing: what they have said since its expiry is without it already.
-    spoke = [name for name, said in fold.proposals.items() if said.header.event_time_ns >= settlement.expiry_ns]
-    rows = np.flatnonzero(np.isin(fold.table.owner, spoke))
+    rows = np.flatnonzero(fold.table.said_ns >= settlement.expiry_ns)
     fold.table.sensitivity[np.ix_(rows, np.array(settlement.rows, np.intp))] = 0.0
     for outcome in outcomes(universe, settlement, report.last_ticks):
         _settle(state, outcome)

@@ -26,7 +26,7 @@ from manager.exposures import Moved
 from manager.flows import NAMES, amounts, scopes_of
 from manager.fold import MANUAL
 from manager.ledger import per_lot_cents
-from manager.menu import fresh_underlyings, unknown_rows
+from manager.menu import fresh_underlyings, guarded, unknown_rows
 from manager.orders import cause_of, client_order_id
 from manager.outcome import Outcome
 from manager.scopes import why_stopped
@@ -173,7 +173,7 @@ def _moved(state: ManagerState, order: Order, wish: _Wish) -> Moved:
 def _limits(state: ManagerState, view: View, order: Order, wish: _Wish) -> None:
     """Hard limits over every subset of what works; a broken one may not be made worse. Unknown is refused."""
     table, moved = state.fold.table, _moved(state, order, wish)
-    owned = np.flatnonzero((table.owner != "") & np.isfinite(state.fold.hard))
+    owned = np.flatnonzero((table.owner != "") & guarded(state))
     every = np.union1d(owned, unknown_rows(state, view.rows))
     change = table.change(every, order.instrument, moved)
     unknown = every[np.isnan(change) | ((change != 0.0) & ~np.isin(every, view.rows))]
@@ -198,7 +198,7 @@ def _budgets(state: ManagerState, order: Order, wish: _Wish) -> None:
     draft = Draft(0, wish.at, wish.side, wish.lots, ((wish.agent, wish.lots),), per_lot, 0.0, order.cost_shares)
     fits = sum(d.lots for d in admitted(state, (draft,)))
     if fits < wish.lots:
-        raise Refused(f"limits of risk, sums and margin: {wish.lots} lots, limit {fits}")
+        raise Refused(f"limits of risk, sums, margin and firm: {wish.lots} lots, limit {fits}")
 
 
 def _cycle(state: ManagerState, view: View, order: Order, wish: _Wish) -> Cycle:

@@ -130,9 +130,8 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
         at, universe.listed, universe.underlying, universe.kind, OPTION, *_quotes(market),
         fresh_underlyings(state) & ~stopped_underlyings(state), _delta_watched(state, live), fronts, universe.rolls, out,
     )  # fmt: skip
-    unknown = unknown_rows(state, live)
-    if len(unknown := unknown[np.isin(table.desk[unknown], table.desk[live])]):
-        ok &= (table.sensitivity[np.ix_(unknown, at)] == 0.0).all(axis=0)
+    if len(fold.ledger.desks) == 1:  # of several each one has its own to wait for (``books_problem.py``)
+        ok &= ~moves(state, unknown_rows(state, live), at)
     return columns_of(state, live, at[ok], working, rests[at[ok]])
 
 
@@ -146,11 +145,22 @@ def unknown_rows(state: ManagerState, live: Rows) -> Rows:
     if fold.assignment is None:
         return live[:0]
     silent = frozenset(k for k, agent in fold.assignment.owner.items() if agent not in fold.proposals)
-    own = _of_one_market(table.names)
-    stated = (table.owner != "") & (own | np.isnan(table.exposure))
-    unknown = (_owned(table.names, silent) | stated) & (np.isfinite(fold.hard) | own & counted(state))
+    stated = (table.owner != "") & (_of_one_market(table.names) | np.isnan(table.exposure))
+    unknown = (_owned(table.names, silent) | stated) & guarded(state)
     unknown[live] = False
     return np.flatnonzero(unknown)
+
+
+def guarded(state: ManagerState) -> Bools:
+    """Rows that may be moved only while it is known where they stand, (f,): those with a hard limit of their own, and what of one
+    underlying a hard limit on several factors counts."""
+    fold = state.fold
+    return np.asarray(np.isfinite(fold.hard) | (_of_one_market(fold.table.names) & counted(state)))
+
+
+def moves(state: ManagerState, rows: Rows, at: Rows) -> Bools:
+    """Which of the instruments (m,) move any of these rows, or may: where nobody has said."""
+    return np.asarray((state.fold.table.sensitivity[np.ix_(rows, at)] != 0.0).any(axis=0))
 
 
 @lru_cache(maxsize=4)

@@ -31,7 +31,7 @@ from manager.budgets_gate import admitted
 from manager.events import Instruction, Publish, Submit
 from manager.exposures import Moved
 from manager.fold import ROLL
-from manager.menu import Menu, columns_of, fresh_underlyings
+from manager.menu import Menu, columns_of, fresh_underlyings, moves, unknown_rows
 from manager.recording import record
 from manager.scopes import DESK, UNDERLYING, stopped_names
 from manager.state import ManagerState
@@ -168,6 +168,11 @@ def _carry_out(state: ManagerState, leg: _Leg, now_ns: int, wall_ns: int) -> lis
     cycle_id = f"{fold.epoch}-{fold.cycle_number + 1}"
     if np.isnan(leg.menu.sensitivity[_delta_rows(state, leg)]).any():
         state.seen["roll waits: nobody has said what the new future does"] += 1
+        return []
+    unknown = unknown_rows(state, leg.view.rows)
+    mine = unknown[np.isin(state.fold.table.desk[unknown], leg.desks)]
+    if moves(state, mine, leg.menu.index.astype(np.intp)).any():
+        state.seen["roll waits: nobody says where a limited factor stands"] += 1
         return []
     swapped = crossed(leg.lots)
     crossings = crossings_of(state, leg.names, leg.menu, swapped, _part(leg), cycle_id)

@@ -67,20 +67,21 @@ def view_of(state: ManagerState, now_ns: int) -> View:
         moved = life.open_lots(desks)
         apart = False if isinstance(moved, int) else moved[table.desk] == 0
         live &= ~np.isnan(table.sensitivity[:, life.order.instrument]) | apart
-    return _view(state, np.flatnonzero(live))
+    return _view(state, np.flatnonzero(live), table.exposure)
 
 
 def known_of(state: ManagerState) -> View:
-    """What limits on several factors together count: also what nobody speaks for now, where it was last said to stand and moved
-    by everything since. That an agent is silent takes none of its risk away. What a working order does is none where unknown.
+    """What limits on several factors together count: also what nobody speaks for now, as it was last told. That an agent is
+    silent takes none of its risk away. What a working order does is none where unknown.
     """
-    return _view(state, np.flatnonzero(~np.isnan(state.fold.table.exposure)))
+    told = state.fold.table.told
+    return _view(state, np.flatnonzero(~np.isnan(told)), told)
 
 
-def _view(state: ManagerState, rows: Rows) -> View:
+def _view(state: ManagerState, rows: Rows, exposure: F64) -> View:
     table, fold, desks = state.fold.table, state.fold, state.fold.ledger.desks
     working: dict[int, int] = {}
-    total = table.exposure[rows]
+    total = exposure[rows]
     highest, lowest = total.copy(), total.copy()
     for life in fold.orders.open.values():
         at = life.order.instrument

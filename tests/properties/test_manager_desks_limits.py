@@ -86,7 +86,7 @@ def worst(desks: Desks, rows: Any) -> dict[str, tuple[float, float]]:
     names, orders = state.fold.ledger.desks, list(state.fold.orders.open.values())
     moved = [table.change(rows, x.order.instrument, x.open_lots(names)) for x in orders]
     moves = np.nan_to_num(np.array(moved).reshape(len(orders), len(rows)))
-    after, out = table.exposure[rows] + subsets(len(orders)) @ moves, dict[str, tuple[float, float]]()
+    after, out = table.told[rows] + subsets(len(orders)) @ moves, dict[str, tuple[float, float]]()
     for name, limit in state.fold.limits.sum.items():
         total = after[:, in_sum(state, limit.factors, rows)].sum(axis=1)
         out[name] = float(np.abs(total).max()), limit.hard_usd
@@ -117,7 +117,7 @@ def test_no_set_of_orders_and_no_crossing_breaks_or_worsens_a_limit(kind: str, s
             if turn and silent:
                 keys_move(desks, rng)
             everybody_speaks(desks, rng, silent)
-            rows, last = np.flatnonzero(~np.isnan(desks.state.fold.table.exposure)), desks.cycle()
+            rows, last = np.flatnonzero(~np.isnan(desks.state.fold.table.told)), desks.cycle()
             before = worst(desks, rows)
             ordered += len(desks.decide())
             crossed += len(desks.cycle().crossings) if desks.cycle() is not last else 0
