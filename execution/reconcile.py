@@ -104,6 +104,8 @@ class Join:
     #: Fills up to this market time are not looked for at the venue, which did not state them; 0 where it states all.
     cut_ns: int = 0
     begun: bool = False
+    #: Since the last look there were fills at the venue that it no longer stated.
+    gap: bool = False
     #: Booked at that very time: whether the venue states them is open.
     at_cut: set[str] = field(default_factory=set)
 
@@ -144,6 +146,7 @@ class Join:
                 self._matched(stored[name][1], fill)
             else:
                 self.there[name] = fill
+        self.gap |= stated.first > after + 1
         if stated.first > after + 1 or not self.begun:
             # What the venue does not go back to cannot be missed there; the positions still count it.
             self.cut_ns = max(self.cut_ns, stated.from_time_ns)

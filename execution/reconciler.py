@@ -1,7 +1,8 @@
 """The reconciliation as it runs: at the start, every ``reconcile_every_s``, and when asked; a break halts trading.
 
 A look reads our side at a moment when memory and store agree (``Engine.at_rest``). What differs is in doubt and is looked at
-again ``reconcile_tolerance_s`` (wall time) later; what stands in both looks is a break. The timer goes on from where the last
+again ``reconcile_tolerance_s`` (wall time) later; what stands in both looks is a break. (Where the venue has forgotten fills made
+between the two, positions and open orders are in doubt until the next pass.) The timer goes on from where the last
 look ended and begins with the last ``WINDOW`` fills; on demand every fill since the account began is compared.
 
 A venue that lists no fills but answers what it has filled of each order (``CountingVenue``) is asked about each
@@ -38,6 +39,8 @@ _READ: Final = 1_000
 #: Breaks named in the reason of a halt; the rest is counted, `hedgerow reconcile` lists all.
 _NAMED: Final = 3
 _LAST: Final = 2**62
+#: Differences that a fill on its way explains, if the venue states it.
+_BY_FILLS: Final = (BreakKind.POSITION, BreakKind.ORDER_DIFFERS)
 _Key = tuple[BreakKind, str]
 
 
@@ -126,6 +129,8 @@ class Reconciler:
         if first:
             await asyncio.sleep(self._config.reconcile_tolerance_s)
             await self._look(venue, course)
+            if course.join.gap:  # what was not stated may be on its way, and explain them
+                first = {key for key in first if key[0] not in _BY_FILLS}
         if not full:
             self._regular = course
         done = Reconciliation(self._clock.wall_ns(), course.join.compared - before, course.orders, course.positions)
@@ -157,6 +162,7 @@ class Reconciler:
 
     async def _look(self, venue: StatingVenue, course: _Course) -> set[_Key]:
         """Take every new fill of both sides, then compare; returns what differs."""
+        course.join.gap = False
         while True:
             while self._engine.state.sequence - course.report > PAGE:
                 self._read(course)
