@@ -10,7 +10,7 @@ A venue that lists no fills but answers what it has filled of each order (``Coun
 
 A new break pauses trading by "execution" with the statement as its reason. A person lifts that by name; the break then no longer
 halts, though it stays in every answer. After a restart it halts again: nobody alive has lifted it.
-*Tested by* tests/integration/test_reconcile_service.py, tests/integration/test_fix_reconcile.py.
+*Tested by* tests/unit/test_reconciler.py, tests/integration/test_reconcile_service.py, tests/integration/test_fix_reconcile.py.
 """
 
 from __future__ import annotations
