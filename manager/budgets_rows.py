@@ -67,9 +67,10 @@ def scope_rows(state: ManagerState, view: View, menu: Menu) -> tuple[F64, F64]:
     rows, room = [np.zeros((0, 2 * len(menu.index)))], [np.zeros(0)]
     if len(state.fold.ledger.desks) > 1:
         return rows[0], room[0]
+    known = known_of(state) if state.fold.limits.sum else view
     for limit in state.fold.limits.sum.values():
         rows.append(_both_ways(menu.sensitivity[in_sum(state, limit.factors, view.rows)].sum(axis=0)))
-        room.append(_sum_room(state, limit, known_of(state)))
+        room.append(_sum_room(state, limit, known))
     for scope, margin in state.fold.limits.scoped("margin").items():
         if state.margin is not None:
             more, left = _margin_rows(state, state.margin, scope, margin, menu)

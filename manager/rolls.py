@@ -171,7 +171,7 @@ def _carry_out(state: ManagerState, leg: _Leg, now_ns: int, wall_ns: int) -> lis
         return []
     unknown = unknown_rows(state, leg.view.rows)
     mine = unknown[np.isin(state.fold.table.desk[unknown], leg.desks)]
-    if moves(state, mine, leg.menu.index.astype(np.intp)).any():
+    if moves(state, mine, leg.menu.index).any():
         state.seen["roll waits: nobody says where a limited factor stands"] += 1
         return []
     swapped = crossed(leg.lots)

@@ -1,6 +1,6 @@
 """The risk as it stands for one decision: every live factor, re-based to positions and working orders.
 
-*Tested by* tests/properties/test_netting_limits.py.
+*Tested by* tests/properties/test_netting_limits.py, tests/unit/test_budgets_silent.py.
 """
 
 from __future__ import annotations

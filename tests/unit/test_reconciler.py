@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from common.messages import OrdStatus, Side
+from common.ports import Clock
+from execution.engine import Engine
 from execution.reconcile import BreakKind
 from execution.reconciler import Reconciler
 from execution.venues.statement import StatedFill, VenueStatement
@@ -90,9 +92,8 @@ def one_pass(books: Books, between: Any) -> tuple[Any, Stub]:
     engine = Stub(books, between)
     clock = SimpleNamespace(wall_ns=lambda: T0_NS)
     config = make_config(Path(), reconcile_tolerance_s=0.001)
-    reconciler = Reconciler(engine, config, clock)  # type: ignore[arg-type]
-    done = asyncio.run(reconciler.reconcile())
-    return done, engine
+    reconciler = Reconciler(cast(Engine, engine), config, cast(Clock, clock))
+    return asyncio.run(reconciler.reconcile()), engine
 
 
 def trading(kept: int) -> Books:
