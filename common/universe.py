@@ -43,7 +43,10 @@ class Underlying:
 
 @dataclass(frozen=True)
 class Universe:
-    """Columns (n,) per instrument; units in market.proto. ``covariance_daily`` (u, u) of daily log returns is the prior."""
+    """Columns (n,) per instrument; units in market.proto. ``covariance_daily`` (u, u) of daily log returns is the prior.
+
+    Columns are read-only here however they came about, so that kernels are compiled for one form of them.
+    """
 
     instrument_id: tuple[str, ...]
     kind: U8
@@ -59,6 +62,13 @@ class Universe:
     underlyings: tuple[Underlying, ...]
     covariance_daily: F64
     covariance_source: str = ""
+
+    def __post_init__(self) -> None:
+        for name, column in list(vars(self).items()):
+            if isinstance(column, np.ndarray):
+                still = column.view()
+                still.flags.writeable = False
+                object.__setattr__(self, name, still)
 
     def __len__(self) -> int:
         return len(self.instrument_id)

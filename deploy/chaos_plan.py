@@ -2,7 +2,9 @@
 
 Every kind comes once in each round, in a new order; the first round begins with the kills, then the chosen points, then the
 freezes, so that a short run covers what matters first. Most strikes wait until everything is well again; every fifth follows at
-once, so that troubles overlap (their times count for no bar, their safety does).
+once, so that troubles overlap (their times count for no bar, their safety does). In every other round, from the first on, what a
+bar times stands alone, and an agent is frozen for longer than the fleet waits: luck decides how often a bar is looked at, but
+not whether.
 *Tested by* tests/unit/test_chaos_plan.py.
 """
 
@@ -32,6 +34,10 @@ POINTS: Final = {
 FREEZE_S: Final = (1.0, 8.0)
 WAIT_S: Final = (0.3, 2.0)
 OVERLAPS: Final = 0.2
+#: Shorter, and the fleet rightly waits for the agent itself.
+HUNG_S: Final = 4.0
+#: Kinds whose times have a bar (``chaos_report.bars``).
+TIMED: Final = ("kill agent", "freeze agent", "kill ray-node", "kill leader")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,19 @@ def kinds() -> tuple[tuple[Act, str, str], ...]:
 def strikes(seed: int) -> Iterator[Strike]:
     """Strikes without end."""
     chance = random.Random(seed)
-    number = 0
+    number, timed = 0, True  # as if after a timed strike: the first one stands alone
     while True:
         order = list(kinds())
         chance.shuffle(order)
         if number == 0:
             order.sort(key=lambda kind: (Act.KILL, Act.POINT, Act.FREEZE).index(kind[0]))
+        times = number // len(order) % 2 == 0
         for act, target, point in order:
             # Drawn for every kind alike, so that adding a kind moves as little as possible.
             freeze_s, wait_s, alone = chance.uniform(*FREEZE_S), chance.uniform(*WAIT_S), chance.random() >= OVERLAPS
+            after_timed, timed = timed, times and f"{act} {target}" in TIMED
+            if timed:
+                freeze_s = HUNG_S + 0.5 * freeze_s
             frozen_s = round(freeze_s, 2) if act is Act.FREEZE else 0.0
-            yield Strike(number, act, target, point, frozen_s, round(wait_s, 2), alone or number == 0)
+            yield Strike(number, act, target, point, frozen_s, round(wait_s, 2), alone or timed or after_timed)
             number += 1

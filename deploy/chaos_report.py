@@ -17,7 +17,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from common.errors import HedgerowError
-from deploy.chaos_plan import kinds
+from deploy.chaos_plan import HUNG_S, kinds
 from deploy.chaos_storm import Event
 from deploy.finish import positions_of, read_journal, stored
 from deploy.run_folder import RunFolder
@@ -28,8 +28,6 @@ from lab.audit_venue import Evidence, VenueBook, audit_venue, read_venue_book
 
 COVERED_S: Final = 1.0
 BARS_S: Final = {"agent_killed": 4.0, "agent_frozen": 9.0, "ray_node": 6.0, "leader": 3.0}
-#: Shorter, and the fleet rightly waits for the agent itself.
-HUNG_S: Final = 4.0
 
 
 @dataclass(frozen=True)

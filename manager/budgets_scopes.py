@@ -26,7 +26,8 @@ from manager.state import ManagerState
 def sigma_of(state: ManagerState) -> F64:
     """Volatility per √day of each underlying at the last round; before the first, as it runs now."""
     last = state.fold.last_round
-    return state.volatility.sigma_daily() if last is None else last.sigma_daily
+    # A copy: what came out of a record is read-only, and kernels are loaded for what may be written.
+    return state.volatility.sigma_daily() if last is None else last.sigma_daily.copy()
 
 
 def covariance_of(state: ManagerState, rows: Rows) -> F64:

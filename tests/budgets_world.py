@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from common.control_messages import BudgetRound
-from common.limits_scopes import DrawdownStop, MarginGrid, MarginLimit, RiskLimit
+from common.limits_scopes import DrawdownStop, MarginGrid, MarginLimit, RiskLimit, SumLimit
 from tests.manager_world import Desk, all_agents, limits
 
 RISK = RiskLimit(soft_usd=150_000.0, hard_usd=2e6)
@@ -35,3 +35,14 @@ def busy(of: Desk, scales: Iterable[float], *, fill: bool = True) -> Desk:
 STOP = DrawdownStop(stop_usd=50_000.0)
 MARGIN = MarginLimit(worst_loss_usd=5e5)
 GRID = MarginGrid(spot_moves=[-0.1, -0.05, 0.0, 0.05, 0.1], vol_moves=[-0.25, 0.0, 0.25])
+
+
+def watching() -> dict[str, object]:
+    """A limit of every sort on the firm, none of them tight."""
+    return {
+        "sum": {"deltas": SumLimit(factors=["delta:*"], hard_usd=1e9)},
+        "drawdown": DrawdownStop(stop_usd=1e9),
+        "margin": MarginLimit(worst_loss_usd=1e9),
+        "margin_grid": GRID,
+        "risk": RiskLimit(soft_usd=1e6, hard_usd=1e9),
+    }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from common.errors import UsageError
 from deploy.chaos import run_chaos
-from deploy.chaos_plan import FREEZE_S, OVERLAPS, WAIT_S, Act, Strike, kinds, strikes
+from deploy.chaos_plan import FREEZE_S, HUNG_S, OVERLAPS, TIMED, WAIT_S, Act, Strike, kinds, strikes
 
 
 def first(seed: int, count: int) -> list[Strike]:
@@ -38,9 +38,27 @@ def test_a_seed_gives_the_same_storm_and_another_seed_another() -> None:
     assert first(5, 60) == first(5, 60) != first(6, 60)
 
 
-def test_about_a_fifth_overlap() -> None:
-    drawn = first(1, 2000)
-    assert abs(sum(not s.alone for s in drawn) / 2000 - OVERLAPS) < 0.04
+def test_about_a_fifth_of_those_that_may_overlap() -> None:
+    drawn = first(1, 4000)
+    free = [s for before, s in itertools.pairwise(drawn) if not (timed(before) or timed(s))]
+    assert abs(sum(not s.alone for s in free) / len(free) - OVERLAPS) < 0.04
+
+
+def timed(s: Strike) -> bool:
+    return s.number // len(kinds()) % 2 == 0 and s.kind in TIMED
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_in_every_other_round_what_a_bar_times_stands_alone_and_an_agent_hangs(seed: int) -> None:
+    n = len(kinds())
+    drawn = first(seed, 4 * n + 1)
+    for k in (0, 2):
+        for before, after in itertools.pairwise(drawn[k * n : (k + 1) * n + 1]):
+            if before.kind in TIMED:
+                assert before.alone and after.alone and timed(before)
+        frozen = [s for s in drawn[k * n : (k + 1) * n] if s.kind == "freeze agent"]
+        assert len(frozen) == 1 and HUNG_S < frozen[0].freeze_s <= FREEZE_S[1]
 
 
 def test_every_part_is_killed_and_frozen_and_two_have_chosen_points() -> None:
