@@ -38,7 +38,7 @@ from common.triggers import PARAMETERS, ROLL
 from common.units import NS_PER_MS, NS_PER_S
 from common.universe import Book, Universe
 
-#: Market time after which an agent looks at its Greeks again where sizes alone have changed since.
+#: Market time after which an agent takes quotes in and looks at its Greeks again where sizes alone have changed since.
 LOOK_AGAIN_NS = 100 * NS_PER_MS
 
 
@@ -107,8 +107,9 @@ class AgentState:
         self.last: LastProposal | None = None
         self.unpriced: tuple[str, ...] = ()
         self.changed = True
-        #: Market time of the last look at all Greeks.
+        #: Market time of the last look at all Greeks, and of the last batch of each underlying that was priced.
         self.looked_ns = 0
+        self.priced_ns: dict[int, int] = {}
 
     @property
     def status(self) -> str:
@@ -176,14 +177,19 @@ def _on_quotes(state: AgentState, batch: QuoteBatch) -> None:
     prefix = recorder.SNAPSHOT_PREFIX if batch.snapshot else ""
     state.recorder.note(prefix + batch.header.source, batch.header.sequence)
     # Sizes alone move no Greek and no interval; time does, slowly.
+    at_ns = batch.header.event_time_ns
     state.changed |= reprices or state.snapshot.now_ns - state.looked_ns >= LOOK_AGAIN_NS
-    state.rolled |= state.pricing.roll(state.snapshot.now_ns)
+    if state.pricing.roll(state.snapshot.now_ns):
+        state.rolled = True
+        state.priced_ns.clear()
     price, base_ns = state.pricing.base_price(u), int(state.pricing.vols.base_expiry_ns[u])
-    state.pricing.absorb(u, batch.instrument.astype(np.int64), batch.header.event_time_ns)
+    if reprices or at_ns - state.priced_ns.get(u, 0) >= LOOK_AGAIN_NS:
+        state.pricing.absorb(u, batch.instrument.astype(np.int64), at_ns)
+        state.priced_ns[u] = at_ns
     if state.covariance is not None:
         if base_ns and state.pricing.chain.future[u] >= 0 and state.pricing.vols.base_expiry_ns[u] != base_ns:
             state.covariance.rescale(u, state.pricing.base_price(u) / price)
-        state.covariance.observe(u, batch.header.event_time_ns, state.pricing.base_price(u))
+        state.covariance.observe(u, at_ns, state.pricing.base_price(u))
 
 
 def _on_positions(state: AgentState, update: PositionUpdate) -> None:

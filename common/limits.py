@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,30 @@ class Limits(Frozen):
         table: dict[str, FlowShare] = getattr(self, f"flow_by_{head}", {})
         return table.get(name, FlowShare())
 
-    def scoped(self, what: str) -> dict[str, Any]:
+    def scoped(self, what: str) -> Mapping[str, Any]:
         """Every limit of one sort by scope: ``risk``, ``drawdown``, ``margin``, ``order``, ``flow``; the firm first."""
+        return self._by_scope[what]
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Scopes with a limit on risk, drawdown or margin, the firm first."""
+        return self._watched
+
+    # Asked for many times a decision, of limits that never change; a leading underscore keeps it out of equality and hashes.
+    @cached_property
+    def _by_scope(self) -> dict[str, dict[str, Any]]:
+        return {what: self._scoped(what) for what in ("risk", "drawdown", "margin", "order", "flow")}
+
+    @cached_property
+    def _watched(self) -> tuple[str, ...]:
+        found = {scope for what in ("risk", "drawdown", "margin") for scope in self._by_scope[what]}
+        return tuple(sorted(found, key=lambda scope: (scope != "firm", scope)))
+
+    def _scoped(self, what: str) -> dict[str, Any]:
         firm = getattr(self, what)
         out = {} if firm is None else {"firm": firm}
         for head in ("desk", "kind", "underlying", "agent"):
-            table: dict[str, Any] | None = self.__dict__.get(f"{what}_by_{head}")  # asked for at every decision
+            table: dict[str, Any] | None = self.__dict__.get(f"{what}_by_{head}")
             if table:
                 out |= {f"{head}:{name}": limit for name, limit in sorted(table.items())}
         return out

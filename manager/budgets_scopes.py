@@ -20,6 +20,7 @@ from common.messages import F64, I64
 from common.units import CENTS_PER_USD
 from manager.budgets_marks import MarginCells, marks
 from manager.exposures import Bools, Rows
+from manager.holding import Holding, holding_of
 from manager.state import ManagerState
 
 
@@ -36,9 +37,10 @@ def covariance_of(state: ManagerState, rows: Rows) -> F64:
     A factor is one for all desks: what two of them cross leaves the risk of both together as it was.
     """
     table, horizon = state.fold.table, state.setup.config.horizon_days
-    base, at = np.unique(rows % table.per_desk, return_inverse=True)
+    one = len(state.fold.ledger.desks) == 1
+    base, at = (rows, None) if one else np.unique(rows % table.per_desk, return_inverse=True)
     of_base = state.risk_price.matrix(base, 1.0 / horizon, sigma_of(state), table.sensitivity)
-    return np.asarray(of_base[np.ix_(at, at)])
+    return of_base if at is None else np.asarray(of_base[np.ix_(at, at)])
 
 
 def in_scope(state: ManagerState, scope: str, rows: Rows) -> Bools:
@@ -100,23 +102,20 @@ def deviation(exposure: F64, covariance: F64) -> float:
 
 def watched(state: ManagerState) -> tuple[str, ...]:
     """Scopes with a limit on risk, drawdown or margin, the firm first."""
-    limits = state.fold.limits
-    found = {**limits.scoped("risk"), **limits.scoped("drawdown"), **limits.scoped("margin")}
-    return tuple(sorted(found, key=lambda scope: (scope != "firm", scope)))
+    return state.fold.limits.watched
 
 
 def held_lots(state: ManagerState, scope: str) -> I64:
-    """Signed lots (n,) of a scope: opening book and everything traded."""
-    n, ledger, book = len(state.setup.universe), state.fold.ledger, state.setup.book
-    head, _, name = scope.partition(":")
-    if head == "desk" and name in ledger.desks:
-        desk = ledger.desks.index(name)
-        return np.asarray(book.desk_lots(n)[desk] + ledger.net_desk_lots()[desk])
-    lots = book.net_lots(n) + ledger.net_lots()
-    if head == "underlying":
-        u = state.setup.universe.symbols.index(name)
-        return np.asarray(np.where(state.setup.universe.underlying == u, lots, 0))
-    return np.asarray(lots)
+    """Signed lots (n,) of a scope, read-only: opening book and everything traded."""
+    return _holding(state, scope).lots
+
+
+def _holding(state: ManagerState, scope: str) -> Holding:
+    """Looked at every tick, while positions change with a fill: found once for each of their versions."""
+    ledger, kept = state.fold.ledger, state.holdings.get(scope)
+    if kept is None or kept.ledger is not ledger or kept.version != ledger.version:
+        kept = state.holdings[scope] = holding_of(ledger, state.setup.book, state.setup.universe, scope)
+    return kept
 
 
 def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, ...]:
@@ -125,23 +124,21 @@ def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, 
     One level for each time, from the same marks: what had expired by then is left out. The firm's is after fees, a desk's
     before them.
     """
-    universe, ledger = state.setup.universe, state.fold.ledger
-    lots = held_lots(state, scope)
-    rows = np.flatnonzero((lots != 0) & (universe.expiry_ns > min(as_of_ns)))
-    per_lot, expiry_ns = (
-        marks(state.market, rows, state.now_ns) * universe.multiplier_usd[rows],
-        universe.expiry_ns[rows],
-    )
+    held, ledger = _holding(state, scope), state.fold.ledger
+    if (late := held.expiry_ns <= min(as_of_ns)).any():
+        held = held.without(late)
+    per_lot, lots = marks(state.market, held.rows, state.now_ns) * held.multiplier_usd, held.lots[held.rows]
     head, _, name = scope.partition(":")
     cash = sum(cents for agent, cents in ledger.cash_cents.items() if head == "firm" or desk_of(agent) == name)
     fees = ledger.fee_cents if head == "firm" else 0
-    held = (expiry_ns > ns for ns in as_of_ns)
+    open_then = (held.expiry_ns > ns for ns in as_of_ns)
     # What a contract that is left out was paid since is left out as well: it was part of no level either.
-    told = [(int(universe.expiry_ns[at]), cents) for at, cents in _settled_cents(state, head, name).items()]
+    expiry_ns = state.setup.universe.expiry_ns
+    told = [(int(expiry_ns[at]), cents) for at, cents in _settled_cents(state, head, name).items()]
     paid = [sum(cents for expired_ns, cents in told if expired_ns <= ns) for ns in as_of_ns]
     return tuple(
-        float(lots[rows[at]] @ per_lot[at]) + (cash - fees - late) / CENTS_PER_USD
-        for at, late in zip(held, paid, strict=True)
+        float(lots[at] @ per_lot[at]) + (cash - fees - since) / CENTS_PER_USD
+        for at, since in zip(open_then, paid, strict=True)
     )
 
 

@@ -26,6 +26,7 @@ from manager.closing import ClosingQuotes
 from manager.config import ManagerConfig
 from manager.exposures import FactorTable, limit_columns
 from manager.flows import Flows, amounts, scopes_of
+from manager.holding import Holding
 from manager.imports import Imports
 from manager.ledger import Ledger
 from manager.orders import OrderBook
@@ -153,6 +154,8 @@ class ManagerState:
     days: TradingDays = field(default_factory=TradingDays)
     #: Quotes of the close that waits to be struck, once anything later has come.
     closing: ClosingQuotes | None = None
+    #: What each scope held when it was last asked for (``budgets_scopes.held_lots``).
+    holdings: dict[str, Holding] = field(default_factory=dict)
 
     @property
     def now_ns(self) -> int:

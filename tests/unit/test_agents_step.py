@@ -123,6 +123,21 @@ def test_it_speaks_when_something_happened(market):
     assert [p.trigger for p in feed(agent, *both, Decide())] == ["time"]
 
 
+def test_quotes_whose_sizes_alone_changed_are_priced_again_only_when_time_has_passed(market):
+    agent = ready_agent(market, make_book(market.universe, 50), "gamma")
+    same, vols = market.quotes("SPX", NOW_NS), agent.pricing.vols
+    size = same.bid_size_lots
+
+    def priced_ms(after_ms, **changes):
+        feed(agent, replace(market.quotes("SPX", NOW_NS + after_ms * NS_PER_MS), **{**prices, **changes}))
+        return (int(vols.base_time_ns[0]) - NOW_NS) / NS_PER_MS
+
+    prices = {"bid_ticks": same.bid_ticks, "ask_ticks": same.ask_ticks}
+    assert priced_ms(1, bid_ticks=same.bid_ticks - 1) == 1  # a price at once
+    assert priced_ms(2) == 2 == priced_ms(50, bid_size_lots=size + 1) == priced_ms(101, bid_size_lots=size + 2)
+    assert priced_ms(102, bid_size_lots=size + 3) == 102
+
+
 def test_sizes_alone_are_no_reason_to_look_at_every_greek_again_before_time_has_passed(market, monkeypatch):
     agent = ready_agent(market, make_book(market.universe, 50), "gamma")
     first_proposal(agent)
