@@ -34,7 +34,7 @@ from manager.budgets_scopes import (
     why_reduce_only,
     worst_of_cells,
 )
-from manager.exposures import Bools, Moved, Rows, limit_columns
+from manager.exposures import Bools, Rows, limit_columns
 from manager.state import ManagerState
 from manager.view import View, known_of
 
@@ -141,12 +141,10 @@ def _most(gates: Sequence[Gate], order: int, lots: int, *, may_cut: bool) -> int
     return low
 
 
-def _moved(state: ManagerState, agents: Sequence[tuple[str, int]], sign: int) -> Moved:
-    """Signed lots of an order by desk."""
+def _by_desk(state: ManagerState, d: Draft) -> I64:
+    """Signed lots of an order by desk, (desks,)."""
     desks = state.fold.ledger.desks
-    if len(desks) == 1:
-        return sign * sum(n for _, n in agents)
-    return sign * np.array([sum(n for a, n in agents if desk_of(a) == desk) for desk in desks], np.int64)
+    return d.side.sign * np.array([sum(n for a, n in d.agents if desk_of(a) == desk) for desk in desks], np.int64)
 
 
 def _partners(state: ManagerState, drafts: Sequence[Draft], sides: int) -> Partners:
@@ -161,11 +159,16 @@ def _partners(state: ManagerState, drafts: Sequence[Draft], sides: int) -> Partn
 
 def _factor_moves(state: ManagerState, drafts: Sequence[Draft], rows: Rows) -> tuple[F64, F64]:
     """What one lot of each draft (k, r), and each working order in whole (w, r), does to factors."""
-    table, orders = state.fold.table, state.fold.orders.open.values()
-    per_lot = [table.change(rows, d.instrument, _moved(state, d.agents, d.side.sign)) / d.lots for d in drafts]
-    working = [table.change(rows, x.order.instrument, x.open_lots(state.fold.ledger.desks)) for x in orders]
-    known = np.nan_to_num(np.array(per_lot).reshape(len(drafts), len(rows)))
-    return known, np.nan_to_num(np.array(working).reshape(len(working), len(rows)))
+    table, orders, desks = state.fold.table, state.fold.orders.open.values(), state.fold.ledger.desks
+    if len(desks) == 1:
+        at, sign = [d.instrument for d in drafts], np.array([d.side.sign for d in drafts])
+        per_lot = table.sensitivity[rows[None, :], np.array(at, np.intp)[:, None]] * sign[:, None]
+    else:
+        own = (table.change(rows, d.instrument, _by_desk(state, d)) / d.lots for d in drafts)
+        per_lot = np.array([*own])
+    working = np.array([table.change(rows, x.order.instrument, x.open_lots(desks)) for x in orders])
+    working = working.reshape(len(orders), len(rows))
+    return np.where(np.isnan(per_lot), 0.0, per_lot), np.where(np.isnan(working), 0.0, working)
 
 
 def _beside(state: ManagerState, per_lot: F64, rows: Rows, partners: Partners) -> F64:

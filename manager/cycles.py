@@ -57,7 +57,7 @@ def cycle_of(state: ManagerState, d: Decision, wishes: Iterable[F64], now_ns: in
         market_seen=seen,
         proposal_id=tuple(p.header.id for p in d.proposals),
         method=d.method,
-        factor=tuple(state.fold.table.names[i] for i in view.rows),
+        factor=tuple(state.fold.table.names[i] for i in view.rows.tolist()),
         exposure_before=view.exposure,
         exposure_after=view.exposure + menu.sensitivity @ ordered,
         lower=view.lower,

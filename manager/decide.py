@@ -114,10 +114,11 @@ def _warm(state: ManagerState, view: View, stated: Stated, menu: Menu) -> tuple[
     last = state.fold.last_solved
     if last is None or stated.forced.any():  # a broken limit's extra row has no price of its own to begin with
         return None
-    left = dict(zip(last.menu.tolist(), (last.solution_lots - last.ordered_lots).tolist(), strict=True))
     prices = dict(zip(last.factor, last.price_of_risk.tolist(), strict=True))
-    lots = np.array([left.get(j, 0.0) for j in menu.index.tolist()])
-    names = state.fold.table.names
+    lots, names = np.zeros(len(menu.index)), state.fold.table.names
+    if len(last.menu):
+        at = np.minimum(np.searchsorted(last.menu, menu.index), len(last.menu) - 1)
+        lots = np.where(last.menu[at] == menu.index, (last.solution_lots - last.ordered_lots)[at], 0.0)
     known = np.array([prices.get(names[i], 0.0) for i in view.rows[stated.factor_of].tolist()])
     return np.clip(lots, -menu.sell_cap, menu.buy_cap), known
 

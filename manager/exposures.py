@@ -93,9 +93,10 @@ class FactorTable:
         self.weighs_cost[rows] = proposal.weighs_cost.astype(np.bool_)
         self.expires_ns[rows] = proposal.expires_ns
         self.owner[rows] = proposal.agent
-        self.sensitivity[np.ix_(rows, proposal.menu.astype(np.intp))] = proposal.sensitivity
+        told = np.ix_(rows, proposal.menu.astype(np.intp))
+        self.sensitivity[told] = proposal.sensitivity
         self.stated[rows] = False
-        self.stated[np.ix_(rows, proposal.menu.astype(np.intp))] = True
+        self.stated[told] = True
         for instrument, moved in since.items():
             self.exposure[rows] += self.change(rows, instrument, moved)
         self.told[rows] = self.exposure[rows]
@@ -125,7 +126,7 @@ class FactorTable:
         """Move every exposure by a fill; one whose sensitivity is unknown becomes NaN until its owner speaks again."""
         change = self.change(np.arange(len(self.names)), instrument, moved)
         self.exposure += change
-        self.told += np.nan_to_num(change)
+        self.told += np.where(np.isnan(change), 0.0, change)
 
     def drop(self, agents: set[str]) -> None:
         """Forget what these agents said: they no longer own what they owned. Where it stood stays ``told``."""

@@ -130,8 +130,9 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
         at, universe.listed, universe.underlying, universe.kind, OPTION, *_quotes(market),
         fresh_underlyings(state) & ~stopped_underlyings(state), _delta_watched(state, live), fronts, universe.rolls, out,
     )  # fmt: skip
-    if len(fold.ledger.desks) == 1:  # of several each one has its own to wait for (``books_problem.py``)
-        ok &= ~moves(state, unknown_rows(state, live), at)
+    # Of several desks each one has its own to wait for (``books_problem.py``).
+    if len(fold.ledger.desks) == 1 and len(unknown := unknown_rows(state, live)):
+        ok &= ~moves(state, unknown, at)
     return columns_of(state, live, at[ok], working, rests[at[ok]])
 
 
@@ -146,9 +147,9 @@ def unknown_rows(state: ManagerState, live: Rows) -> Rows:
         return live[:0]
     silent = frozenset(k for k, agent in fold.assignment.owner.items() if agent not in fold.proposals)
     stated = (table.owner != "") & (_of_one_market(table.names) | np.isnan(table.exposure))
-    unknown = (_owned(table.names, silent) | stated) & guarded(state)
+    unknown = (_owned(table.names, silent) | stated) if silent else stated
     unknown[live] = False
-    return np.flatnonzero(unknown)
+    return np.flatnonzero(unknown & guarded(state)) if unknown.any() else live[:0]
 
 
 def guarded(state: ManagerState) -> Bools:
@@ -230,9 +231,9 @@ def _shrinking(state: ManagerState, at: Rows, cap: F64) -> tuple[F64, F64]:
 
 
 def _order_cap(caps: OrderCaps, kind: NDArray[np.uint8], notional_cents: I64) -> F64:
-    lots = np.where(kind == OPTION, caps.max_lots_option, caps.max_lots_future)
+    lots = np.array((caps.max_lots_future, caps.max_lots_option), np.float64)[(kind == OPTION).view(np.uint8)]
     by_notional = np.floor(caps.max_notional_usd * CENTS_PER_USD / np.maximum(notional_cents, 1))
-    return np.asarray(np.minimum(lots, by_notional), np.float64)
+    return np.asarray(np.minimum(lots, by_notional))
 
 
 def choose(menu: Menu, price: F64, futures: Bools, most: int) -> Rows:

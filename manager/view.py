@@ -86,7 +86,8 @@ def _view(state: ManagerState, rows: Rows, exposure: F64) -> View:
     for life in fold.orders.open.values():
         at = life.order.instrument
         working[at] = working.get(at, 0) + life.order.side.sign * life.leaves_lots
-        move = np.nan_to_num(table.change(rows, at, life.open_lots(desks)))
+        move = table.change(rows, at, life.open_lots(desks))
+        move = np.where(np.isnan(move), 0.0, move)
         total += move
         highest += np.maximum(move, 0.0)
         lowest += np.minimum(move, 0.0)
