@@ -6,6 +6,7 @@ saves 1 - 1/√M of what the desks would pay alone.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from manager.books_qp import BooksProblem, solve_books
 from manager.books_solve import solve_few
 from manager.events import Decide
 from manager.netting import Problem
+from manager.warm import warm
 
 DRAWS = 2_000
 #: A wish of the typical desk, lots; the bar asks for 100 or more.
@@ -151,15 +153,20 @@ def _timed(context: Context) -> tuple[list[float], list[float]]:
 
 
 def _warmed(context: Context, more: dict[str, str]) -> tuple[ClosedLoop, Iterator[Any]]:
-    """A loop that has run for a while on the demo's market, and the instants that follow."""
+    """A loop that has run for a while on the demo's market, and the instants that follow.
+
+    As in a manager's process (``deploy/roles.py``) kernels are loaded before, and what stands by then is collected no more.
+    """
     settings = load(None, {"market.name": "demo", "market.data": str(context.data_dir), **more})
     prepared = prepare(settings, "bench-qp")
+    warm(prepared.source.universe)
     agents = AgentsConfig.model_validate({**settings.agents.model_dump(), "shards": AGENTS})
     venue = lab_settings(prepared, None).execution
     loop = ClosedLoop(prepared.source, prepared.book, agents, settings.manager, prepared.limits, venue, "bench-qp")
     market = instants(prepared.source.batches())
     for now_ns, together in islice(market, WARM):
         loop.feed(now_ns, together)
+    gc.freeze()
     return loop, market
 
 

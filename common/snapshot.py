@@ -166,6 +166,5 @@ def _usable(
 
 
 def _mid(bid_ticks: NDArray[np.int32], ask_ticks: NDArray[np.int32], tick_size: F64) -> F64:
-    both = (bid_ticks > NO_PRICE) & (ask_ticks > NO_PRICE)
-    mid = 0.5 * (bid_ticks.astype(np.float64) + ask_ticks) * tick_size
-    return np.where(both, mid, np.nan)
+    mid = 0.5 * np.add(bid_ticks, ask_ticks, dtype=np.float64) * tick_size
+    return np.where(np.minimum(bid_ticks, ask_ticks) > NO_PRICE, mid, np.nan)

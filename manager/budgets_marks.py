@@ -96,17 +96,20 @@ def _columns(market: MarketSnapshot, rows: Rows, now_ns: int) -> Columns:
 
 def forwards(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     """Forward (r,) of each contract's expiry, points; NaN where its front future has no mid."""
-    universe = market.universe
-    out = np.full(len(rows), np.nan)
-    of = universe.underlying[rows]
+    of, out = market.universe.underlying[rows], np.full(len(rows), np.nan)
     for u in set(of.tolist()):
-        underlying, mine = universe.underlyings[u], of == u
-        future = underlying.front(now_ns)
-        if future < 0:
-            continue
-        years = (universe.expiry_ns[rows[mine]] - universe.expiry_ns[future]) / NS_PER_YEAR
-        out[mine] = market.mid_of(np.array([future], np.intp)) * np.exp(underlying.carry_per_year * years)
+        mine = of == u
+        out[mine] = _forwards_of(market, u, rows[mine], now_ns)
     return out
+
+
+def _forwards_of(market: MarketSnapshot, u: int, rows: Rows, now_ns: int) -> F64:
+    universe, underlying = market.universe, market.universe.underlyings[u]
+    future = underlying.front(now_ns)
+    if future < 0:
+        return np.full(len(rows), np.nan)
+    years = (universe.expiry_ns[rows] - universe.expiry_ns[future]) / NS_PER_YEAR
+    return np.asarray(market.mid_of(np.array([future], np.intp)) * np.exp(underlying.carry_per_year * years))
 
 
 def _years(universe: Universe, rows: Rows, now_ns: int) -> F64:
@@ -121,19 +124,19 @@ def _rates(universe: Universe, rows: Rows) -> F64:
 def _vols(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     """Volatility (r,) per √year: implied by the own mid, else of the nearest contract that has one; NaN for futures."""
     universe = market.universe
-    option = universe.kind[rows] == OPTION
+    option, of = universe.kind[rows] == OPTION, universe.underlying[rows]
     out = np.full(len(rows), np.nan)
-    for u in np.unique(universe.underlying[rows[option]]):
-        mine = np.flatnonzero(option & (universe.underlying[rows] == u))
-        own = _implied(market, rows[mine], now_ns)
+    for u in set(of[option].tolist()):
+        mine = np.flatnonzero(option & (of == u))
+        own = _implied(market, u, rows[mine], now_ns)
         short = np.flatnonzero(np.isnan(own))
         if len(short):
-            own[short] = _nearest(market, rows[mine[short]], int(u), now_ns)
+            own[short] = _nearest(market, u, rows[mine[short]], now_ns)
         out[mine] = own
     return out
 
 
-def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
+def _implied(market: MarketSnapshot, u: int, rows: Rows, now_ns: int) -> F64:
     universe = market.universe
     price, out = market.mid_of(rows), np.full(len(rows), np.nan)
     live = np.flatnonzero(np.isfinite(price) & (universe.expiry_ns[rows] > now_ns))
@@ -142,11 +145,11 @@ def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     at = rows[live]
     found = np.empty(len(at))
     implied_vol(
-        np.ascontiguousarray(price[live]),
-        np.ascontiguousarray(forwards(market, at, now_ns)),
-        np.array(universe.strike[at], np.float64),
+        price[live],
+        _forwards_of(market, u, at, now_ns),
+        universe.strike[at],
         _years(universe, at, now_ns),
-        np.ascontiguousarray(_rates(universe, at)),
+        np.full(len(at), universe.underlyings[u].rate_per_year),
         universe.right[at].astype(np.float64),
         found,
     )
@@ -154,7 +157,7 @@ def _implied(market: MarketSnapshot, rows: Rows, now_ns: int) -> F64:
     return out
 
 
-def _nearest(market: MarketSnapshot, wanted: Rows, u: int, now_ns: int) -> F64:
+def _nearest(market: MarketSnapshot, u: int, wanted: Rows, now_ns: int) -> F64:
     """Volatility of the underlying's contract nearest in √time, then in log strike, that has one; NaN where none has.
 
     Asked of one expiry after the other, the nearest first: a contract that lost its quote must not cost a whole board.
@@ -162,18 +165,16 @@ def _nearest(market: MarketSnapshot, wanted: Rows, u: int, now_ns: int) -> F64:
     universe = market.universe
     listed = market.usable_rows(universe.symbols[u])
     listed = listed[universe.kind[listed] == OPTION]
+    out, asking = np.full(len(wanted), np.nan), np.arange(len(wanted))
     root_years, mine = (np.sqrt(_years(universe, rows, now_ns)) for rows in (listed, wanted))
-    out = np.full(len(wanted), np.nan)
-    for time in set(mine.tolist()):
-        asking, gap = np.flatnonzero(mine == time), np.abs(time - root_years)
-        while (gap < np.inf).any():
-            near = np.flatnonzero(gap <= gap.min() + _SAME_TIME)
-            vol = _implied(market, listed[near], now_ns)
-            known = np.isfinite(vol)
-            if known.any():
-                strike = np.log(universe.strike[listed[near[known]]])
-                far = np.abs(np.log(universe.strike[wanted[asking]])[:, None] - strike[None, :])
-                out[asking] = vol[known][np.argmin(far, axis=1)]
-                break
-            gap[near] = np.inf
+    gap = np.abs(mine[:, None] - root_years)
+    while len(asking) and (gap < np.inf).any():
+        near = (gap <= gap.min(axis=1, keepdims=True) + _SAME_TIME) & (gap < np.inf)
+        at = np.flatnonzero(near.any(axis=0))
+        vol = _implied(market, u, listed[at], now_ns)
+        known = near[:, at] & np.isfinite(vol)
+        far = np.abs(np.log(universe.strike[wanted[asking]])[:, None] - np.log(universe.strike[listed[at]]))
+        best, found = np.argmin(np.where(known, far, np.inf), axis=1), known.any(axis=1)
+        out[asking[found]] = vol[best[found]]
+        asking, gap = asking[~found], np.where(near, np.inf, gap)[~found]
     return out

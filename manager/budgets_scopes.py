@@ -20,7 +20,7 @@ from common.messages import F64, I64
 from common.units import CENTS_PER_USD
 from manager.budgets_marks import MarginCells, marks
 from manager.exposures import Bools, Rows
-from manager.holding import Holding, holding_of
+from manager.holding import Holding, Marked, holding_of
 from manager.state import ManagerState
 
 
@@ -113,8 +113,8 @@ def held_lots(state: ManagerState, scope: str) -> I64:
 def _holding(state: ManagerState, scope: str) -> Holding:
     """Looked at every tick, while positions change with a fill: found once for each of their versions."""
     ledger, kept = state.fold.ledger, state.holdings.get(scope)
-    if kept is None or kept.ledger is not ledger or kept.version != ledger.version:
-        kept = state.holdings[scope] = holding_of(ledger, state.setup.book, state.setup.universe, scope)
+    if kept is None or not kept.still(ledger):
+        kept = state.holdings[scope] = holding_of(ledger, state.setup.book, state.setup.universe, scope, kept)
     return kept
 
 
@@ -127,30 +127,24 @@ def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, 
     held, ledger = _holding(state, scope), state.fold.ledger
     if (late := held.expiry_ns <= min(as_of_ns)).any():
         held = held.without(late)
-    per_lot, lots = marks(state.market, held.rows, state.now_ns) * held.multiplier_usd, held.lots[held.rows]
+    per_lot, lots = _marks(state, held.rows) * held.multiplier_usd, held.lots[held.rows]
     head, _, name = scope.partition(":")
     cash = sum(cents for agent, cents in ledger.cash_cents.items() if head == "firm" or desk_of(agent) == name)
     fees = ledger.fee_cents if head == "firm" else 0
-    open_then = (held.expiry_ns > ns for ns in as_of_ns)
-    # What a contract that is left out was paid since is left out as well: it was part of no level either.
-    expiry_ns = state.setup.universe.expiry_ns
-    told = [(int(expiry_ns[at]), cents) for at, cents in _settled_cents(state, head, name).items()]
-    paid = [sum(cents for expired_ns, cents in told if expired_ns <= ns) for ns in as_of_ns]
-    return tuple(
-        float(lots[at] @ per_lot[at]) + (cash - fees - since) / CENTS_PER_USD
-        for at, since in zip(open_then, paid, strict=True)
-    )
+    out = []
+    for ns in as_of_ns:
+        # What a contract that is left out was paid since is left out as well: it was part of no level either.
+        open_then, since = held.expiry_ns > ns, int(held.ended_cents[held.ended_ns <= ns].sum())
+        out.append(float(lots[open_then] @ per_lot[open_then]) + (cash - fees - since) / CENTS_PER_USD)
+    return tuple(out)
 
 
-def _settled_cents(state: ManagerState, head: str, name: str) -> dict[int, int]:
-    """What each contract that has settled was worth to a scope then, cents; delivered futures are worth it from then on."""
-    ledger = state.fold.ledger
-    d = slice(None) if head == "firm" else ledger.desks.index(name)
-    gone = {at: -int(ledger.settled[d, at].sum()) for at in ledger.outcomes}
-    for at, (_, future, future_lots, _) in ledger.outcomes.items():
-        if future in gone:  # it was delivered before it came to its own end
-            gone[future] += future_lots * gone[at]
-    return {at: ledger.cents(at, gone[at], value, 0) for at, (value, *_) in ledger.outcomes.items()}
+def _marks(state: ManagerState, rows: Rows) -> F64:
+    """Points (r,): a round that follows from a look at the drawdown marks the same rows at the same quotes again."""
+    at, last = (state.market.last_header, state.now_ns), state.marked
+    if last is None or last.header is not at[0] or last.now_ns != at[1] or last.rows is not rows:
+        last = state.marked = Marked(*at, rows, marks(state.market, rows, state.now_ns))
+    return last.points
 
 
 def worst_loss_usd(cells: MarginCells, lots: I64) -> float:

@@ -26,7 +26,7 @@ from manager.closing import ClosingQuotes
 from manager.config import ManagerConfig
 from manager.exposures import FactorTable, limit_columns
 from manager.flows import Flows, amounts, scopes_of
-from manager.holding import Holding
+from manager.holding import Holding, Marked
 from manager.imports import Imports
 from manager.ledger import Ledger
 from manager.orders import OrderBook
@@ -156,6 +156,8 @@ class ManagerState:
     closing: ClosingQuotes | None = None
     #: What each scope held when it was last asked for (``budgets_scopes.held_lots``).
     holdings: dict[str, Holding] = field(default_factory=dict)
+    #: The last marks of what is held.
+    marked: Marked | None = None
 
     @property
     def now_ns(self) -> int:
