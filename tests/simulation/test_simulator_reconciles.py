@@ -52,6 +52,13 @@ def test_an_execution_that_starts_while_the_venue_lies_halts_again() -> None:
     assert runs[0].execution.process.starts == 2 and runs[0].watch.statements.halts >= 1
 
 
+@pytest.mark.parametrize("seed", [10262, 10473])
+def test_a_lie_that_changes_or_hides_behind_forgotten_fills_is_no_broken_promise(seed: int) -> None:
+    """No pass of two looks saw the same lie, or the venue forgot fills of between them: such positions are in doubt."""
+    found = simulate(seed)
+    assert not found.failure, found.text()
+
+
 def test_an_honest_venue_is_asked_all_the_time_and_never_halts() -> None:
     """Slow, down, killed and started again: what is under way is no break."""
     faults = (
