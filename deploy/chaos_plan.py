@@ -3,8 +3,7 @@
 Every kind comes once in each round, in a new order; the first round begins with the kills, then the chosen points, then the
 freezes, so that a short run covers what matters first. Most strikes wait until everything is well again; every fifth follows at
 once, so that troubles overlap (their times count for no bar, their safety does). In every other round, from the first on, what a
-bar times stands alone, and an agent is frozen for longer than the fleet waits: luck decides how often a bar is looked at, but
-not whether.
+bar times stands alone, and an agent is frozen for longer than the fleet waits: a storm of one whole round looks at every bar.
 *Tested by* tests/unit/test_chaos_plan.py.
 """
 
@@ -73,11 +72,11 @@ def strikes(seed: int) -> Iterator[Strike]:
         chance.shuffle(order)
         if number == 0:
             order.sort(key=lambda kind: (Act.KILL, Act.POINT, Act.FREEZE).index(kind[0]))
-        times = number // len(order) % 2 == 0
+        measured = number // len(order) % 2 == 0
         for act, target, point in order:
             # Drawn for every kind alike, so that adding a kind moves as little as possible.
             freeze_s, wait_s, alone = chance.uniform(*FREEZE_S), chance.uniform(*WAIT_S), chance.random() >= OVERLAPS
-            after_timed, timed = timed, times and f"{act} {target}" in TIMED
+            after_timed, timed = timed, measured and f"{act} {target}" in TIMED
             if timed:
                 freeze_s = HUNG_S + 0.5 * freeze_s
             frozen_s = round(freeze_s, 2) if act is Act.FREEZE else 0.0

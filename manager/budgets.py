@@ -17,7 +17,7 @@ from common.messages import F64
 from common.risk.var import es_components
 
 #: Sweeps of coordinate descent and relative error at which it stops.
-SWEEPS: Final = 500
+SWEEPS: Final = 5000
 TOLERANCE: Final = 1e-10
 _CVAR_ROUNDS: Final = 200
 

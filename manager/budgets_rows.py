@@ -56,24 +56,23 @@ def scope_caps(state: ManagerState, live: Rows, at: Rows, notional_cents: I64, c
 def order_left(state: ManagerState, at: Rows) -> Bools:
     """Of instruments (m,): whether the firm and the underlying may still send an order today."""
     flows, universe, day = state.fold.flows, state.setup.universe, state.days.of(state.now_ns)
-    if flows.left("firm", day, ORDERS) < 1:
+    if flows.room("firm", day)[ORDERS] < 1:
         return np.zeros(len(at), np.bool_)
-    left = np.array([flows.left(f"underlying:{symbol}", day, ORDERS) >= 1 for symbol in universe.symbols])
+    left = np.array([flows.room(f"underlying:{symbol}", day)[ORDERS] >= 1 for symbol in universe.symbols])
     return np.asarray(left[universe.underlying[at]])
 
 
 def scope_rows(state: ManagerState, view: View, menu: Menu) -> tuple[F64, F64]:
     """Rows (k, 2m) >= 0 on (z+, z-) and their room (k,), USD or the factors' unit; none where there are several desks."""
     rows, room = [np.zeros((0, 2 * len(menu.index)))], [np.zeros(0)]
-    if len(state.fold.ledger.desks) > 1:
+    limits = state.fold.limits
+    if len(state.fold.ledger.desks) > 1 or not (limits.sum or limits.scoped("margin")):
         return rows[0], room[0]
-    if not (state.fold.limits.sum or state.fold.limits.scoped("margin")):
-        return rows[0], room[0]
-    known = known_of(state) if state.fold.limits.sum else view
-    for limit in state.fold.limits.sum.values():
+    known = known_of(state) if limits.sum else view
+    for limit in limits.sum.values():
         rows.append(_both_ways(menu.sensitivity[in_sum(state, limit.factors, view.rows)].sum(axis=0)))
         room.append(_sum_room(state, limit, known))
-    for scope, margin in state.fold.limits.scoped("margin").items():
+    for scope, margin in limits.scoped("margin").items():
         if state.margin is not None:
             more, left = _margin_rows(state, state.margin, scope, margin, menu)
             rows.append(more)

@@ -107,17 +107,8 @@ class Flows:
         limit, meter = self.limit(scope, day), self.meters.get((scope, day))
         if meter is None:
             return limit
-        used, reserved = meter.used, meter.reserved
-        return (
-            max(limit[COST] - used[COST] - reserved[COST], 0),
-            max(limit[NOTIONAL] - used[NOTIONAL] - reserved[NOTIONAL], 0),
-            max(limit[ORDERS] - used[ORDERS] - reserved[ORDERS], 0),
-        )
-
-    def left(self, scope: str, day: int, i: int) -> int:
-        """One of the amounts of ``room``."""
-        meter = self.meters.get((scope, day))
-        return self.limit(scope, day)[i] if meter is None else max(self.limit(scope, day)[i] - meter.level(i), 0)
+        cost, notional, orders = (max(limit[i] - meter.level(i), 0) for i in range(3))
+        return (cost, notional, orders)
 
     def fits(self, scopes: Mapping[str, int], day: int, per_lot: tuple[int, int]) -> bool:
         """Whether one order with these lots per scope may be reserved."""

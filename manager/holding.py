@@ -38,6 +38,11 @@ class Holding:
         """Whether nothing has changed since."""
         return self.ledger is ledger and self.version == ledger.version and self.outcomes == len(ledger.outcomes)
 
+    def settles_as(self, ledger: Ledger) -> bool:
+        """Whether nothing has settled since."""
+        same = self.ledger is ledger and self.outcomes == len(ledger.outcomes)
+        return same and np.array_equal(self.settled, ledger.settled)
+
     def without(self, out: Bools) -> Holding:
         """The same without some of its rows, (r,)."""
         return replace(
@@ -62,15 +67,14 @@ def holding_of(ledger: Ledger, book: Book, universe: Universe, scope: str, last:
     rows = np.flatnonzero(lots)
     columns = lots, rows, universe.expiry_ns[rows], universe.multiplier_usd[rows]
     found = len(ledger.outcomes)
-    same = last is not None and last.ledger is ledger and last.outcomes == found
-    if last is not None and same and np.array_equal(last.settled, ledger.settled):
+    if last is not None and last.settles_as(ledger):
         return Holding(ledger, ledger.version, found, *columns, last.ended_ns, last.ended_cents, last.settled)
     return Holding(ledger, ledger.version, found, *columns, *_ended(ledger, universe, scope), ledger.settled.copy())
 
 
 def _lots(ledger: Ledger, book: Book, universe: Universe, scope: str) -> I64:
     n, (head, _, name) = len(universe), scope.partition(":")
-    if head == "desk" and name in ledger.desks:
+    if head == "desk":
         desk = ledger.desks.index(name)
         return np.asarray(book.desk_lots(n)[desk] + ledger.net_desk_lots()[desk])
     lots = np.asarray(book.net_lots(n) + ledger.net_lots())
@@ -82,11 +86,14 @@ def _lots(ledger: Ledger, book: Book, universe: Universe, scope: str) -> I64:
 def _ended(ledger: Ledger, universe: Universe, scope: str) -> tuple[I64, I64]:
     """Expiries and cents (k,) of the contracts that have settled, of the firm or a desk."""
     head, _, name = scope.partition(":")
-    if head not in ("firm", "desk") or (head == "desk" and name not in ledger.desks):
+    if head == "firm":
+        settled = ledger.settled
+    elif head == "desk":
+        settled = ledger.settled[[ledger.desks.index(name)]]
+    else:  # no P&L is asked of an underlying
         return np.empty(0, np.int64), np.empty(0, np.int64)
     at = np.array(list(ledger.outcomes), np.intp)
-    d = slice(None) if head == "firm" else slice(*(ledger.desks.index(name) + k for k in (0, 1)))
-    gone = dict(zip(at.tolist(), (-ledger.settled[d, at].sum(axis=0)).tolist(), strict=True))
+    gone = dict(zip(at.tolist(), (-settled[:, at].sum(axis=0)).tolist(), strict=True))
     for row, (_, future, future_lots, _) in ledger.outcomes.items():
         if future in gone:  # it was delivered before it came to its own end
             gone[future] += future_lots * gone[row]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manager import budgets
@@ -33,6 +33,8 @@ def test_contributions_add_up_to_the_risk(seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(SEED)
+@example(1831)  # two of the four seeds that take more than 500 sweeps
+@example(6708)
 def test_every_share_is_met_and_the_risk_is_one(seed: int) -> None:
     c, b = problem(seed)
     for matrix in (c, np.abs(c)):

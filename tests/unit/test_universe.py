@@ -23,6 +23,14 @@ HELD = [option("SPXW", date(2018, 3, 7), 2802.5, PUT), option("SPX", date(2018, 
 TERMS = {"SPX": Terms(SPX_F.id, -0.003, 0.016), "IXIC": Terms("", 0.006, 0.016)}
 
 
+def test_columns_are_read_only_and_the_arrays_they_were_made_of_are_not() -> None:
+    prior = np.eye(2)
+    universe = build_universe(LISTED, HELD, TERMS, prior, "test")
+    columns = [x for x in vars(universe).values() if isinstance(x, np.ndarray)]
+    assert len(columns) == 11 and not any(x.flags.writeable for x in columns)
+    assert prior.flags.writeable
+
+
 def test_rows_are_ordered_and_book_only_rows_come_last() -> None:
     universe = build_universe(LISTED, HELD, TERMS, np.eye(2), "test")
     assert universe.instrument_id == (
