@@ -53,7 +53,8 @@ class AgentsConfig(BaseModel):
     ``shards``: agents per kind, 0 is none; ``scaling``: whether and how their number follows the load.
     ``successors``: where Ray has several nodes for agents of every kind, each agent has a loaded successor on another node, which
     goes on where the agent ends or hangs; it takes the memory of an agent.
-    ``max_source_age_s``: market seconds after which a silent source or an unusable future stops its agents.
+    ``max_source_age_s``: market seconds after which an underlying whose source is silent or whose future is unusable
+    is not spoken for.
     ``proposal_life_s``: market seconds for which a proposal may be used.
     ``holding_days``: H, trading days for which a hedge is expected to matter; more of them make intervals narrower.
     ``reference_tenor_days``: tenor of the at-the-money volatility in the formulas.

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from agents.config import AgentsConfig
+from common.factors import desk_of, underlying_of
 from common.messages import F64
 
 
@@ -42,6 +43,36 @@ class Decision:
     #: Where there are several desks: those spoken for, and the wish for each, (d, m).
     desk: tuple[str, ...] = ()
     desk_alone_lots: F64 = field(default_factory=lambda: np.empty((0, 0)))
+
+    def sayable(self, symbols: Set[str]) -> tuple[Decision, tuple[str, ...]]:
+        """What can be said of it: the factors of these underlyings ("": the common one) where all of a desk's are numbers.
+
+        Second: those that are none. Wishes stay: where nothing is known nothing was wished for.
+        """
+        unpriced = [n for n, usd in zip(self.factor, self.exposure, strict=True) if not np.isfinite(usd)]
+        unpriced = [name for name in unpriced if underlying_of(name) in symbols]
+        lost = {_place(name) for name in unpriced}
+
+        def known(names: tuple[str, ...]) -> list[int]:
+            return [i for i, n in enumerate(names) if underlying_of(n) in symbols and _place(n) not in lost]
+
+        at, told = known(self.factor), known(self.reported)
+        if len(at) == len(self.factor):
+            return self, ()
+        part = replace(
+            self,
+            factor=tuple(self.factor[i] for i in at),
+            exposure=self.exposure[at],
+            half_width=self.half_width[at],
+            sensitivity=self.sensitivity[at],
+            reported=tuple(self.reported[i] for i in told),
+            reported_value=self.reported_value[told],
+        )
+        return part, tuple(unpriced)
+
+
+def _place(name: str) -> tuple[str, str]:
+    return underlying_of(name), desk_of(name)
 
 
 def cheapest(cost_usd: F64, effect: F64) -> int:

@@ -76,7 +76,7 @@ class Gate:
     """Lets the batches of one source through in sequence, and holds them back while a snapshot is on its way.
 
     It starts closed: what stood before the first batch is only known from a snapshot. A batch that shows a gap
-    passes, so that the agent learns of the gap and falls silent; what follows is held (at most ``bound``, oldest
+    passes, so that the agent learns of the gap and no longer speaks for it; what follows is held (at most ``bound``, oldest
     dropped) until a snapshot that is not older than the gap has come, and then follows it. ``waiting`` says that a
     snapshot is wanted.
     """

@@ -20,7 +20,7 @@ from agents.menu import build_menu
 from agents.pricing import Picture, Pricing, take_picture
 from agents.recorder import Recorder
 from agents.sharding import all_keys
-from agents.status import HEDGING, status_of
+from agents.status import seen_of, status_of
 from agents.triggers import LastProposal, cheap_trigger, said_all, threshold_trigger
 from common import factors
 from common.messages import (
@@ -105,7 +105,9 @@ class AgentState:
         self.decides = 0
         self.resets = 0
         self.last: LastProposal | None = None
+        #: Factors whose Greeks the last look had no volatility for; ``mute`` where that was all of them.
         self.unpriced: tuple[str, ...] = ()
+        self.mute = False
         self.changed = True
         #: Market time of the last look at all Greeks, and of the last batch of each underlying that was priced.
         self.looked_ns = 0
@@ -113,7 +115,7 @@ class AgentState:
 
     @property
     def status(self) -> str:
-        """ "starting: waiting for ...", "idle", "hedging" or "stopped: REASON", as the heartbeat says it."""
+        """What the heartbeat says of it; see `status_of`."""
         return status_of(self)
 
     @property
@@ -288,12 +290,14 @@ def _on_decide(state: AgentState) -> list[Proposal]:
         _begin_anew(state)
     if not state.changed:
         return []
-    terms = state.terms
-    state.unpriced = ()
-    if terms is None or state.status != HEDGING:
+    terms, seen = state.terms, seen_of(state)
+    state.unpriced, state.mute = (), False
+    if terms is None or not seen:
         return []
+    if state.last is not None and state.last.underlyings != seen:
+        state.last = None  # it speaks for others than it did
     now_ns = state.snapshot.now_ns
-    base = state.pricing.vols.base_price[list(state.selection.underlyings)]
+    base = state.pricing.vols.base_price[list(seen)]
     if state.last is not None and said_all(state.last, now_ns, base):
         return []
     state.changed = False
@@ -302,29 +306,27 @@ def _on_decide(state: AgentState) -> list[Proposal]:
         trigger = PARAMETERS
     if state.rolled and state.last is not None:
         trigger = ROLL
-    picture, state.looked_ns = look(state), now_ns
-    symbols, of_desk = (
-        state.setup.universe.symbols,
-        dict(zip(state.setup.book.desk_names, state.held_lots, strict=True)),
-    )
-    decision = decide_kind(state.setup.kind, picture, symbols, state.selection, terms, state.covariance, of_desk)
-    if not np.isfinite(decision.exposure).all():
-        state.unpriced = tuple(n for n, e in zip(decision.factor, decision.exposure, strict=True) if not np.isfinite(e))
+    picture, state.looked_ns = look(state, seen), now_ns
+    symbols = state.setup.universe.symbols
+    of_desk = dict(zip(state.setup.book.desk_names, state.held_lots, strict=True))
+    found = decide_kind(state.setup.kind, picture, symbols, state.selection, terms, state.covariance, of_desk)
+    decision, state.unpriced = found.sayable({"", *(symbols[u] for u in seen)})
+    state.mute = not decision.factor
+    if state.mute:
         return []
     if not trigger and state.last is not None:
-        trigger = threshold_trigger(state.last, state.config.trigger, decision.exposure, decision.half_width)
+        trigger = threshold_trigger(state.last, state.config.trigger, decision)
     if not trigger:
         return []
     state.last = LastProposal(
-        now_ns, state.position_version, decision.factor, decision.exposure, decision.half_width, base
+        now_ns, state.position_version, decision.factor, decision.exposure, decision.half_width, base, seen
     )
     return [_propose(state, picture, decision, trigger)]
 
 
-def look(state: AgentState) -> Picture:
-    """Greeks of the own book and menu as of the last quotes; smiles are fitted where quotes changed."""
+def look(state: AgentState, underlyings: tuple[int, ...]) -> Picture:
+    """Greeks of the own book and the menu of these underlyings as of the last quotes; smiles are fitted where quotes changed."""
     config, now_ns = state.config, state.snapshot.now_ns
-    underlyings = state.selection.underlyings
     for u in underlyings:
         state.pricing.refit(u, now_ns)
     futures_only = state.setup.kind == factors.GAMMA and config.gamma.delta_only
@@ -381,6 +383,6 @@ def warm(setup: AgentSetup) -> None:
         state.covariance = GridCovariance(universe.covariance_daily, (0,), 1.0, 1.0)
         for second in range(4):
             state.covariance.observe(0, (10 + second) * NS_PER_S, 100.0)
-        picture = look(state)
+        picture = look(state, state.selection.underlyings)
         nothing = dict.fromkeys(setup.book.desk_names, np.empty(0))
         decide_kind(kind, picture, universe.symbols, state.selection, state.terms, state.covariance, nothing)

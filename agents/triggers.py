@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.config import TriggerConfig
+from agents.decision import Decision
 from common.messages import F64
 from common.triggers import POSITIONS, PRICE_MOVE, START, THRESHOLD, TIME
 from common.units import NS_PER_S
@@ -29,6 +30,7 @@ class LastProposal:
     exposure: F64
     half_width: F64
     base_price: F64
+    underlyings: tuple[int, ...]
 
 
 def said_all(last: LastProposal, now_ns: int, base_price: F64) -> bool:
@@ -56,9 +58,14 @@ def cheap_trigger(
     return ""
 
 
-def threshold_trigger(last: LastProposal, config: TriggerConfig, exposure: F64, half_width: F64) -> str:
-    """`THRESHOLD` if an exposure moved by the configured share of its half-width or crossed an edge, else ""."""
-    moved = np.abs(exposure - last.exposure) >= config.threshold_fraction_of_half_width * half_width
-    moved &= exposure != last.exposure
-    crossed = (np.abs(exposure) > half_width) != (np.abs(last.exposure) > last.half_width)
+def threshold_trigger(last: LastProposal, config: TriggerConfig, now: Decision) -> str:
+    """`THRESHOLD` if an exposure moved by the configured share of its half-width or crossed an edge, else "".
+
+    `START` where it can speak for other factors than it did.
+    """
+    if now.factor != last.factor:
+        return START
+    moved = np.abs(now.exposure - last.exposure) >= config.threshold_fraction_of_half_width * now.half_width
+    moved &= now.exposure != last.exposure
+    crossed = (np.abs(now.exposure) > now.half_width) != (np.abs(last.exposure) > last.half_width)
     return THRESHOLD if bool((moved | crossed).any()) else ""

@@ -25,7 +25,7 @@ from common.units import CENTS_PER_USD, NS_PER_S
 from common.universe import OPTION
 from manager.budgets_rows import order_left, scope_caps
 from manager.budgets_scopes import counted
-from manager.exposures import Bools, Rows
+from manager.exposures import Bools, FactorTable, Rows
 from manager.scopes import stopped_underlyings
 from manager.state import ManagerState
 
@@ -139,17 +139,30 @@ def menu_of(state: ManagerState, live: Rows, working: Mapping[int, int], now_ns:
 def unknown_rows(state: ManagerState, live: Rows) -> Rows:
     """Rows that a hard limit counts, and nobody says where they stand now: what moves them may break it.
 
-    So while keys move, at the start, and where an agent of one underlying is silent. The common factor and proxies go on at what
-    was last said of them, in a limit on several factors also at nothing before: another market's silence stops no hedge.
+    So while keys move, at the start, and where an agent is silent, of all or of an underlying that it does not see. The common
+    factor and proxies go on at what was last said of them, in a limit on several factors also at nothing before: another market's
+    silence stops no hedge.
     """
     fold, table = state.fold, state.fold.table
     if fold.assignment is None:
         return live[:0]
-    silent = frozenset(k for k, agent in fold.assignment.owner.items() if agent not in fold.proposals)
-    stated = (table.owner != "") & (_of_one_market(table.names) | np.isnan(table.exposure))
-    unknown = (_owned(table.names, silent) | stated) if silent else stated
+    said = table.owner != ""
+    unknown = said & (_of_one_market(table.names) | np.isnan(table.exposure))
+    if silent := _unsaid(table, np.flatnonzero(said), fold.assignment.owner):
+        unknown |= _owned(table.names, silent)
     unknown[live] = False
     return np.flatnonzero(unknown & guarded(state)) if unknown.any() else live[:0]
+
+
+def _unsaid(table: FactorTable, said: Rows, owner: Mapping[str, str]) -> frozenset[str]:
+    """Keys of whose underlying, for that desk, their owner has said nothing."""
+    row_of = _first_rows(table.names)
+    unsaid = owner.keys() - {_keys(table.names)[i] for i in said}
+    if not unsaid:
+        return frozenset()
+    places = {(table.owner[i], table.underlying[i], table.desk[i]) for i in said}
+    known = ((key, row_of[key]) for key in unsaid if key in row_of)
+    return frozenset(key for key, i in known if (owner[key], table.underlying[i], table.desk[i]) not in places)
 
 
 def guarded(state: ManagerState) -> Bools:
@@ -167,7 +180,19 @@ def moves(state: ManagerState, rows: Rows, at: Rows) -> Bools:
 @lru_cache(maxsize=4)
 def _owned(names: tuple[str, ...], keys: frozenset[str]) -> Bools:
     """Which factors belong to these keys."""
-    return np.array([key_of(name) in keys for name in names], np.bool_)
+    return np.array([key in keys for key in _keys(names)], np.bool_)
+
+
+@lru_cache(maxsize=4)
+def _keys(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The key of each factor."""
+    return tuple(map(key_of, names))
+
+
+@lru_cache(maxsize=4)
+def _first_rows(names: tuple[str, ...]) -> dict[str, int]:
+    """The first row of each key."""
+    return {key: i for i, key in reversed([*enumerate(_keys(names))])}
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
+from agents import status as agents_status
 from common.bus import nats_journal
 from common.execution_client import ExecutionClient
 from common.messages import Order, OrdStatus
@@ -248,6 +249,15 @@ def _word_before_record() -> list[Any]:
     return [mock.patch.object(nats_journal.NatsJournal, "flush", at_once)]
 
 
+def _spoken_over_gap() -> list[Any]:
+    real = agents_status.blind_of
+
+    def blind(state: Any) -> dict[int, str]:
+        return {u: why for u, why in real(state).items() if "gap" not in why}
+
+    return [mock.patch.object(agents_status, "blind_of", blind)]
+
+
 def _gap_unhealed() -> list[Any]:
     """A manager that has missed a batch never asks for what stands."""
     return [mock.patch.object(Healing, "mind", lambda *_: None)]
@@ -348,6 +358,7 @@ _ALL = (
     Mistake("leg stored late", "a leg leaves with its combo before it is stored", 2, combos.leg_stored_late),
     Mistake("uneven goes on", "fills out of a combo's ratio halt nothing", 5, combos.uneven_goes_on),
     Mistake("stale quote accepted", "execution checks no reference", 6, _stale_accepted),
+    Mistake("spoken over a gap", "an agent speaks for an underlying whose quotes it missed", 6, _spoken_over_gap),
     Mistake("pause ignored", "execution takes orders while paused", 7, _pause_ignored),
     Mistake("kill spares", "a kill cancels nothing", 7, _kill_spares),
     Mistake("kill forgets", "a kill notes cancels and tells the venue none", 7, _kill_forgets),

@@ -31,7 +31,7 @@ MARKET = {"SPX": 2700.0, "NDX": 6800.0}
 def state():
     market = make_market(MARKET)
     agent = ready_agent(market, make_book(market.universe, 300), "vega")
-    look(agent)
+    look(agent, agent.selection.underlyings)
     return market, agent
 
 
@@ -120,13 +120,13 @@ def test_theta_is_the_loss_of_a_day(state):
 def test_sticky_strike_between_fits():
     market = make_market({"SPX": 2700.0})
     agent = ready_agent(market, make_book(market.universe, 50), "vega")
-    look(agent)
+    look(agent, agent.selection.underlyings)
     rows = np.flatnonzero(agent.pricing.contracts.slice >= 0)
     before = vols_at(agent, rows)
     market.future_price["SPX"] *= 1.01
     future = market.universe.underlyings[0].future_instrument
     feed(agent, market.quotes("SPX", NOW_NS, rows=[future]))
-    look(agent)
+    look(agent, agent.selection.underlyings)
     assert agent.pricing.base_price(0) == pytest.approx(2727.0, abs=0.25)
     assert np.array_equal(vols_at(agent, rows), before)
 
@@ -145,7 +145,7 @@ def test_a_crossed_quote_leaves_the_fit_and_is_counted():
 def test_expired_contracts_are_zero():
     market = make_market({"SPX": 2700.0})
     agent = ready_agent(market, make_book(market.universe, 50), "vega")
-    look(agent)
+    look(agent, agent.selection.underlyings)
     rows = np.arange(len(market.universe))
     later = NOW_NS + 12 * NS_PER_DAY
     out = agent.pricing.greeks(rows, later)
@@ -182,5 +182,5 @@ def test_read_only_universe_columns_are_accepted():
         getattr(batch, name).setflags(write=False)
     agent = ready_agent(market, make_book(market.universe, 50), "vega")
     feed(agent, replace(batch, snapshot=True, header=replace(batch.header, sequence=9)))
-    look(agent)
+    look(agent, agent.selection.underlyings)
     assert agent.status == "hedging"

@@ -77,23 +77,24 @@ def test_a_gap_stops_it_until_a_snapshot(market):
     assert agent.status == "hedging"
 
 
-def test_a_silent_source_stops_it(market):
+def test_a_silent_source_stops_it_for_that_underlying(market):
     agent = ready_agent(market, make_book(market.universe, 50), "gamma")
     feed(agent, market.quotes("NDX", NOW_NS + 16 * MINUTE_NS))
-    assert agent.status == "stopped: feed.SPX is stale"
-    assert feed(agent, Decide()) == []
+    assert agent.status == "hedging, without SPX (feed.SPX is stale)"
+    assert feed(agent, Decide())[0].factor == ("delta:NDX", "gamma:NDX")
 
 
-def test_an_unusable_future_stands_for_a_while_and_then_stops_it(market):
+def test_an_unusable_future_stands_for_a_while_and_then_stops_it_for_that_underlying(market):
     agent = ready_agent(market, make_book(market.universe, 50), "gamma")
     future = market.universe.underlyings[0].future_instrument
-    for minutes, status in ((10, "hedging"), (20, "stopped: no usable price of SPX")):
+    for minutes, status in ((10, "hedging"), (20, "hedging, without SPX (no usable price of SPX)")):
         now = NOW_NS + minutes * MINUTE_NS
         feed(agent, absent(market.quotes("SPX", now), future), market.quotes("NDX", now))
         assert agent.status == status
 
 
-def test_no_volatility_no_proposal(market):
+def test_no_volatility_no_proposal():
+    market = make_market({"SPX": 2700.0})
     agent = ready_agent(market, make_book(market.universe, 50), "gamma")
     everything = np.flatnonzero(market.universe.kind == 1)
     feed(agent, market.quotes("SPX", crossed=everything))
@@ -142,7 +143,9 @@ def test_sizes_alone_are_no_reason_to_look_at_every_greek_again_before_time_has_
     agent = ready_agent(market, make_book(market.universe, 50), "gamma")
     first_proposal(agent)
     looks = []
-    monkeypatch.setattr("agents.step.look", lambda state: looks.append(state.snapshot.now_ns) or look(state))
+    monkeypatch.setattr(
+        "agents.step.look", lambda state, seen: looks.append(state.snapshot.now_ns) or look(state, seen)
+    )
 
     def quotes(after_ms, **changes):
         return replace(market.quotes("SPX", NOW_NS + after_ms * NS_PER_MS), **changes)
@@ -227,8 +230,9 @@ def test_a_key_that_comes_back_is_hedged_on_quotes_of_now(market):
     market.future_price["SPX"] *= 1.1
     feed(agent, market.quotes("SPX"), market.quotes("NDX"), Decide())
     back = AssignmentUpdate(Header("manager", 61, NOW_NS), 3, {"gamma/NDX": "gamma-0", "gamma/SPX": "gamma-0"})
-    assert feed(agent, back, market.quotes("NDX"), Decide()) == []
-    assert agent.status == "stopped: gap in feed.SPX"
+    (meanwhile,) = feed(agent, back, market.quotes("NDX"), Decide())
+    assert meanwhile.factor == ("delta:NDX", "gamma:NDX")
+    assert agent.status == "hedging, without SPX (gap in feed.SPX)"
     (said,) = feed(agent, replace(market.quotes("SPX"), snapshot=True), Decide())
     fresh = ready_agent(market, book, "gamma")
     assert said.exposure == pytest.approx(first_proposal(fresh).exposure, rel=1e-9)

@@ -6,15 +6,22 @@ import numpy as np
 import pytest
 
 from agents.config import TriggerConfig
+from agents.decision import Decision
 from agents.triggers import LastProposal, cheap_trigger, threshold_trigger
 from common.units import NS_PER_S
 
 CONFIG = TriggerConfig(threshold_fraction_of_half_width=0.5, price_move_bp=10, time_s=60)
-LAST = LastProposal(1000 * NS_PER_S, 7, ("delta:SPX",), np.array([10.0]), np.array([100.0]), np.array([2000.0, 50.0]))
+LAST = LastProposal(
+    1000 * NS_PER_S, 7, ("delta:SPX",), np.array([10.0]), np.array([100.0]), np.array([2000.0, 50.0]), (0, 1)
+)
 
 
 def cheap(now_s=1000, version=7, base=(2000.0, 50.0), last=LAST):
     return cheap_trigger(last, CONFIG, now_s * NS_PER_S, version, np.array(base))
+
+
+def said(name, exposure, width):
+    return Decision((name,), np.array([exposure]), np.array([width]), np.empty((1, 0)), np.empty(0))
 
 
 def test_first_decision():
@@ -55,9 +62,13 @@ def test_time(now_s, name):
     ],
 )
 def test_threshold(exposure, width, name):
-    assert threshold_trigger(LAST, CONFIG, np.array([exposure]), np.array([width])) == name
+    assert threshold_trigger(LAST, CONFIG, said("delta:SPX", exposure, width)) == name
 
 
 def test_no_width_and_no_move_is_silence():
-    still = LastProposal(0, 0, ("x",), np.array([0.0]), np.array([0.0]), np.array([1.0]))
-    assert threshold_trigger(still, CONFIG, np.array([0.0]), np.array([0.0])) == ""
+    still = LastProposal(0, 0, ("x",), np.array([0.0]), np.array([0.0]), np.array([1.0]), (0,))
+    assert threshold_trigger(still, CONFIG, said("x", 0.0, 0.0)) == ""
+
+
+def test_other_factors_than_it_spoke_for():
+    assert threshold_trigger(LAST, CONFIG, said("delta:NDX", 10.0, 100.0)) == "start"

@@ -222,3 +222,23 @@ def test_the_audit_sees_a_broken_sum_beside_a_factor_that_never_stated_the_instr
     held = limits(factor={}, sum={"d": SumLimit(factors=["delta:*", factors.COMMON], hard_usd=1.2e6)})
     (found,) = limit_violations(desk.world, desk.setup.book, desk.journal, held)
     assert "could bring sum d to 1,845,000" in found
+
+
+@pytest.mark.parametrize("said", ["nothing", "of SPX alone", "of both"])
+@pytest.mark.parametrize("hard", [None, 5e4])
+def test_a_factor_counts_as_unknown_until_its_agent_has_spoken_for_that_underlying(
+    said: str, hard: float | None
+) -> None:
+    """The vega agent sees SPX and not NDX: it is there, and yet nobody says where the vega of NDX stands."""
+    held = {} if hard is None else {"vega:NDX/*": FactorLimit(soft_usd=hard, hard_usd=hard)}
+    desk = Desk(limits=limits(factor=held))
+    options = [int(j) for j in desk.world.rows_of("NDX")[1:5]]
+    named = {"nothing": (), "of SPX alone": ("SPX",), "of both": ("SPX", "NDX")}[said]
+    if named:
+        stands = {factors.vega(symbol, bucket): 0.0 for symbol in named for bucket in factors.BUCKET_NAMES}
+        desk.propose("vega-0", stands, 1e6, menu=[0, 1, *(options if "NDX" in named else ())])
+    gamma = factors.gamma("NDX")
+    desk.propose("gamma-1", {NDX: 0.0, gamma: -3e5}, {NDX: 5e7, gamma: 1e5}, menu=[1, *options])
+    desk.decide()
+    bought = sum(o.quantity_lots for o in desk.orders if o.instrument in options)
+    assert (bought > 0) == (hard is None or said == "of both")
