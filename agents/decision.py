@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.config import AgentsConfig
 from common.factors import desk_of, underlying_of
@@ -47,7 +48,7 @@ class Decision:
     def sayable(self, symbols: Set[str]) -> tuple[Decision, tuple[str, ...]]:
         """What can be said of it: the factors of these underlyings ("": the common one) where all of a desk's are numbers.
 
-        Second: those that are none. Wishes stay: where nothing is known nothing was wished for.
+        Second: those that are none. Of the wishes stay those for what moves a factor that is said.
         """
         unpriced = [n for n, usd in zip(self.factor, self.exposure, strict=True) if not np.isfinite(usd)]
         unpriced = [name for name in unpriced if underlying_of(name) in symbols]
@@ -59,12 +60,20 @@ class Decision:
         at, told = known(self.factor), known(self.reported)
         if len(at) == len(self.factor):
             return self, ()
+        sensitivity = self.sensitivity[at]
+        spoken = [desk_of(self.factor[i]) for i in at]
+        wishes = [
+            wish * _moved(sensitivity, desk, spoken) for desk, wish in zip(self.desk, self.desk_alone_lots, strict=True)
+        ]
+        wish = np.sum(wishes, axis=0) if wishes else self.alone_lots * _moved(sensitivity, "", spoken)
         part = replace(
             self,
             factor=tuple(self.factor[i] for i in at),
             exposure=self.exposure[at],
             half_width=self.half_width[at],
-            sensitivity=self.sensitivity[at],
+            sensitivity=sensitivity,
+            alone_lots=wish,
+            desk_alone_lots=np.array(wishes) if wishes else self.desk_alone_lots,
             reported=tuple(self.reported[i] for i in told),
             reported_value=self.reported_value[told],
         )
@@ -73,6 +82,12 @@ class Decision:
 
 def _place(name: str) -> tuple[str, str]:
     return underlying_of(name), desk_of(name)
+
+
+def _moved(sensitivity: F64, desk: str, of_row: Sequence[str]) -> NDArray[np.bool_]:
+    """Which instruments (m,) move a factor of a desk; ``of_row``: the desk of each row."""
+    mine = np.array([d == desk for d in of_row], np.bool_)
+    return np.asarray((sensitivity[mine] != 0.0).any(axis=0))
 
 
 def cheapest(cost_usd: F64, effect: F64) -> int:

@@ -152,10 +152,25 @@ def test_what_one_desk_cannot_price_silences_no_other_desk(market: Market) -> No
 def test_where_one_bucket_has_no_volatility_nothing_is_said_of_its_underlying() -> None:
     """What its options do to that bucket nobody knows then, and a part of an underlying would pass for the whole."""
     names = ("vega:SPX/8-30d", "vega:SPX/31-60d", "vega:NDX/8-30d")
-    whole = Decision(names, np.array([1.0, np.nan, 3.0]), np.ones(3), np.ones((3, 2)), np.zeros(2))
+    moves = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
+    whole = Decision(names, np.array([1.0, np.nan, 3.0]), np.ones(3), moves, np.array([-4.0, 5.0]))
     said, unpriced = whole.sayable({"SPX", "NDX", ""})
-    assert said.factor == ("vega:NDX/8-30d",) and said.exposure.tolist() == [3.0] and said.sensitivity.shape == (1, 2)
+    assert (
+        said.factor == ("vega:NDX/8-30d",)
+        and said.exposure.tolist() == [3.0]
+        and said.sensitivity.tolist() == [[0.0, 1.0]]
+    )
+    assert said.alone_lots.tolist() == [0.0, 5.0], "nor is anything wished for it"
     assert unpriced == ("vega:SPX/31-60d",)
+    of_desks = replace(
+        whole,
+        factor=("vega:SPX/8-30d@a", "vega:SPX/31-60d@a", "vega:SPX/8-30d@b"),
+        sensitivity=np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]),
+        desk=("a", "b"),
+        desk_alone_lots=np.array([[-4.0, 5.0], [2.0, 0.0]]),
+    )
+    said, _ = of_desks.sayable({"SPX"})
+    assert said.desk_alone_lots.tolist() == [[0.0, 0.0], [2.0, 0.0]] and said.alone_lots.tolist() == [2.0, 0.0]
     assert whole.sayable({"SPX"})[0].factor == () and whole.sayable({"NDX"})[1] == ()
 
 
