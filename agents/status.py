@@ -54,7 +54,7 @@ def seen_of(state: AgentState) -> tuple[int, ...]:
 
 
 def blind_of(state: AgentState) -> dict[int, str]:
-    """Of its underlyings those whose quotes cannot be gone by now, and why. Old news is not traded."""
+    """Of its underlyings those that it cannot see now, and why: old news is not traded."""
     found = {
         u: _blindness(state, symbol, u) for symbol, u in zip(state.symbols, state.selection.underlyings, strict=True)
     }

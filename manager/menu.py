@@ -161,8 +161,8 @@ def _unsaid(table: FactorTable, said: Rows, owner: Mapping[str, str]) -> frozens
     if not unsaid:
         return frozenset()
     places = {(table.owner[i], table.underlying[i], table.desk[i]) for i in said}
-    known = ((key, row_of[key]) for key in unsaid if key in row_of)
-    return frozenset(key for key, i in known if (owner[key], table.underlying[i], table.desk[i]) not in places)
+    rows = ((key, row_of[key]) for key in unsaid)
+    return frozenset(key for key, i in rows if (owner[key], table.underlying[i], table.desk[i]) not in places)
 
 
 def guarded(state: ManagerState) -> Bools:
