@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import intervals
 from agents.config import AgentsConfig
 from common.factors import desk_of, underlying_of
 from common.messages import F64
@@ -19,15 +20,30 @@ from common.messages import F64
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What people and manager set: one risk aversion, soft limits per factor (absent: none), the settings."""
+    """What people and manager set: one risk aversion, soft limits per factor (absent: none), the settings.
+
+    ``standing``: half-widths per factor that were said while prices stood where they stand now (`triggers.standing`).
+    """
 
     risk_aversion_per_usd: float
     soft_limit: Mapping[str, float]
     config: AgentsConfig
+    standing: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, factor: str) -> float:
         """Soft limit on |exposure| in the factor's unit; infinity where none is set."""
         return self.soft_limit.get(factor, math.inf)
+
+    def half_width(self, factor: str, width: float, floor: float) -> float:
+        """The half-width to say of a factor whose formula gives ``width``: at least ``floor``, at most the soft limit.
+
+        One that narrows by less than the share that makes an exposure worth speaking of stays as it was said while prices
+        stand. A width goes by the gamma that is held, so a trade that pays by the widths before it may pay back by those
+        after it, for ever; where they only widen, every trade leaves less outside and none is taken back.
+        """
+        fresh, said = intervals.clip(width, floor, self.limit(factor)), self.standing.get(factor, 0.0)
+        little = (1.0 - self.config.trigger.threshold_fraction_of_half_width) * said <= fresh < said
+        return min(said, self.limit(factor)) if little else fresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ desk's own. Names carry the desk (``delta:SPX@rates``). *Tested by* tests/unit/t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -24,10 +24,7 @@ def decide_desks(
 
     ``decide(desk, picture, terms)`` decides for one of them under names without a desk.
     """
-    parts = [
-        decide(desk, _holding(picture, mine), Terms(terms.risk_aversion_per_usd, _limits(terms, desk), terms.config))
-        for desk, mine in lots.items()
-    ]
+    parts = [decide(desk, _holding(picture, mine), _terms(terms, desk)) for desk, mine in lots.items()]
     names = [at_desk(name, desk) for desk, part in zip(lots, parts, strict=True) for name in part.factor]
     reported = [at_desk(name, desk) for desk, part in zip(lots, parts, strict=True) for name in part.reported]
     wishes = np.array([part.alone_lots for part in parts])
@@ -57,5 +54,9 @@ def _holding(picture: Picture, lots: F64) -> Picture:
     )
 
 
-def _limits(terms: Terms, desk: str) -> dict[str, float]:
-    return {without_desk(name): limit for name, limit in terms.soft_limit.items() if desk_of(name) == desk}
+def _terms(terms: Terms, desk: str) -> Terms:
+    return replace(terms, soft_limit=_own(terms.soft_limit, desk), standing=_own(terms.standing, desk))
+
+
+def _own(of_factor: Mapping[str, float], desk: str) -> dict[str, float]:
+    return {without_desk(name): value for name, value in of_factor.items() if desk_of(name) == desk}

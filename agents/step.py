@@ -21,7 +21,7 @@ from agents.pricing import Picture, Pricing, take_picture
 from agents.recorder import Recorder
 from agents.sharding import all_keys
 from agents.status import seen_of, status_of
-from agents.triggers import LastProposal, cheap_trigger, said_all, threshold_trigger
+from agents.triggers import LastProposal, cheap_trigger, said_all, standing, threshold_trigger
 from common import factors
 from common.messages import (
     AgentParameters,
@@ -309,6 +309,8 @@ def _on_decide(state: AgentState) -> list[Proposal]:
     picture, state.looked_ns = look(state, seen), now_ns
     symbols = state.setup.universe.symbols
     of_desk = dict(zip(state.setup.book.desk_names, state.held_lots, strict=True))
+    stands = standing(state.last, state.config.trigger, trigger, base)
+    terms = replace(terms, standing=stands)
     found = decide_kind(state.setup.kind, picture, symbols, state.selection, terms, state.covariance, of_desk)
     decision, state.unpriced = found.sayable({"", *(symbols[u] for u in seen)})
     state.mute = not decision.factor
@@ -319,7 +321,14 @@ def _on_decide(state: AgentState) -> list[Proposal]:
     if not trigger:
         return []
     state.last = LastProposal(
-        now_ns, state.position_version, decision.factor, decision.exposure, decision.half_width, base, seen
+        now_ns=now_ns,
+        position_version=state.position_version,
+        factor=decision.factor,
+        exposure=decision.exposure,
+        half_width=decision.half_width,
+        base_price=base,
+        underlyings=seen,
+        width_price=state.last.width_price if stands and state.last is not None else base,
     )
     return [_propose(state, picture, decision, trigger)]
 

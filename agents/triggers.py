@@ -18,11 +18,15 @@ from common.triggers import POSITIONS, PRICE_MOVE, START, THRESHOLD, TIME
 from common.units import NS_PER_S
 
 _BASIS_POINT = 1e-4
+_PRICES_STAND = frozenset({POSITIONS, TIME, ""})
 
 
 @dataclass(frozen=True, slots=True)
 class LastProposal:
-    """What the last proposal was made from; the triggers compare with it."""
+    """What the last proposal was made from; the triggers compare with it.
+
+    ``width_price``: the base prices when half-widths were last free to narrow (`standing`).
+    """
 
     now_ns: int
     position_version: int
@@ -31,6 +35,18 @@ class LastProposal:
     half_width: F64
     base_price: F64
     underlyings: tuple[int, ...]
+    width_price: F64
+
+
+def standing(last: LastProposal | None, config: TriggerConfig, trigger: str, base_price: F64) -> dict[str, float]:
+    """Half-widths by factor that the next proposal goes by (`Terms.half_width`): those of the last, while prices stand.
+
+    ``trigger``: what fired without a look at the Greeks ("": nothing). Prices stand until one has moved as far as makes an
+    agent speak, counted from where widths were last free to narrow; time alone moves none. Empty where they are free.
+    """
+    if last is None or trigger not in _PRICES_STAND or _moved(last.width_price, base_price, config):
+        return {}
+    return dict(zip(last.factor, (float(x) for x in last.half_width), strict=True))
 
 
 def said_all(last: LastProposal, now_ns: int, base_price: F64) -> bool:
@@ -48,14 +64,18 @@ def cheap_trigger(
     """Name of a trigger that needs no Greeks, or "". base_price (u,) of the own underlyings, order as last time."""
     if last is None:
         return START
-    move = np.abs(base_price - last.base_price)
-    if len(move) and float((move / last.base_price).max()) >= config.price_move_bp * _BASIS_POINT:
+    if _moved(last.base_price, base_price, config):
         return PRICE_MOVE
     if position_version != last.position_version:
         return POSITIONS
     if now_ns - last.now_ns >= config.time_s * NS_PER_S:
         return TIME
     return ""
+
+
+def _moved(was: F64, base_price: F64, config: TriggerConfig) -> bool:
+    move = np.abs(base_price - was)
+    return bool(len(move) and float((move / was).max()) >= config.price_move_bp * _BASIS_POINT)
 
 
 def threshold_trigger(last: LastProposal, config: TriggerConfig, now: Decision) -> str:

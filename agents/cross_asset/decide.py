@@ -67,10 +67,10 @@ def _half_width(picture: Picture, weight: F64, dollar_gamma: float, terms: Terms
     # The delta formula on the factor's own gamma; a USD of factor delta costs κ_U/|w_U| through the future of U.
     usable = (picture.future >= 0) & (weight != 0.0) & np.isfinite(picture.future_cost_rate)
     if not usable.any():
-        return intervals.clip(0.0, 0.0, terms.limit(factor))
+        return terms.half_width(factor, 0.0, 0.0)
     size = np.abs(weight[usable])
     rate = picture.future_cost_rate[usable] / size
     width = intervals.delta_half_width_usd(float(rate.min()), dollar_gamma, terms.risk_aversion_per_usd)
     width *= terms.config.cross_asset.interval_scale
     half_lot = 0.5 * float((picture.future_delta_usd[usable] * size).min())
-    return intervals.clip(width, half_lot, terms.limit(factor))
+    return terms.half_width(factor, width, half_lot)

@@ -61,7 +61,7 @@ def _delta_half_width(picture: Picture, u: int, dollar_gamma: float, terms: Term
     width = terms.config.gamma.interval_scale * intervals.delta_half_width_usd(
         float(picture.future_cost_rate[u]), dollar_gamma, terms.risk_aversion_per_usd
     )
-    return intervals.clip(width, 0.5 * float(picture.future_delta_usd[u]), terms.limit(factor))
+    return terms.half_width(factor, width, 0.5 * float(picture.future_delta_usd[u]))
 
 
 def _gamma_half_width(picture: Picture, u: int, option: int, terms: Terms, factor: str) -> float:
@@ -80,4 +80,4 @@ def _gamma_half_width(picture: Picture, u: int, option: int, terms: Terms, facto
         cost, intervals.daily(vol), config.gamma.rehedge_days, config.holding_days, terms.risk_aversion_per_usd
     )
     width *= config.gamma.interval_scale
-    return intervals.clip(width, half_lot, terms.limit(factor))
+    return terms.half_width(factor, width, half_lot)

@@ -62,6 +62,8 @@ class JournalWatch:
         self._accepted: set[str] = set()
         #: (instrument, signed lots by desk) of each fill, crossing and imported trade, in the order of the entries.
         self.moves: list[tuple[int, Counter[str]]] = []
+        #: World time of the last of them.
+        self.moved_ns = 0
         self.trades: dict[str, ImportedTrade] = {}
 
     def acknowledged(self, command_id: str) -> None:
@@ -169,7 +171,11 @@ class JournalWatch:
         if (c.bid_ticks, c.ask_ticks) != self._quoted(c.instrument, cycle):
             self._fail(f"promise 6: crossing {name} is at {c.bid_ticks}/{c.ask_ticks}, which nobody quoted then")
         self.crossings[name] = c
-        self.moves.append((c.instrument, Counter({c.buyer: c.lots, c.seller: -c.lots})))
+        self._move(c.instrument, Counter({c.buyer: c.lots, c.seller: -c.lots}))
+
+    def _move(self, instrument: int, lots: Counter[str]) -> None:
+        self.moves.append((instrument, lots))
+        self.moved_ns = self._world.now_ns
 
     def _quoted(self, instrument: int, cycle: Cycle) -> tuple[int, int]:
         """Bid and ask that the feed recorded in the last batch the decision had seen; every batch quotes every contract."""
@@ -186,7 +192,7 @@ class JournalWatch:
                 self._fail(f"promise 5: trade {trade.trade_id} is imported twice")
             self.trades[trade.trade_id] = trade
             for instrument, lots in self.effects(trade):
-                self.moves.append((instrument, lots))
+                self._move(instrument, lots)
             self._world.say("journal", f"imports {trade.trade_id}: {trade.lots} of instrument {trade.instrument}")
 
     def effects(self, trade: ImportedTrade) -> Iterator[tuple[int, Counter[str]]]:
@@ -209,7 +215,7 @@ class JournalWatch:
                 self._fail(f"promise 2: the journal books fill {report.exec_id} twice or not as the venue did")
             self.fills[report.exec_id] = report
             if name in self.orders:
-                self.moves.append((report.instrument, self.parts.take(self.orders[name], report)))
+                self._move(report.instrument, self.parts.take(self.orders[name], report))
         if not (name in self.status and self.status[name].terminal):
             self.status[name] = report.ord_status
 

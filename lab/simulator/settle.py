@@ -1,9 +1,10 @@
-"""After the faults: does it converge? One leader, everything ended and settled, everybody agrees, nobody wants to trade.
+"""After the faults: does it converge? One leader, everything ended and settled, everybody agrees, nobody trades or wants to.
 
 "Nobody wants to trade" is asked of a second system made on the spot: fresh agents and a fresh manager that know only the
-opening book, the venue's own fills, the standing quotes and the limits in force. If they would trade and execution's
-limits would let them, the running system is stuck. What execution has refused as too large it knows as well: that must not
-be less than half of what passes. *Tested by* tests/simulation/test_simulator_mistakes.py.
+opening book, the venue's own fills, the standing quotes, the limits in force and the widths that agents stand by while
+prices do. If they would trade and execution's limits would let them, the running system is stuck. What execution has
+refused as too large it knows as well: that must not be less than half of what passes.
+*Tested by* tests/simulation/test_simulator_mistakes.py, tests/unit/test_agents_standing.py.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agents.step import AgentSetup, Decide, start, step
+from agents.triggers import LastProposal
 from common.control_messages import Command, Cycle
 from common.factors import desk_of, kind_of, without_desk
 from common.messages import I64, Order, TradingState
+from common.units import NS_PER_S
 from common.universe import FUTURE, Book
 from manager import events as ev
 from manager import step as manager
@@ -28,6 +32,10 @@ from manager.service import ManagerService
 if TYPE_CHECKING:
     from lab.simulator.run import Simulation
 
+_NEVER = -2
+#: Two quotes and more come in this while.
+_REST_NS = 2 * NS_PER_S
+
 
 def unsettled(run: Simulation) -> str:
     """The first thing that has not converged yet; empty when all has."""
@@ -35,7 +43,7 @@ def unsettled(run: Simulation) -> str:
     if len(leaders) != 1:
         return f"promise 3: {len(leaders)} managers lead"
     leader = leaders[0]
-    for rule in (_processes, _orders, _ratios, _money, _positions, _cash, _believed):
+    for rule in (_processes, _orders, _ratios, _money, _positions, _cash, _believed, _rest):
         for wrong in rule(run, leader):
             return wrong
     return _wanted(run, leader)
@@ -145,6 +153,13 @@ def _believed(run: Simulation, leader: ManagerService) -> Iterator[str]:
             yield f"promise 8: {leader.holder} asks for {lots} lots of {name} at most, {kind.max_order_lots} would pass"
 
 
+def _rest(run: Simulation, _: ManagerService) -> Iterator[str]:
+    """Prices stand, so that trading comes to an end: nothing was filled or crossed for a while (8)."""
+    since_ns = run.world.now_ns - run.watch.journal.moved_ns
+    if since_ns < _REST_NS:
+        yield f"promise 8: prices stand and it trades on, {since_ns / NS_PER_S:.1f} s ago"
+
+
 def desk_cash_cents(run: Simulation) -> Counter[str]:
     """What each desk's trades took (negative) or brought: its part of the venue's fills, and its crossings at mid."""
     universe, journal, cents = run.plan.setting.universe, run.watch.journal, Counter[str]()
@@ -227,11 +242,19 @@ def _second_system(run: Simulation, leader: ManagerService) -> list[Cycle]:
         agent = start(AgentSetup(setting.universe, book, kind_of(name), shard, setting.agents, 1))
         for news in (*updates, *fold.parameters[-1:], *quotes):
             step(agent, news)
+        agent.last, agent.retuned, agent.rolled = _as_said(run, name), False, False
         for proposal in step(agent, Decide())[1]:
             manager.step(fresh, ev.ProposalArrived(0, proposal))
     said = manager.step(fresh, ev.Decide(fresh.now_ns, 0))[1]
     entries = [i.entry.event for i in said if isinstance(i, ev.Record)]
     return [event for event in entries if isinstance(event, Cycle)]
+
+
+def _as_said(run: Simulation, name: str) -> LastProposal | None:
+    """What the running agent said last, as said of another position: known are the widths it stands by, not its wishes."""
+    state = run.agents[name]._state
+    last = None if state is None else state.last
+    return None if last is None else replace(last, now_ns=0, position_version=_NEVER)
 
 
 def _book(run: Simulation) -> Book:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agents.config import TriggerConfig
 from agents.decision import Decision
-from agents.triggers import LastProposal, cheap_trigger, threshold_trigger
+from agents.triggers import LastProposal, cheap_trigger, standing, threshold_trigger
 from common.units import NS_PER_S
 
 CONFIG = TriggerConfig(threshold_fraction_of_half_width=0.5, price_move_bp=10, time_s=60)
 LAST = LastProposal(
-    1000 * NS_PER_S, 7, ("delta:SPX",), np.array([10.0]), np.array([100.0]), np.array([2000.0, 50.0]), (0, 1)
+    now_ns=1000 * NS_PER_S,
+    position_version=7,
+    factor=("delta:SPX",),
+    exposure=np.array([10.0]),
+    half_width=np.array([100.0]),
+    base_price=np.array([2000.0, 50.0]),
+    underlyings=(0, 1),
+    width_price=np.array([1999.0, 50.0]),
 )
 
 
@@ -66,9 +75,25 @@ def test_threshold(exposure, width, name):
 
 
 def test_no_width_and_no_move_is_silence():
-    still = LastProposal(0, 0, ("x",), np.array([0.0]), np.array([0.0]), np.array([1.0]), (0,))
+    still = replace(LAST, factor=("x",), exposure=np.array([0.0]), half_width=np.array([0.0]))
     assert threshold_trigger(still, CONFIG, said("x", 0.0, 0.0)) == ""
 
 
 def test_other_factors_than_it_spoke_for():
     assert threshold_trigger(LAST, CONFIG, said("delta:NDX", 10.0, 100.0)) == "start"
+
+
+@pytest.mark.parametrize("trigger", ["", "positions", "time"])
+def test_widths_stand_while_prices_do(trigger):
+    stood = {"delta:SPX": 100.0}
+    assert standing(LAST, CONFIG, trigger, np.array([2000.0, 50.0])) == stood
+    assert standing(LAST, CONFIG, trigger, np.array([2000.9, 50.0])) == stood
+    moved = "counted from where they were last free, not from the last word"
+    assert standing(LAST, CONFIG, trigger, np.array([2001.1, 50.0])) == {}, moved
+    assert standing(LAST, CONFIG, trigger, np.array([2000.0, 50.06])) == {}, "any own underlying"
+
+
+@pytest.mark.parametrize("trigger", ["start", "price move", "parameters", "roll"])
+def test_widths_are_free_where_something_else_than_a_position_has_changed(trigger):
+    assert standing(LAST, CONFIG, trigger, np.array([2000.0, 50.0])) == {}
+    assert standing(None, CONFIG, trigger, np.array([2000.0, 50.0])) == {}

@@ -1,0 +1,144 @@
+"""Half-widths that a position alone narrows a little stand while prices do, so that no lot goes forth and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.config import AgentsConfig
+from agents.decision import Decision, Terms
+from agents.desks import decide_desks
+from agents.pricing import Picture
+from agents.step import AgentState, Decide, look
+from common.messages import Proposal
+from common.units import NS_PER_S
+from lab.simulator.run import simulate
+from tests.agents_market import (
+    NOW_NS,
+    Market,
+    feed,
+    first_proposal,
+    make_book,
+    make_market,
+    position_update,
+    ready_agent,
+)
+
+SHARE = AgentsConfig().trigger.threshold_fraction_of_half_width
+widths = st.floats(0.0, 1e9)
+
+
+def terms(said: float | None = None, limit: float | None = None) -> Terms:
+    """Terms under which ``delta:SPX`` was said as wide as ``said`` while prices stood."""
+    stood = {} if said is None else {"delta:SPX": said}
+    return Terms(1e-7, {} if limit is None else {"delta:SPX": limit}, AgentsConfig(), stood)
+
+
+@pytest.mark.parametrize(
+    ("said", "limit", "fresh", "width"),
+    [
+        (None, None, 90.0, 90.0),
+        (100.0, None, 90.0, 100.0),
+        (100.0, None, 110.0, 110.0),  # wider at once
+        (100.0, None, 75.0, 100.0),
+        (100.0, None, 74.9, 74.9),  # so much narrower is news
+        (100.0, None, 0.0, 5.0),  # the floor
+        (100.0, 95.0, 90.0, 95.0),  # a limit acts at once
+        (100.0, 50.0, 90.0, 50.0),
+    ],
+)
+def test_what_is_said_of_a_width(said: float | None, limit: float | None, fresh: float, width: float) -> None:
+    assert terms(said, limit).half_width("delta:SPX", fresh, 5.0) == width
+    assert terms(said, limit).half_width("gamma:SPX", fresh, 5.0) == max(fresh, 5.0), "of another factor nothing stands"
+
+
+@given(st.lists(widths, min_size=1, max_size=20), widths, widths)
+def test_it_never_narrows_by_a_little_and_never_passes_a_limit(fresh: list[float], floor: float, limit: float) -> None:
+    """The reason that nothing goes round in circles: whatever narrows, narrows by the share or more, or by a limit."""
+    said = None
+    for width in fresh:
+        now = terms(said, limit).half_width("delta:SPX", width, floor)
+        assert min(max(width, floor), limit) <= now <= limit
+        assert said is None or now >= min(said, limit) or now < (1.0 - SHARE) * said
+        said = now
+
+
+def agent_and_first(config: AgentsConfig | None = None) -> tuple[Market, AgentState, Proposal]:
+    """A gamma agent that has said how wide its intervals are."""
+    market = make_market({"SPX": 2700.0})
+    agent = ready_agent(market, make_book(market.universe, 200), "gamma", config)
+    return market, agent, first_proposal(agent)
+
+
+def bought(market: Market, agent: AgentState, first: Proposal, share: float, version: int = 1) -> Proposal:
+    """What it says a second after it was given ``share`` of the gamma that it is short."""
+    at = first.factor.index("gamma:SPX")
+    best = int(np.argmax(first.sensitivity[at]))
+    lots = round(-share * float(first.exposure[at]) / float(first.sensitivity[at, best]))
+    feed(agent, position_update(version, at=[first.menu[best]], lots=[lots]))
+    (said,) = feed(agent, market.quotes("SPX", NOW_NS + version * NS_PER_S), Decide())
+    assert said.trigger == "positions"
+    return said
+
+
+def test_less_gamma_narrows_the_delta_interval_only_once_the_price_has_moved() -> None:
+    market, agent, first = agent_and_first()
+    assert first.factor[0] == "delta:SPX" and first.exposure[1] < 0.0
+    said = bought(market, agent, first, 0.3)
+    assert abs(said.exposure[1]) < 0.8 * abs(first.exposure[1])
+    assert said.upper[0] == first.upper[0] and said.lower[0] == first.lower[0]
+    time = feed(agent, market.quotes("SPX", NOW_NS + 400 * NS_PER_S), Decide())[0]
+    assert time.trigger == "time" and time.upper[0] == first.upper[0]
+    market.future_price["SPX"] *= 1.0011
+    moved = feed(agent, market.quotes("SPX", NOW_NS + 401 * NS_PER_S), Decide())[0]
+    assert moved.trigger == "price move" and moved.upper[0] < 0.95 * first.upper[0]
+
+
+def test_it_says_what_a_fresh_agent_says_once_the_price_has_moved() -> None:
+    market, agent, first = agent_and_first()
+    bought(market, agent, first, 0.3)
+    market.future_price["SPX"] *= 1.0011
+    moved = feed(agent, market.quotes("SPX", NOW_NS + 2 * NS_PER_S), Decide())[0]
+    fresh = ready_agent(market, agent.setup.book, "gamma")
+    feed(fresh, agent.positions)
+    feed(fresh, replace(market.quotes("SPX", NOW_NS + 2 * NS_PER_S), snapshot=True))
+    assert first_proposal(fresh).upper.tolist() == pytest.approx(moved.upper.tolist(), rel=1e-6)
+
+
+def test_much_less_gamma_narrows_it_at_once() -> None:
+    market, agent, first = agent_and_first()
+    assert bought(market, agent, first, 0.8).upper[0] < (1.0 - SHARE) * first.upper[0]
+
+
+def test_more_gamma_widens_it_at_once_and_what_was_widened_stands() -> None:
+    market, agent, first = agent_and_first()
+    wider = bought(market, agent, first, -0.3)
+    assert wider.upper[0] > first.upper[0]
+    back = bought(market, agent, first, 0.0, version=2)
+    assert back.upper[0] == wider.upper[0], "a lot that comes and goes leaves the wider one"
+
+
+def test_each_desk_stands_by_its_own() -> None:
+    _, agent, _ = agent_and_first()
+    picture = look(agent, (0,))
+    menu, held = len(picture.menu), len(picture.held)
+
+    def decide(_desk: str, _picture: Picture, its: Terms) -> Decision:
+        width = np.array([its.half_width("delta:SPX", 9.0, 0.0)])
+        return Decision(("delta:SPX",), np.zeros(1), width, np.zeros((1, menu)), np.zeros(menu))
+
+    stood = {"delta:SPX@a": 10.0, "delta:SPX@b": 11.0}
+    whole = Terms(1.0, {"delta:SPX@b": 10.5}, AgentsConfig(), stood)
+    said = decide_desks(decide, picture, whole, {desk: np.zeros(held) for desk in "abc"})
+    assert said.half_width.tolist() == [10.0, 10.5, 9.0]
+
+
+@pytest.mark.slow
+def test_two_desks_do_not_pass_a_lot_back_and_forth() -> None:
+    """Found as seed 13672: at each quote one lot crossed, and at the next one back, for widths went with it."""
+    found = simulate(13672)
+    assert not found.failure, found.text()
