@@ -43,7 +43,10 @@ def scope_of(command: Command) -> str:
 
 
 def check_scope(state: ManagerState, scope: str) -> None:
-    """Raise ``Refused`` with what is known if nothing here has this name. What is stopped already may always be named."""
+    """Raise ``Refused`` with what is known if nothing here has this name. What is stopped already may always be named.
+
+    So may an agent that has ever spoken: one whose keys are covered is expected back.
+    """
     if not scope or scope in state.fold.holds:
         return
     head, _, name = scope.partition(":")
@@ -51,7 +54,7 @@ def check_scope(state: ManagerState, scope: str) -> None:
     known = {
         UNDERLYING: state.setup.universe.symbols,
         DESK: tuple(d for d in state.fold.ledger.desks if d),
-        AGENT: tuple(sorted(set(owners))),
+        AGENT: tuple(sorted({*owners, *state.fold.newest})),
     }
     if head not in known:
         raise Refused(f"no scope {scope!r}: underlying:U, desk:D or agent:A")

@@ -11,7 +11,7 @@ from manager.fold import apply
 from manager.hash import state_hash
 from manager.status import status
 from manager.step import start
-from tests.manager_world import Desk, all_agents
+from tests.manager_world import Desk, all_agents, assign
 from tests.steering_world import send
 
 SPX, NDX = "SPX", "NDX"
@@ -114,6 +114,21 @@ def test_a_part_that_is_not_there_is_refused(scope: object) -> None:
     desk = Desk()
     ack = send(desk, "pause", "c1", scope=scope)
     assert ack is not None and not ack.accepted and not desk.state.fold.holds
+
+
+def test_an_agent_whose_keys_are_covered_is_paused_before_it_is_back() -> None:
+    desk = Desk(owner={"gamma/SPX": "gamma-0"})
+    desk.propose("gamma-0", {factors.delta(SPX): 9e6}, 1e5, menu=[0])
+    desk.send(ev.CommandArrived(0, assign({"gamma/SPX": "gamma-1"}, "cover")))
+    ack = send(desk, "pause", "c1", scope="agent:gamma-0")
+    assert ack is not None and ack.accepted
+    desk.propose("gamma-1", {factors.delta(SPX): 9e6}, 1e5, menu=[0])
+    assert desk.decide() and served(desk) == {"gamma-1"}, "a stop belongs to the agent, not to its keys"
+    desk.send(ev.CommandArrived(0, assign({"gamma/SPX": "gamma-0"}, "back")))
+    desk.orders.clear()
+    desk.feed(60)
+    desk.propose("gamma-0", {factors.delta(SPX): 9e6}, 1e5, menu=[0])
+    assert desk.decide() == []
 
 
 def test_execution_stopped_an_underlying_behind_our_back() -> None:
