@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import intervals
 from agents.config import AgentsConfig
 from common.factors import desk_of, underlying_of
 from common.messages import F64
@@ -22,7 +21,7 @@ from common.messages import F64
 class Terms:
     """What people and manager set: one risk aversion, soft limits per factor (absent: none), the settings.
 
-    ``standing``: half-widths per factor that were said while prices stood where they stand now (`triggers.standing`).
+    ``standing``: per factor the |ΓF²| that its half-width went by while prices stood where they stand now (`triggers.standing`).
     """
 
     risk_aversion_per_usd: float
@@ -34,21 +33,25 @@ class Terms:
         """Soft limit on |exposure| in the factor's unit; infinity where none is set."""
         return self.soft_limit.get(factor, math.inf)
 
-    def half_width(self, factor: str, width: float, floor: float) -> float:
-        """The half-width to say of a factor whose formula gives ``width``: at least ``floor``, at most the soft limit.
+    def width_gamma(self, factor: str, dollar_gamma_usd: float) -> float:
+        """|ΓF²| in USD that a factor's half-width goes by, of the one it has; NaN where that is NaN.
 
-        One that narrows by less than the share that makes an exposure worth speaking of stays as it was said while prices
-        stand. A width goes by the gamma that is held, so a trade that pays by the widths before it may pay back by those
-        after it, for ever; where they only widen, every trade leaves less outside and none is taken back.
+        A little less than it stood by is no reason to narrow while prices stand: less than what narrows the width by the share
+        that makes an exposure worth speaking of. A width goes by the gamma held, so a trade that pays by the widths before
+        it may pay back by those after it, for ever; where they only widen every trade leaves less outside, and none is
+        taken back.
         """
-        fresh, said = intervals.clip(width, floor, self.limit(factor)), self.standing.get(factor, 0.0)
-        little = (1.0 - self.config.trigger.threshold_fraction_of_half_width) * said <= fresh < said
-        return min(said, self.limit(factor)) if little else fresh
+        now, stood = abs(dollar_gamma_usd), self.standing.get(factor, 0.0)
+        share = self.config.trigger.threshold_fraction_of_half_width
+        return stood if _gamma_share(1.0 - share) * stood <= now < stood else now
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """f factors, m menu instruments: exposure, half_width (f,); sensitivity (f, m) per lot bought; alone_lots (m,)."""
+    """f factors, m menu instruments: exposure, half_width (f,); sensitivity (f, m) per lot bought; alone_lots (m,).
+
+    ``width_gamma``: |ΓF²| by factor that a half-width went by, where it goes by one (`Terms.width_gamma`).
+    """
 
     factor: tuple[str, ...]
     exposure: F64
@@ -60,6 +63,7 @@ class Decision:
     #: Where there are several desks: those spoken for, and the wish for each, (d, m).
     desk: tuple[str, ...] = ()
     desk_alone_lots: F64 = field(default_factory=lambda: np.empty((0, 0)))
+    width_gamma: Mapping[str, float] = field(default_factory=dict)
 
     def sayable(self, symbols: Set[str]) -> tuple[Decision, tuple[str, ...]]:
         """What can be said of it: the factors of these underlyings ("": the common one) where all of a desk's are numbers.
@@ -94,6 +98,11 @@ class Decision:
             reported_value=self.reported_value[told],
         )
         return part, tuple(unpriced)
+
+
+def _gamma_share(width_share: float) -> float:
+    """The share of its gamma at which a delta half-width, which goes with its power 2/3, has this share of its width."""
+    return math.pow(max(width_share, 0.0), 1.5)
 
 
 def _place(name: str) -> tuple[str, str]:

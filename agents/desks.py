@@ -38,6 +38,11 @@ def decide_desks(
         reported_value=np.concatenate([part.reported_value for part in parts]),
         desk=tuple(lots),
         desk_alone_lots=wishes,
+        width_gamma={
+            at_desk(name, desk): gamma
+            for desk, part in zip(lots, parts, strict=True)
+            for name, gamma in part.width_gamma.items()
+        },
     )
 
 

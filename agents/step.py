@@ -328,6 +328,7 @@ def _on_decide(state: AgentState) -> list[Proposal]:
         half_width=decision.half_width,
         base_price=base,
         underlyings=seen,
+        width_gamma=decision.width_gamma,
         width_price=state.last.width_price if stands and state.last is not None else base,
     )
     return [_propose(state, picture, decision, trigger)]

@@ -7,6 +7,7 @@ What fired is named by the first of these that holds: a move that meets an agent
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,8 @@ _PRICES_STAND = frozenset({POSITIONS, TIME, ""})
 class LastProposal:
     """What the last proposal was made from; the triggers compare with it.
 
-    ``width_price``: the base prices when half-widths were last free to narrow (`standing`).
+    ``width_gamma``: |ΓF²| by factor that half-widths went by; ``width_price``: the base prices when they were last free to
+    narrow (`standing`).
     """
 
     now_ns: int
@@ -35,18 +37,19 @@ class LastProposal:
     half_width: F64
     base_price: F64
     underlyings: tuple[int, ...]
+    width_gamma: Mapping[str, float]
     width_price: F64
 
 
-def standing(last: LastProposal | None, config: TriggerConfig, trigger: str, base_price: F64) -> dict[str, float]:
-    """Half-widths by factor that the next proposal goes by (`Terms.half_width`): those of the last, while prices stand.
+def standing(last: LastProposal | None, config: TriggerConfig, trigger: str, base_price: F64) -> Mapping[str, float]:
+    """|ΓF²| by factor that the next proposal stands by (`Terms.width_gamma`): that of the last, while prices stand.
 
     ``trigger``: what fired without a look at the Greeks ("": nothing). Prices stand until one has moved as far as makes an
     agent speak, counted from where widths were last free to narrow; time alone moves none. Empty where they are free.
     """
     if last is None or trigger not in _PRICES_STAND or _moved(last.width_price, base_price, config):
         return {}
-    return dict(zip(last.factor, (float(x) for x in last.half_width), strict=True))
+    return last.width_gamma
 
 
 def said_all(last: LastProposal, now_ns: int, base_price: F64) -> bool:

@@ -29,6 +29,7 @@ def decide(picture: Picture, symbols: tuple[str, ...], own: tuple[int, ...], cov
     futures = tuple(int(u) for u in np.flatnonzero(picture.future >= 0))
     f, m = len(own), len(picture.menu)
     names, exposure, half_width = [], np.zeros(f), np.zeros(f)
+    width_gamma: dict[str, float] = {}
     sensitivity, alone = np.zeros((f, m)), np.zeros(m)
     for i, u in enumerate(own):
         if u == COMMON_FACTOR:
@@ -42,12 +43,13 @@ def decide(picture: Picture, symbols: tuple[str, ...], own: tuple[int, ...], cov
         exposure[i] = sums[0]
         sensitivity[i] = _weighted_delta(picture, weight)
         effect = np.where(picture.menu_is_future, sensitivity[i], 0.0)
-        half_width[i] = _half_width(picture, weight, float(sums[1]), terms, names[-1])
+        width_gamma[names[-1]] = terms.width_gamma(names[-1], float(sums[1]))
+        half_width[i] = _half_width(picture, weight, width_gamma[names[-1]], terms, names[-1])
         change = intervals.to_nearest_edge(exposure[i], half_width[i])
         future = cheapest(picture.menu_cost_usd, effect)
         if future >= 0 and change != 0.0:
             alone[future] += change / effect[future]
-    return Decision(tuple(names), exposure, half_width, sensitivity, alone)
+    return Decision(tuple(names), exposure, half_width, sensitivity, alone, width_gamma=width_gamma)
 
 
 def _proxy_weights(covariance: F64, underlying: int, futures: tuple[int, ...]) -> F64:
@@ -67,10 +69,10 @@ def _half_width(picture: Picture, weight: F64, dollar_gamma: float, terms: Terms
     # The delta formula on the factor's own gamma; a USD of factor delta costs κ_U/|w_U| through the future of U.
     usable = (picture.future >= 0) & (weight != 0.0) & np.isfinite(picture.future_cost_rate)
     if not usable.any():
-        return terms.half_width(factor, 0.0, 0.0)
+        return intervals.clip(0.0, 0.0, terms.limit(factor))
     size = np.abs(weight[usable])
     rate = picture.future_cost_rate[usable] / size
     width = intervals.delta_half_width_usd(float(rate.min()), dollar_gamma, terms.risk_aversion_per_usd)
     width *= terms.config.cross_asset.interval_scale
     half_lot = 0.5 * float((picture.future_delta_usd[usable] * size).min())
-    return terms.half_width(factor, width, half_lot)
+    return intervals.clip(width, half_lot, terms.limit(factor))

@@ -30,6 +30,7 @@ def decide(picture: Picture, symbols: tuple[str, ...], own: tuple[int, ...], ter
     rows = 2 if with_gamma else 1
     f, m = rows * len(own), len(picture.menu)
     names: list[str] = []
+    width_gamma: dict[str, float] = {}
     exposure, half_width = np.zeros(f), np.zeros(f)
     sensitivity, alone = np.zeros((f, m)), np.zeros(m)
     for i, u in enumerate(own):
@@ -39,7 +40,8 @@ def decide(picture: Picture, symbols: tuple[str, ...], own: tuple[int, ...], ter
         names.append(factors.delta(symbols[u]))
         sensitivity[at] = np.where(mine, picture.menu_greeks[:, DELTA_USD], 0.0)
         exposure[at] = delta
-        half_width[at] = _delta_half_width(picture, u, dollar_gamma, terms, names[-1])
+        width_gamma[names[-1]] = terms.width_gamma(names[-1], dollar_gamma)
+        half_width[at] = _delta_half_width(picture, u, width_gamma[names[-1]], terms, names[-1])
         if with_gamma:
             names.append(factors.gamma(symbols[u]))
             sensitivity[at + 1] = np.where(mine, PER_CENT * picture.menu_greeks[:, GAMMA_USD], 0.0)
@@ -54,14 +56,14 @@ def decide(picture: Picture, symbols: tuple[str, ...], own: tuple[int, ...], ter
         change = intervals.to_nearest_edge(delta, half_width[at])
         if len(future) and change != 0.0:
             alone[future[0]] = change / sensitivity[at, future[0]]
-    return Decision(tuple(names), exposure, half_width, sensitivity, alone)
+    return Decision(tuple(names), exposure, half_width, sensitivity, alone, width_gamma=width_gamma)
 
 
 def _delta_half_width(picture: Picture, u: int, dollar_gamma: float, terms: Terms, factor: str) -> float:
     width = terms.config.gamma.interval_scale * intervals.delta_half_width_usd(
         float(picture.future_cost_rate[u]), dollar_gamma, terms.risk_aversion_per_usd
     )
-    return terms.half_width(factor, width, 0.5 * float(picture.future_delta_usd[u]))
+    return intervals.clip(width, 0.5 * float(picture.future_delta_usd[u]), terms.limit(factor))
 
 
 def _gamma_half_width(picture: Picture, u: int, option: int, terms: Terms, factor: str) -> float:
@@ -80,4 +82,4 @@ def _gamma_half_width(picture: Picture, u: int, option: int, terms: Terms, facto
         cost, intervals.daily(vol), config.gamma.rehedge_days, config.holding_days, terms.risk_aversion_per_usd
     )
     width *= config.gamma.interval_scale
-    return terms.half_width(factor, width, half_lot)
+    return intervals.clip(width, half_lot, terms.limit(factor))

@@ -71,4 +71,4 @@ def _half_width(picture: Picture, option: int, bucket: int, terms: Terms, factor
     width = config.interval_scale * intervals.vega_half_width_usd(
         cost, vol_of_vol_pt(bucket, config), terms.config.holding_days, terms.risk_aversion_per_usd
     )
-    return terms.half_width(factor, width, half_lot)
+    return intervals.clip(width, half_lot, terms.limit(factor))

@@ -1,7 +1,8 @@
-"""Half-widths that a position alone narrows a little stand while prices do, so that no lot goes forth and back."""
+"""Half-widths that less gamma narrows a little stand while prices do, so that no lot goes forth and back."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import intervals
 from agents.config import AgentsConfig
 from agents.decision import Decision, Terms
 from agents.desks import decide_desks
@@ -28,43 +30,45 @@ from tests.agents_market import (
     ready_agent,
 )
 
-SHARE = AgentsConfig().trigger.threshold_fraction_of_half_width
-widths = st.floats(0.0, 1e9)
+gammas = st.floats(0.0, 1e15)
 
 
-def terms(said: float | None = None, limit: float | None = None) -> Terms:
-    """Terms under which ``delta:SPX`` was said as wide as ``said`` while prices stood."""
-    stood = {} if said is None else {"delta:SPX": said}
-    return Terms(1e-7, {} if limit is None else {"delta:SPX": limit}, AgentsConfig(), stood)
+def terms(stood: float | None = None) -> Terms:
+    """Terms under which the width of ``delta:SPX`` went by ``stood`` while prices stood."""
+    return Terms(1e-7, {}, AgentsConfig(), {} if stood is None else {"delta:SPX": stood})
 
 
 @pytest.mark.parametrize(
-    ("said", "limit", "fresh", "width"),
+    ("stood", "gamma", "goes_by"),
     [
-        (None, None, 90.0, 90.0),
-        (100.0, None, 90.0, 100.0),
-        (100.0, None, 110.0, 110.0),  # wider at once
-        (100.0, None, 75.0, 100.0),
-        (100.0, None, 74.9, 74.9),  # so much narrower is news
-        (100.0, None, 0.0, 5.0),  # the floor
-        (100.0, 95.0, 90.0, 95.0),  # a limit acts at once
-        (100.0, 50.0, 90.0, 50.0),
+        (None, -90.0, 90.0),
+        (100.0, 90.0, 100.0),
+        (100.0, -90.0, 100.0),  # short or long: a width knows no sign
+        (100.0, 110.0, 110.0),  # wider at once
+        (100.0, 65.0, 100.0),  # a quarter narrower is 0.75^1.5 = 0.6495 of the gamma
+        (100.0, 64.9, 64.9),  # so much is news
+        (100.0, 0.0, 0.0),
     ],
 )
-def test_what_is_said_of_a_width(said: float | None, limit: float | None, fresh: float, width: float) -> None:
-    assert terms(said, limit).half_width("delta:SPX", fresh, 5.0) == width
-    assert terms(said, limit).half_width("gamma:SPX", fresh, 5.0) == max(fresh, 5.0), "of another factor nothing stands"
+def test_what_a_width_goes_by(stood: float | None, gamma: float, goes_by: float) -> None:
+    assert terms(stood).width_gamma("delta:SPX", gamma) == goes_by
+    assert terms(stood).width_gamma("delta:NDX", gamma) == abs(gamma), "of another factor nothing stands"
 
 
-@given(st.lists(widths, min_size=1, max_size=20), widths, widths)
-def test_it_never_narrows_by_a_little_and_never_passes_a_limit(fresh: list[float], floor: float, limit: float) -> None:
-    """The reason that nothing goes round in circles: whatever narrows, narrows by the share or more, or by a limit."""
-    said = None
-    for width in fresh:
-        now = terms(said, limit).half_width("delta:SPX", width, floor)
-        assert min(max(width, floor), limit) <= now <= limit
-        assert said is None or now >= min(said, limit) or now < (1.0 - SHARE) * said
-        said = now
+def test_an_unknown_gamma_stays_unknown() -> None:
+    assert math.isnan(terms(100.0).width_gamma("delta:SPX", math.nan))
+
+
+@given(st.lists(gammas, min_size=1, max_size=20))
+def test_a_width_never_narrows_by_a_little(held: list[float]) -> None:
+    """The reason that nothing goes round in circles: whatever narrows, narrows by the share or more."""
+    share = AgentsConfig().trigger.threshold_fraction_of_half_width
+    width, stood = 0.0, None
+    for gamma in held:
+        stood = terms(stood).width_gamma("delta:SPX", gamma)
+        now = intervals.delta_half_width_usd(1e-4, stood, 1e-7)
+        assert stood >= gamma and (now >= width or now <= (1.0 - share) * width * (1.0 + 1e-9))
+        width = now
 
 
 def agent_and_first(config: AgentsConfig | None = None) -> tuple[Market, AgentState, Proposal]:
@@ -111,7 +115,14 @@ def test_it_says_what_a_fresh_agent_says_once_the_price_has_moved() -> None:
 
 def test_much_less_gamma_narrows_it_at_once() -> None:
     market, agent, first = agent_and_first()
-    assert bought(market, agent, first, 0.8).upper[0] < (1.0 - SHARE) * first.upper[0]
+    assert bought(market, agent, first, 0.8).upper[0] < 0.75 * first.upper[0]
+
+
+def test_what_a_quote_does_to_a_width_is_done_at_once() -> None:
+    market, agent, _ = agent_and_first()
+    (wide,) = feed(agent, position_update(1), market.quotes("SPX", NOW_NS + NS_PER_S, spread=0.03), Decide())
+    (tight,) = feed(agent, position_update(2), market.quotes("SPX", NOW_NS + 2 * NS_PER_S, spread=0.026), Decide())
+    assert wide.upper[1] > 1.05 * tight.upper[1], "cheaper hedges, a narrower interval"
 
 
 def test_more_gamma_widens_it_at_once_and_what_was_widened_stands() -> None:
@@ -128,13 +139,14 @@ def test_each_desk_stands_by_its_own() -> None:
     menu, held = len(picture.menu), len(picture.held)
 
     def decide(_desk: str, _picture: Picture, its: Terms) -> Decision:
-        width = np.array([its.half_width("delta:SPX", 9.0, 0.0)])
-        return Decision(("delta:SPX",), np.zeros(1), width, np.zeros((1, menu)), np.zeros(menu))
+        gamma = its.width_gamma("delta:SPX", -9.0)
+        width, none = np.array([gamma]), np.zeros((1, menu))
+        return Decision(("delta:SPX",), np.zeros(1), width, none, np.zeros(menu), width_gamma={"delta:SPX": gamma})
 
-    stood = {"delta:SPX@a": 10.0, "delta:SPX@b": 11.0}
-    whole = Terms(1.0, {"delta:SPX@b": 10.5}, AgentsConfig(), stood)
+    whole = Terms(1.0, {}, AgentsConfig(), {"delta:SPX@a": 10.0, "delta:SPX@b": 11.0})
     said = decide_desks(decide, picture, whole, {desk: np.zeros(held) for desk in "abc"})
-    assert said.half_width.tolist() == [10.0, 10.5, 9.0]
+    assert said.half_width.tolist() == [10.0, 11.0, 9.0]
+    assert said.width_gamma == {"delta:SPX@a": 10.0, "delta:SPX@b": 11.0, "delta:SPX@c": 9.0}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ LAST = LastProposal(
     half_width=np.array([100.0]),
     base_price=np.array([2000.0, 50.0]),
     underlyings=(0, 1),
+    width_gamma={"delta:SPX": 5e6},
     width_price=np.array([1999.0, 50.0]),
 )
 
@@ -85,7 +86,7 @@ def test_other_factors_than_it_spoke_for():
 
 @pytest.mark.parametrize("trigger", ["", "positions", "time"])
 def test_widths_stand_while_prices_do(trigger):
-    stood = {"delta:SPX": 100.0}
+    stood = {"delta:SPX": 5e6}
     assert standing(LAST, CONFIG, trigger, np.array([2000.0, 50.0])) == stood
     assert standing(LAST, CONFIG, trigger, np.array([2000.9, 50.0])) == stood
     moved = "counted from where they were last free, not from the last word"
