@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 
 import uvloop
 
+from agents import fleet_wanted
 from agents.config import AgentsConfig
 from agents.fleet_keeping import Keeper
 from agents.fleet_plan import (
@@ -40,7 +41,6 @@ from agents.fleet_plan import (
     is_fresh,
     plan,
     ready,
-    shards_in,
     unsettled,
 )
 from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
@@ -146,10 +146,7 @@ class Fleet:
             running.append(
                 await self._bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=HEARTBEAT_BOUND)
             )
-            # The assignment that holds tells how far people had scaled up before this process began. It may also lack a shard
-            # that is being covered, or restarted, so that no fewer than the settings say are wanted.
-            named = shards_in(self.known.owner)
-            self.known.desired = {k: max(n, named.get(k, 0)) for k, n in {**named, **config.shards}.items()}
+            self.known.desired = await self._recall(config.shards)
             self._scaler = Scaler(config.scaling)
             running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
             restarts = self._audited(self._on_restart)
@@ -181,6 +178,9 @@ class Fleet:
                     )
             await asyncio.sleep(STEP_S)
         return None
+
+    async def _recall(self, settings: Mapping[str, int]) -> dict[str, int]:
+        return await fleet_wanted.recall(self._bus, settings, self.known.owner, self._rules.max_shards)
 
     # -- news ------------------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class Fleet:
             if not self.known.keys and (now_ns := await self._market_now_ns(universe)):
                 # Once: a key that the passing of time has emptied stays where it is, so that nothing else moves.
                 self.known.keys = tuple(sorted({*all_keys(universe, book, now_ns), *self.known.owner}))
-            self._follow_load()
+            await self._follow_load()
             if self._opens_market and ready(self.known, self._rules, self._clock.wall_ns()):
                 await self._open_market()
             with contextlib.suppress(TimeoutError):
@@ -247,7 +247,7 @@ class Fleet:
             else:
                 self.known.end(name, pids[name])
 
-    def _follow_load(self) -> None:
+    async def _follow_load(self) -> None:
         """Change the desired shards where the load asks for it, unless people are changing something right now."""
         if self._scaler is None:
             return
@@ -256,6 +256,8 @@ class Fleet:
         for kind, n in self._scaler.wish(seen, wall_ns).items():
             log.info("the load of %s asks for %d shards instead of %d", kind, n, self.known.desired[kind])
             self.known.desired[kind] = min(n, self._rules.max_shards)
+            with contextlib.suppress(Unavailable):  # it is asked for again if this fleet is not there to remember it
+                await fleet_wanted.keep(self._bus, self.known.desired)
 
     async def _open_market(self) -> None:
         """Once a run: a fleet that comes back finds it open. Tried again at the next step if NATS is away."""
@@ -355,6 +357,10 @@ class Fleet:
         if type(n) is not int or not 1 <= n <= self._rules.max_shards:
             return False, f"{n!r} shards of {kind}: give 1 to {self._rules.max_shards}"
         log.info("%s asks for %d shards of %s: %s", command.who, n, kind, command.why)
+        try:
+            await fleet_wanted.keep(self._bus, {**self.known.desired, kind: n})
+        except Unavailable as error:
+            return False, f"{n} shards of {kind} were not kept, so that nothing was changed: {error}"
         self.known.desired[kind] = n
         deadline_ns = self._clock.wall_ns() + int(SCALE_TIMEOUT_S * 1e9)
         while why := unsettled(self.known, kind, self._rules, self._clock.wall_ns()):

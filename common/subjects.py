@@ -14,6 +14,7 @@
 | hedgerow.budgets | BudgetUpdate | manager → agents | record (stream STATE, last value) |
 | hedgerow.assignment | AssignmentUpdate | manager → agents, fleet | record (stream STATE, last value) |
 | hedgerow.parameters | AgentParameters | manager → agents | record (stream STATE, last value) |
+| hedgerow.shards | JSON: agents wanted of each kind | fleet → fleet that starts again | record (stream STATE, last value) |
 | hedgerow.control.ACTION | Command → Acknowledgement | people → manager or fleet | control, request-reply |
 | hedgerow.status | (request) → JSON | people, launcher → manager | control, request-reply |
 | hedgerow.journal.entry | JournalEntry | manager → record | record (stream JOURNAL, fenced) |
@@ -36,6 +37,7 @@ POSITIONS = f"{ROOT}.positions"
 BUDGETS = f"{ROOT}.budgets"
 ASSIGNMENT = f"{ROOT}.assignment"
 PARAMETERS = f"{ROOT}.parameters"
+SHARDS = f"{ROOT}.shards"
 CONTROL_ALL = f"{ROOT}.control.*"
 STATUS = f"{ROOT}.status"
 MARKET_START = f"{ROOT}.market.start"
@@ -56,7 +58,7 @@ STREAM_LEASE = f"KV_{BUCKET_LEASE}"
 #: Subjects of each last-value stream: what ``Bus.put``, ``get`` and ``watch`` may name.
 LAST_VALUE_STREAMS = {
     STREAM_REFERENCE: (UNIVERSE, BOOK, CONFIG),
-    STREAM_STATE: (POSITIONS, BUDGETS, ASSIGNMENT, PARAMETERS, MARKET_START, MARKET_END),
+    STREAM_STATE: (POSITIONS, BUDGETS, ASSIGNMENT, PARAMETERS, SHARDS, MARKET_START, MARKET_END),
 }
 _STREAM_OF = {subject: stream for stream, kept in LAST_VALUE_STREAMS.items() for subject in kept}
 

@@ -117,6 +117,7 @@ SAYS: Final = (
     _say("quote", FEED, on=[subjects.quotes("X"), subjects.MARKET_HEARTBEAT]),
     _say("ask for the standing quotes", AGENT, MANAGER, EXECUTION, FLEET, VENUE, on=[subjects.snapshot("X")]),
     _say("open the market", FLEET, OPERATOR, on=[subjects.MARKET_START]),
+    _say("keep how many agents are wanted", FLEET, on=[subjects.SHARDS]),
     _say("end the market", FEED, on=[subjects.MARKET_END]),
     _say("make the streams", SETUP, on=[f"$JS.API.STREAM.CREATE.{stream}" for stream in _STREAMS]),
     _say("store universe, book, settings", SETUP, on=_REFERENCE),

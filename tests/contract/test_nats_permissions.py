@@ -202,7 +202,8 @@ CREATES = {
     f"$JS.API.STREAM.CREATE.{stream}"
     for stream in (*subjects.LAST_VALUE_STREAMS, subjects.STREAM_JOURNAL, subjects.STREAM_LEASE)
 }
-SAID = sorted({*DATA, *STATE, *REFERENCE, *MARKET, *JOURNAL, *CONTROLS, subjects.STATUS, *HOLDING, *CREATES, *NOBODYS})
+OWN = {subjects.STATUS, subjects.SHARDS}
+SAID = sorted({*DATA, *STATE, *REFERENCE, *MARKET, *JOURNAL, *CONTROLS, *OWN, *HOLDING, *CREATES, *NOBODYS})
 
 MAY_SAY: dict[str, set[str]] = {
     "setup": {*REFERENCE, *CREATES},
@@ -210,7 +211,7 @@ MAY_SAY: dict[str, set[str]] = {
     "agent": {PROPOSAL, HEARTBEAT, SNAPSHOT},
     "manager": {*STATE, *JOURNAL, HEARTBEAT, SNAPSHOT, *HOLDING},
     "execution": {SNAPSHOT},
-    "fleet": {ASSIGN, SNAPSHOT, subjects.MARKET_START, subjects.STATUS},
+    "fleet": {ASSIGN, SNAPSHOT, subjects.MARKET_START, *OWN},
     "risk_manager": {*CONTROLS, subjects.STATUS},
     "viewer": {subjects.STATUS},
 }
@@ -322,7 +323,7 @@ READS = {
 }
 KEPT = {
     subjects.STREAM_REFERENCE: REFERENCE,
-    subjects.STREAM_STATE: {*STATE, subjects.MARKET_START, subjects.MARKET_END},
+    subjects.STREAM_STATE: {*STATE, subjects.SHARDS, subjects.MARKET_START, subjects.MARKET_END},
     subjects.STREAM_JOURNAL: JOURNAL,
     subjects.STREAM_LEASE: {LEASE},
 }
@@ -338,8 +339,7 @@ def test_each_role_reads_what_its_streams_keep_and_no_other(server: Server, role
 
     allowed = asyncio.run(scenario())
     if role == "feed":  # of the state only whether the market is open or over
-        of_state = {subjects.MARKET_START, subjects.MARKET_END}
-        assert allowed == {c for c in calls if c.rpartition("HEDGEROW_STATE.")[2] in of_state} | {
+        assert allowed == {c for c in calls if c.rpartition("HEDGEROW_STATE.")[2] in MARKET} | {
             c for c, stream in calls.items() if stream == subjects.STREAM_REFERENCE
         }
     else:

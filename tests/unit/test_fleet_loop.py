@@ -326,6 +326,37 @@ async def test_gives_up_when_nobody_answers_any_more() -> None:
             await asyncio.wait_for(asyncio.shield(task), 10.0)
 
 
+@on_loop
+async def test_a_new_fleet_has_not_forgotten_that_people_scaled_below_the_settings() -> None:
+    async with a_fleet(shards={"gamma": 2, "vega": 1, "cross_asset": 1}) as (fleet, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+        answer = await scale(fleet, kind="gamma", n=1)
+        assert answer.accepted, answer.text
+        stop, log = asyncio.Event(), len(host.log)
+        again = Fleet(host.bus, host, WallClock(), RULES, stop_agents=False)
+        task = asyncio.create_task(again.run(stop))
+        await until(lambda: again.known.started, what="a look at what runs")
+        await asyncio.sleep(0.3)
+        stop.set()
+        await task
+        assert again.known.desired == {"gamma": 1, "vega": 1, "cross_asset": 1}
+        assert not any("gamma-1" in line for line in host.log[log:])
+
+
+@on_loop
+async def test_what_cannot_be_kept_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_fleet() as (fleet, host, manager, _):
+        await until(lambda: manager.owner, what="an assignment")
+
+        async def away(*_: object) -> None:
+            raise Unavailable("hedgerow.shards: not stored")
+
+        monkeypatch.setattr("agents.fleet_wanted.keep", away)
+        answer = await scale(fleet, kind="gamma", n=1)
+        assert not answer.accepted and "nothing was changed" in answer.text
+        assert fleet.known.desired["gamma"] == 2 and "stop gamma-1" not in host.log
+
+
 @pytest.mark.parametrize(("settings", "owner"), [(1, "gamma-1"), (2, "gamma-0")])
 @on_loop
 async def test_a_new_fleet_keeps_what_people_had_scaled_and_forgets_no_shard_that_is_covered(
