@@ -23,8 +23,8 @@ class TriggerConfig(BaseModel):
     """What makes an agent speak, beyond its first decision and a new position version.
 
     ``threshold_fraction_of_half_width``: an exposure moved by this share of its half-width since the last proposal (or
-    crossed an edge); one that less gamma would narrow by less than this share stands while prices do (`Terms.width_gamma`).
-    ``price_move_bp``: an own underlying moved this much since then. ``time_s``: market seconds since then.
+    crossed an edge). ``price_move_bp``: an own underlying moved this much since then; what sets widths free to narrow as
+    well (`standing`). ``time_s``: market seconds since then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

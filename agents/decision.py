@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from agents.config import AgentsConfig
 from common.factors import desk_of, underlying_of
 from common.messages import F64
+
+#: Share of its gamma at which a delta half-width, which goes with its power 2/3, is a quarter narrower.
+_STANDS_DOWN_TO: Final = 0.75**1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +40,12 @@ class Terms:
     def width_gamma(self, factor: str, dollar_gamma_usd: float) -> float:
         """|ΓF²| in USD that a factor's half-width goes by, of the one it has; NaN where that is NaN.
 
-        A little less than it stood by is no reason to narrow while prices stand: less than what narrows the width by the share
-        that makes an exposure worth speaking of. A width goes by the gamma held, so a trade that pays by the widths before
-        it may pay back by those after it, for ever; where they only widen every trade leaves less outside, and none is
-        taken back.
+        A little less than it stood by, no more than narrows the width by a quarter, is no reason to narrow while prices stand.
+        A width goes by the gamma held, so a trade that pays by the widths before it may pay back by those after it, for
+        ever; where they only widen every trade leaves less outside, and none is taken back.
         """
         now, stood = abs(dollar_gamma_usd), self.standing.get(factor, 0.0)
-        share = self.config.trigger.threshold_fraction_of_half_width
-        return stood if _gamma_share(1.0 - share) * stood <= now < stood else now
+        return stood if _STANDS_DOWN_TO * stood <= now < stood else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,6 @@ class Decision:
             reported_value=self.reported_value[told],
         )
         return part, tuple(unpriced)
-
-
-def _gamma_share(width_share: float) -> float:
-    """The share of its gamma at which a delta half-width, which goes with its power 2/3, has this share of its width."""
-    return math.pow(max(width_share, 0.0), 1.5)
 
 
 def _place(name: str) -> tuple[str, str]:

@@ -288,6 +288,8 @@ def _on_decide(state: AgentState) -> list[Proposal]:
     state.recorder.note(recorder.DECIDE, state.decides)
     if state.recorder.full:
         _begin_anew(state)
+        state.decides += 1  # the record that begins here has this look in it too
+        state.recorder.note(recorder.DECIDE, state.decides)
     if not state.changed:
         return []
     terms, seen = state.terms, seen_of(state)

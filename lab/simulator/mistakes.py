@@ -19,6 +19,7 @@ from common.messages import Order, OrdStatus
 from execution import checks, core, engine, trading, venue_news
 from execution.events import Ack, CancelAtVenue, Send
 from execution.hand import act, decide
+from lab.simulator import planted_agents as agents
 from lab.simulator import planted_combos as combos
 from lab.simulator import planted_desks as desks
 from lab.simulator import planted_statement as statement
@@ -364,6 +365,7 @@ _ALL = (
     Mistake("kill forgets", "a kill notes cancels and tells the venue none", 7, _kill_forgets),
     Mistake("part goes on", "the manager ignores the stop of an underlying or an agent", 7, _part_goes_on),
     Mistake("gap unhealed", "a manager that missed a batch stays blind", 8, _gap_unhealed),
+    Mistake("widths stand for ever", "less gamma never narrows an interval", 8, agents.widths_stand_for_ever),
     Mistake("gives up the large", "nothing smaller is asked for where one order was too large", 8, _too_large_for_good),
 )
 PLANTED = {mistake.name: mistake for mistake in _ALL}

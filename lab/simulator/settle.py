@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.step import AgentSetup, Decide, start, step
+from agents.step import AgentSetup, AgentState, Decide, start, step
 from agents.triggers import LastProposal
 from common.control_messages import Command, Cycle
 from common.factors import desk_of, kind_of, without_desk
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from lab.simulator.run import Simulation
 
 _NEVER = -2
+#: Four thirds of a width, which goes with the power 2/3 of gamma, and a little for the time that has gone by since.
+_WIDEST_GAMMA = 1.02 * (4.0 / 3.0) ** 1.5
+#: A basis point, and a little for what a price moves between two looks of an agent.
+_WIDEST_MOVE = 1.02e-4
 #: Two quotes and more come in this while.
 _REST_NS = 2 * NS_PER_S
 
@@ -213,7 +217,11 @@ def desk_positions(run: Simulation) -> I64:
 
 
 def _wanted(run: Simulation, leader: ManagerService) -> str:
-    for cycle in _second_system(run, leader):
+    try:
+        cycles = _second_system(run, leader)
+    except _Wrong as error:
+        return str(error)
+    for cycle in cycles:
         passing = [order for order in cycle.orders if _would_pass(run, order)]
         for order in passing:
             side, name = order.side.name.lower(), order.instrument_id
@@ -242,12 +250,36 @@ def _second_system(run: Simulation, leader: ManagerService) -> list[Cycle]:
         agent = start(AgentSetup(setting.universe, book, kind_of(name), shard, setting.agents, 1))
         for news in (*updates, *fold.parameters[-1:], *quotes):
             step(agent, news)
-        agent.last, agent.retuned, agent.rolled = _as_said(run, name), False, False
+        step(agent, Decide())
+        if wrong := _stands_wrongly(run, name, agent):
+            raise _Wrong(wrong)
+        agent.last, agent.retuned, agent.rolled, agent.changed = _as_said(run, name), False, False, True
         for proposal in step(agent, Decide())[1]:
             manager.step(fresh, ev.ProposalArrived(0, proposal))
     said = manager.step(fresh, ev.Decide(fresh.now_ns, 0))[1]
     entries = [i.entry.event for i in said if isinstance(i, ev.Record)]
     return [event for event in entries if isinstance(event, Cycle)]
+
+
+class _Wrong(Exception):
+    """What the running system holds is not what it may hold."""
+
+
+def _stands_wrongly(run: Simulation, name: str, fresh: AgentState) -> str:
+    """Why the widths that a running agent stands by are none it may stand by; empty where they are. ``fresh``: has just spoken.
+
+    A width may go by more gamma than there is, by what makes it four thirds as wide, and only where no price has moved.
+    """
+    state = run.agents[name]._state
+    if state is None or state.last is None or fresh.last is None or state.last.factor != fresh.last.factor:
+        return ""
+    for factor, gamma in state.last.width_gamma.items():
+        if gamma > _WIDEST_GAMMA * fresh.last.width_gamma[factor]:
+            return f"promise 8: {name} stands by a width of {factor} for a gamma of {gamma:.0f}, which is gone"
+    moved = np.abs(fresh.last.base_price / state.last.width_price - 1.0)
+    if state.last.width_gamma and float(moved.max()) >= _WIDEST_MOVE * state.config.trigger.price_move_bp:
+        return f"promise 8: {name} stands by widths of before prices moved by {float(moved.max()):.2%}"
+    return ""
 
 
 def _as_said(run: Simulation, name: str) -> LastProposal | None:

@@ -149,8 +149,10 @@ def test_replay_is_byte_equal(kind, actions, seed):
     check(kind, actions, seed)
 
 
-def test_replay_after_the_record_was_full(monkeypatch):
-    monkeypatch.setattr(recorder, "MAX_RUNS", 25)
+@pytest.mark.parametrize("runs", range(12, 28))
+def test_replay_after_the_record_was_full(monkeypatch, runs):
+    """Whichever event it is that fills the record: news, or the look that would have spoken."""
+    monkeypatch.setattr(recorder, "MAX_RUNS", runs)
     actions = (
         ["quote SPX", "decide", "quote NDX", "decide"] * 25
         + ["lose", "quote SPX", "quote NDX"] * 8

@@ -14,7 +14,7 @@ NEAR = {
     "approved over a change": 55,
     "approval without end": 29,
     "execution fence off": 20,
-    "fill dropped": 18,
+    "fill dropped": 22,
     "entities forgotten": 16,
     "hedge asked twice": 15,
     "import counted twice": 12,

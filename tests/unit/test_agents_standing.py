@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import intervals
-from agents.config import AgentsConfig
+from agents.config import AgentsConfig, TriggerConfig
 from agents.decision import Decision, Terms
 from agents.desks import decide_desks
 from agents.pricing import Picture
 from agents.step import AgentState, Decide, look
-from common.messages import Proposal
+from common.messages import AgentParameters, Header, Proposal
 from common.units import NS_PER_S
 from lab.simulator.run import simulate
 from tests.agents_market import (
@@ -61,13 +61,12 @@ def test_an_unknown_gamma_stays_unknown() -> None:
 
 @given(st.lists(gammas, min_size=1, max_size=20))
 def test_a_width_never_narrows_by_a_little(held: list[float]) -> None:
-    """The reason that nothing goes round in circles: whatever narrows, narrows by the share or more."""
-    share = AgentsConfig().trigger.threshold_fraction_of_half_width
+    """The reason that nothing goes round in circles: whatever narrows, narrows by a quarter or more."""
     width, stood = 0.0, None
     for gamma in held:
         stood = terms(stood).width_gamma("delta:SPX", gamma)
         now = intervals.delta_half_width_usd(1e-4, stood, 1e-7)
-        assert stood >= gamma and (now >= width or now <= (1.0 - share) * width * (1.0 + 1e-9))
+        assert stood >= gamma and (now >= width or now <= 0.75 * width * (1.0 + 1e-9))
         width = now
 
 
@@ -78,12 +77,17 @@ def agent_and_first(config: AgentsConfig | None = None) -> tuple[Market, AgentSt
     return market, agent, first_proposal(agent)
 
 
-def bought(market: Market, agent: AgentState, first: Proposal, share: float, version: int = 1) -> Proposal:
-    """What it says a second after it was given ``share`` of the gamma that it is short."""
+def lots_for(first: Proposal, share: float) -> tuple[int, int]:
+    """Lots, and the option, that take away ``share`` of the gamma that it is short."""
     at = first.factor.index("gamma:SPX")
     best = int(np.argmax(first.sensitivity[at]))
-    lots = round(-share * float(first.exposure[at]) / float(first.sensitivity[at, best]))
-    feed(agent, position_update(version, at=[first.menu[best]], lots=[lots]))
+    return round(-share * float(first.exposure[at]) / float(first.sensitivity[at, best])), int(first.menu[best])
+
+
+def bought(market: Market, agent: AgentState, first: Proposal, share: float, version: int = 1) -> Proposal:
+    """What it says a second after it was given ``share`` of the gamma that it is short."""
+    lots, row = lots_for(first, share)
+    feed(agent, position_update(version, at=[row], lots=[lots]))
     (said,) = feed(agent, market.quotes("SPX", NOW_NS + version * NS_PER_S), Decide())
     assert said.trigger == "positions"
     return said
@@ -100,6 +104,56 @@ def test_less_gamma_narrows_the_delta_interval_only_once_the_price_has_moved() -
     market.future_price["SPX"] *= 1.0011
     moved = feed(agent, market.quotes("SPX", NOW_NS + 401 * NS_PER_S), Decide())[0]
     assert moved.trigger == "price move" and moved.upper[0] < 0.95 * first.upper[0]
+
+
+def test_a_price_that_creeps_sets_widths_free_too() -> None:
+    """Four basis points at a time, with a word each time: counted from where widths were last free, not from the last word."""
+    market, agent, first = agent_and_first()
+    future = int(market.universe.underlyings[0].future_instrument)
+    lots, row = lots_for(first, 0.3)
+    widths = []
+    for k in range(1, 5):
+        market.future_price["SPX"] *= 1.0004
+        feed(agent, position_update(k, at=[row, future], lots=[lots, k]))
+        (said,) = feed(agent, market.quotes("SPX", NOW_NS + k * NS_PER_S), Decide())
+        widths.append(float(said.upper[0]))
+    assert widths[1] == pytest.approx(widths[0], rel=0.01), "little but the cost in dollars goes with the price"
+    assert widths[2] < 0.9 * widths[1], "free at twelve basis points"
+
+
+def test_the_common_factor_stands_by_its_width_too() -> None:
+    market = make_market({"SPX": 2700.0, "NDX": 6800.0})
+    book = make_book(market.universe, 200)
+    gamma = first_proposal(ready_agent(market, book, "gamma"))
+    agent = ready_agent(market, book, "cross_asset")
+    first = first_proposal(agent)
+    lots, row = lots_for(gamma, 0.2)
+    feed(agent, position_update(1, at=[row], lots=[lots]))
+    (said,) = feed(agent, market.quotes("SPX", NOW_NS + NS_PER_S), Decide())
+    fresh = ready_agent(market, book, "cross_asset")
+    feed(fresh, agent.positions)
+    assert first_proposal(fresh).upper[0] < 0.99 * first.upper[0]
+    assert said.upper[0] == pytest.approx(first.upper[0], rel=1e-9)
+
+
+def test_parameters_that_change_set_widths_free_also_right_after_a_fill() -> None:
+    market, agent, first = agent_and_first()
+    values = {"trigger.time_s": 299.0}
+    change = AgentParameters(Header("manager", 9, NOW_NS), 1, values, "trigger.time_s", 300.0, 299.0, 0, "ann", "test")
+    feed(agent, change)
+    lots, row = lots_for(first, 0.3)
+    feed(agent, position_update(1, at=[row], lots=[lots]))
+    (said,) = feed(agent, market.quotes("SPX", NOW_NS + NS_PER_S), Decide())
+    assert said.trigger == "parameters" and said.upper[0] < 0.95 * first.upper[0]
+
+
+@pytest.mark.parametrize("share", [0.01, 1.0, 10.0])
+def test_how_often_it_speaks_is_another_matter(share: float) -> None:
+    config = AgentsConfig(
+        shards={"gamma": 1, "vega": 1, "cross_asset": 1}, trigger=TriggerConfig(threshold_fraction_of_half_width=share)
+    )
+    market, agent, first = agent_and_first(config)
+    assert bought(market, agent, first, 0.9).upper[0] < 0.5 * first.upper[0]
 
 
 def test_it_says_what_a_fresh_agent_says_once_the_price_has_moved() -> None:
