@@ -18,11 +18,10 @@ import hashlib
 import json
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
 
-from agents import fleet_wanted
 from agents.config import AgentsConfig
 from agents.fleet_keeping import Keeper
 from agents.fleet_plan import (
@@ -46,6 +45,7 @@ from agents.fleet_plan import (
 from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
 from agents.fleet_scale import Scaler, loads
 from agents.fleet_settings import FleetSettings
+from agents.fleet_wanted import Wanted, beyond
 from agents.places import AgentHost
 from agents.sharding import all_keys
 from agents.status import LOADING
@@ -133,6 +133,7 @@ class Fleet:
         self._opens_ns = 0
         self._refused = ""
         self._scaler: Scaler | None = None
+        self._wanted = Wanted(bus, self._rules.max_shards)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``. Raises ``errors.Unavailable`` if no agent answers and replacing them did not help."""
@@ -146,17 +147,16 @@ class Fleet:
             running.append(
                 await self._bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=HEARTBEAT_BOUND)
             )
-            self.known.desired = await self._recall(config.shards)
+            await self._recall(config, stop)
             self._scaler = Scaler(config.scaling)
-            running.append(await self._bus.serve(subjects.control("scale"), self._audited(self._on_scale)))
-            restarts = self._audited(self._on_restart)
-            running.append(await self._bus.serve(subjects.control("restart.agents"), restarts))
+            for action, do in (("scale", self._scale), ("restart.agents", self._restart)):
+                running.append(await self._bus.serve(subjects.control(action), self._answering(do)))
             keeper = Keeper(self.known, self._rules, self._clock, self._host, self._restarter(), config.successors)
-            keeping = asyncio.create_task(keeper.run(self._scaling))
+            beside = [asyncio.create_task(work) for work in (keeper.run(self._scaling), self._wanted.follow())]
             try:
                 await self._control(universe, book, stop)
             finally:
-                await tasks.end([keeping])
+                await tasks.end(beside)
         finally:
             for subscription in running:
                 await subscription.stop()
@@ -179,8 +179,13 @@ class Fleet:
             await asyncio.sleep(STEP_S)
         return None
 
-    async def _recall(self, settings: Mapping[str, int]) -> dict[str, int]:
-        return await fleet_wanted.recall(self._bus, settings, self.known.owner, self._rules.max_shards)
+    async def _recall(self, config: AgentsConfig, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(Unavailable):
+                self.known.desired = await self._wanted.recall(config.shards, self.known.owner)
+                self.known.strangers = beyond(self.known.desired)
+                return
+            await asyncio.sleep(STEP_S)
 
     # -- news ------------------------------------------------------------------------------------------------------
 
@@ -230,7 +235,7 @@ class Fleet:
             if not self.known.keys and (now_ns := await self._market_now_ns(universe)):
                 # Once: a key that the passing of time has emptied stays where it is, so that nothing else moves.
                 self.known.keys = tuple(sorted({*all_keys(universe, book, now_ns), *self.known.owner}))
-            await self._follow_load()
+            self._follow_load()
             if self._opens_market and ready(self.known, self._rules, self._clock.wall_ns()):
                 await self._open_market()
             with contextlib.suppress(TimeoutError):
@@ -247,7 +252,7 @@ class Fleet:
             else:
                 self.known.end(name, pids[name])
 
-    async def _follow_load(self) -> None:
+    def _follow_load(self) -> None:
         """Change the desired shards where the load asks for it, unless people are changing something right now."""
         if self._scaler is None:
             return
@@ -255,9 +260,7 @@ class Fleet:
         seen = {} if self._scaling.locked() else loads(self.known, self._rules, wall_ns)
         for kind, n in self._scaler.wish(seen, wall_ns).items():
             log.info("the load of %s asks for %d shards instead of %d", kind, n, self.known.desired[kind])
-            self.known.desired[kind] = min(n, self._rules.max_shards)
-            with contextlib.suppress(Unavailable):  # it is asked for again if this fleet is not there to remember it
-                await fleet_wanted.keep(self._bus, self.known.desired)
+            self.known.desired[kind] = self._wanted.asked[kind] = min(n, self._rules.max_shards)
 
     async def _open_market(self) -> None:
         """Once a run: a fleet that comes back finds it open. Tried again at the next step if NATS is away."""
@@ -273,6 +276,7 @@ class Fleet:
             case Start(name):
                 await asyncio.to_thread(self._host.start, name)
                 known.started[name] = self._clock.wall_ns()
+                known.strangers.discard(name)
             case Succeed(name, _) if is_fresh(known, name, self._rules, self._clock.wall_ns()):
                 return  # it has been heard while a step before this one was carried out
             case Succeed(name, why):
@@ -340,11 +344,14 @@ class Fleet:
 
     # -- scale -----------------------------------------------------------------------------------------------------
 
-    async def _on_scale(self, _subject: str, data: bytes) -> bytes:
-        command = codec.decode_command(data)
-        async with self._scaling:
-            accepted, text = await self._scale(command)
-        return codec.encode_acknowledgement(Acknowledgement(command.command_id, accepted, text))
+    def _answering(self, do: Callable[[Command], Awaitable[tuple[bool, str]]]) -> Responder:
+        async def answer(_subject: str, data: bytes) -> bytes:
+            command = codec.decode_command(data)
+            async with self._scaling:
+                accepted, text = await do(command)
+            return codec.encode_acknowledgement(Acknowledgement(command.command_id, accepted, text))
+
+        return self._audited(answer)
 
     async def _scale(self, command: Command) -> tuple[bool, str]:
         try:
@@ -358,9 +365,9 @@ class Fleet:
             return False, f"{n!r} shards of {kind}: give 1 to {self._rules.max_shards}"
         log.info("%s asks for %d shards of %s: %s", command.who, n, kind, command.why)
         try:
-            await fleet_wanted.keep(self._bus, {**self.known.desired, kind: n})
+            await self._wanted.ask(kind, n)
         except Unavailable as error:
-            return False, f"{n} shards of {kind} were not kept, so that nothing was changed: {error}"
+            return False, f"nothing is changed now, but {n} shards of {kind} may be kept for the next fleet: {error}"
         self.known.desired[kind] = n
         deadline_ns = self._clock.wall_ns() + int(SCALE_TIMEOUT_S * 1e9)
         while why := unsettled(self.known, kind, self._rules, self._clock.wall_ns()):
@@ -374,12 +381,6 @@ class Fleet:
         return True, "; ".join(f"{name} owns {', '.join(sorted(keys)) or 'nothing'}" for name, keys in owned.items())
 
     # -- restart ---------------------------------------------------------------------------------------------------
-
-    async def _on_restart(self, _subject: str, data: bytes) -> bytes:
-        command = codec.decode_command(data)
-        async with self._scaling:
-            accepted, text = await self._restart(command)
-        return codec.encode_acknowledgement(Acknowledgement(command.command_id, accepted, text))
 
     async def _restart(self, command: Command) -> tuple[bool, str]:
         try:

@@ -82,7 +82,8 @@ class Known:
     ``draining``: agents whose keys others are to take, because they are about to be restarted. ``ended``: agents whose
     process is known to be gone, until they are heard again. ``successors``: of the agents that have one. ``moved``: agents
     whose next incarnation is no break, for they were moved to it. ``spent``: of each agent the newest successor that is none
-    any more.
+    any more. ``strangers``: agents that are not wanted and that a fleet before this one may have left; one that is heard is
+    adopted, so that it can be ended.
     """
 
     desired: dict[str, int]
@@ -99,6 +100,7 @@ class Known:
     successors: dict[str, Successor] = field(default_factory=dict)
     moved: set[str] = field(default_factory=set)
     spent: dict[str, int] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
 
     def hear_anybody(self, wall_ns: int, rules: Rules) -> None:
         """Somebody beats, so the bus works."""
@@ -215,7 +217,9 @@ def plan(known: Known, rules: Rules, wall_ns: int) -> list[Step]:
     While nobody at all is heard the bus is to blame, and nobody is replaced.
     """
     wanted = [name for kind in KINDS for name in known.agents(kind)]
-    steps: list[Step] = [Start(name) for name in wanted if name not in known.started]
+    heard = known.strangers & known.beats.keys()
+    left = sorted(name for name in heard if wall_ns - known.beats[name].wall_ns <= rules.fresh_ns)
+    steps: list[Step] = [Start(name) for name in dict.fromkeys([*wanted, *left]) if name not in known.started]
     bus_works = wall_ns - known.heard_ns <= rules.fresh_ns
     for name in wanted if bus_works else ():
         attempts, replaced_ns = known.replaced.get(name, (0, 0))

@@ -57,7 +57,7 @@ class BeatingHost:
 
     def start(self, name: str) -> None:
         self.log.append(f"start {name}")
-        self.loop.call_soon_threadsafe(self._start, name)
+        self.loop.call_soon_threadsafe(lambda: name in self.tasks or self._start(name))  # one that runs is adopted
 
     def _start(self, name: str) -> None:
         self.tasks[name] = self.loop.create_task(self._beat(name))
@@ -344,6 +344,24 @@ async def test_a_new_fleet_has_not_forgotten_that_people_scaled_below_the_settin
 
 
 @on_loop
+async def test_what_a_fleet_left_that_ended_on_the_way_down_is_ended() -> None:
+    async with a_fleet(shards={"gamma": 2, "vega": 1, "cross_asset": 1}) as (fleet, host, manager, task):
+        await until(lambda: manager.owner and "gamma-1" in fleet.known.beats, what="an assignment")
+        task.cancel()  # with no time to end anything
+        await asyncio.wait([task])
+        host.start("gamma-1")  # runs on, as Ray's detached actors do
+        await host.bus.put(subjects.SHARDS, b'{"gamma": 1}')
+        stop, begun = asyncio.Event(), len(host.log)
+        again = Fleet(host.bus, host, WallClock(), RULES)
+        running = asyncio.create_task(again.run(stop))
+        await until(lambda: "stop gamma-1" in host.log[begun:], what="its end")
+        assert set(manager.owner.values()) == {"gamma-0", "vega-0", "cross_asset-0"}
+        assert not any("gamma-1" in line for line in host.log[host.log.index("stop gamma-1", begun) + 1 :])
+        stop.set()
+        await running
+
+
+@on_loop
 async def test_what_cannot_be_kept_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_fleet() as (fleet, host, manager, _):
         await until(lambda: manager.owner, what="an assignment")
@@ -351,9 +369,9 @@ async def test_what_cannot_be_kept_is_not_done(monkeypatch: pytest.MonkeyPatch) 
         async def away(*_: object) -> None:
             raise Unavailable("hedgerow.shards: not stored")
 
-        monkeypatch.setattr("agents.fleet_wanted.keep", away)
+        monkeypatch.setattr(host.bus, "put", away)
         answer = await scale(fleet, kind="gamma", n=1)
-        assert not answer.accepted and "nothing was changed" in answer.text
+        assert not answer.accepted and "nothing is changed now" in answer.text
         assert fleet.known.desired["gamma"] == 2 and "stop gamma-1" not in host.log
 
 

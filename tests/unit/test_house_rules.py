@@ -64,6 +64,7 @@ SHELLS = (
     "agents/actor.py",
     "agents/fleet.py",
     "agents/fleet_keeping.py",
+    "agents/fleet_wanted.py",
     "agents/fleet_restart.py",
     "agents/ray_host.py",
     "agents/reference.py",
