@@ -36,7 +36,7 @@ from common import subjects
 from common.bus.delivery import REASON_MAX
 from common.errors import Refused, Unavailable
 from common.factors import agent_name
-from common.messages import AssignmentUpdate, Header, Heartbeat, Proposal
+from common.messages import ENDED, AssignmentUpdate, Header, Heartbeat, Proposal
 from common.ports import Bus, Clock, Subscription
 from common.wire import codec
 
@@ -116,7 +116,7 @@ class AgentShell:
                     async with asyncio.timeout(STOP_TIMEOUT_S):
                         for subscription in (*watches, *self._quotes.values()):
                             await subscription.stop()
-        self._ended = "stopped: asked to"
+        self._ended = ENDED
         await self._publish_heartbeat()
 
     async def _wake_on(self, stop: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,6 +181,10 @@ class Heartbeat:
     busy_share: float = 0.0
     lag_us: float = 0.0
     node: str = ""
+
+
+#: State in the last heartbeat of an agent that ended because it was asked to.
+ENDED: Final = "stopped: asked to"
 
 
 class Side(IntEnum):

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.factors import BUCKET_NAMES, desk_of, without_desk
+from common.messages import ENDED
 from common.units import NS_PER_MS, NS_PER_S
+from console.standing import trading_now
 
 MS_PER_S = 1_000.0
 
@@ -157,19 +159,19 @@ def view_of(status: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -
     """
     more = dict(extra or {})
     leader, orders, cycle = (_map(status.get(name)) for name in ("leader", "orders", "cycle"))
-    trading, costs = _map(status.get("trading")), _map(status.get("costs"))
+    costs, (state, why) = _map(status.get("costs")), trading_now(status)
     sources = (_map(s) for s in _list(status.get("sources")))
     return View(
         run_id=str(status.get("run_id", "")),
-        state=_state(status),
-        why=_why(trading),
+        state=state,
+        why=why,
         leader=str(leader.get("holder", "")),
         epoch=_int(leader.get("epoch")),
         standby=tuple(map(str, _list(status.get("standby")))),
         market_time_ns=_int(status.get("now_ns")),
         speed=_float(more.get("speed")),
         source_age_s={str(s.get("underlying")): age for s in sources if (age := _float(s.get("age_s"))) is not None},
-        agents=tuple(_agent(_map(a)) for a in _list(status.get("agents"))),
+        agents=tuple(a for a in map(_agent, map(_map, _list(status.get("agents")))) if a.state != ENDED or a.keys),
         factors=tuple(sorted((_factor(_map(f)) for f in _list(status.get("factors"))), key=_rank)),
         budgets=tuple(_budget(_map(b)) for b in _list(status.get("flows"))),
         netting=tuple(_netting(_map(r)) for r in _list(cycle.get("trades"))),
@@ -245,21 +247,6 @@ def _rank(row: FactorRow) -> tuple[str, int, str, float]:
     rank = {"delta": 0, "gamma": 1, "vega": 2, "factor": 3, "proxy": 4}.get(head, 5)
     underlying, _, bucket = rest.partition("/")
     return desk_of(row.name), rank, underlying, BUCKET_NAMES.index(bucket) if bucket in BUCKET_NAMES else -1
-
-
-def _state(status: Mapping[str, Any]) -> str:
-    execution = _map(status.get("execution"))
-    if execution and not execution.get("reachable", True):
-        return "EXECUTION UNREACHABLE"
-    trading = _map(status.get("trading"))
-    state = str(trading.get("state", "UNKNOWN")).upper()
-    return "PARTLY STOPPED" if state == "ACTIVE" and _list(trading.get("stopped")) else state
-
-
-def _why(trading: Mapping[str, Any]) -> str:
-    """Why trading is as it is, and the parts that are stopped apart from it."""
-    stopped = [f"{s.get('scope', '')} {s.get('state', '')}" for s in map(_map, _list(trading.get("stopped")))]
-    return "; ".join([*stopped, str(trading.get("text", ""))])
 
 
 def _factor(f: Mapping[str, Any]) -> FactorRow:

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from common.control_messages import CommandTaken, Cycle, JournalEntry, LeaderStarted, ProposalTaken
+from common.client_trades import effects
+from common.control_messages import (
+    CommandTaken,
+    Cycle,
+    ImportedTrade,
+    JournalEntry,
+    LeaderStarted,
+    ProposalTaken,
+    TradesImported,
+)
 from common.errors import Refused
 from common.factors import unit_of
 from common.messages import ExecutionReport, Order, Proposal, QuoteBatch, Refusal, Side
@@ -324,13 +333,7 @@ def _execution(found: _Found, universe: Universe) -> Chapter:
 
 def _position(found: _Found, entries: Sequence[JournalEntry], universe: Universe, book: Book | None) -> Chapter:
     row = found.order.instrument
-    last = max((r.sequence for r in found.reports if r.last_lots), default=0)
-    traded, seen = 0, set()
-    for entry in entries:
-        r = entry.event
-        if isinstance(r, ExecutionReport) and r.instrument == row and r.sequence <= last and r.exec_id not in seen:
-            seen.add(r.exec_id)
-            traded += r.side.sign * r.last_lots
+    traded, clients = _changes(entries, row, max((r.sequence for r in found.reports if r.last_lots), default=0))
     opening = int(book.net_lots(len(universe))[row]) if book is not None else 0
     filled = sum(r.last_lots for r in found.reports)
     if not filled:
@@ -338,6 +341,27 @@ def _position(found: _Found, entries: Sequence[JournalEntry], universe: Universe
     else:
         start = f"{opening:+d} in the opening book, " if book is not None else ""
         line = f"{filled} of {found.order.quantity_lots} lots filled. {found.order.instrument_id} stands at "
-        line += f"{opening + traded:+d} lots: {start}{traded:+d} traded."
-    facts = {"filled_lots": filled, "traded_lots": traded, "opening_lots": opening}
+        told = f", {clients:+d} told by clients since" if clients else ""
+        line += f"{opening + clients + traded:+d} lots: {start}{traded:+d} traded{told}."
+    facts = {"filled_lots": filled, "traded_lots": traded, "client_lots": clients, "opening_lots": opening}
     return Chapter("6. The position", (line,), facts)
+
+
+def _changes(entries: Sequence[JournalEntry], row: int, last: int) -> tuple[int, int]:
+    """Signed lots of a contract up to report ``last``: filled, and brought by clients' trades told meanwhile."""
+    traded, clients = 0, 0
+    seen: set[str] = set()
+    known: dict[str, ImportedTrade] = {}
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, TradesImported):
+            for trade in event.trades:
+                clients += sum(e.lots for e in effects(trade, known) if e.instrument == row)
+                known[trade.trade_id] = trade
+        if isinstance(event, ExecutionReport):
+            if event.instrument == row and event.exec_id not in seen:
+                seen.add(event.exec_id)
+                traded += event.side.sign * event.last_lots
+            if event.sequence >= last:
+                break
+    return traded, clients

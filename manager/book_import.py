@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from common.client_trades import effects
 from common.control_arguments import read_arguments
 from common.control_messages import Command, ImportedTrade, TradesImported
 from common.errors import Refused
 from common.units import NS_PER_DAY
 from manager.import_bounds import Bounds, value_problem
-from manager.imports import TRADES_MAX, effects, problem_of
+from manager.imports import TRADES_MAX, problem_of
 from manager.state import ManagerState
 
 #: Rows of one command; a longer file is to be split.

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from common.bounds import CLIENT_CENTS_MAX, POSITION_LOTS_MAX
+from common.client_trades import Effect
 from common.control_messages import ImportedTrade
 from common.factors import at_desk
 from common.units import CENTS_PER_USD
-from manager.imports import Effect
 from manager.ledger import CLIENT
 from manager.state import ManagerState
 

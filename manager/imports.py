@@ -8,21 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from common.client_trades import Effect, effects
 from common.control_messages import ImportedTrade
 
 #: Trades a run takes; beyond, imports are refused.
 TRADES_MAX = 100_000
-
-
-class Effect(NamedTuple):
-    """A change of the book: signed lots at a price in points."""
-
-    account: str
-    instrument: int
-    lots: int
-    price: float
 
 
 @dataclass(slots=True)
@@ -43,15 +34,6 @@ class Imports:
     def live(self) -> Iterator[ImportedTrade]:
         """Trades that count now."""
         return (t for name, t in self.trades.items() if name not in self.ended and not t.cancels)
-
-
-def effects(trade: ImportedTrade, known: Mapping[str, ImportedTrade]) -> Iterator[Effect]:
-    """What a trade does on top of those known: what it takes back, at the price of then, and what it brings."""
-    former = known.get(trade.corrects or trade.cancels)
-    if former is not None:
-        yield Effect(former.account, former.instrument, -former.lots, former.price)
-    if not trade.cancels:
-        yield Effect(trade.account, trade.instrument, trade.lots, trade.price)
 
 
 def problem_of(trade: ImportedTrade, known: Mapping[str, ImportedTrade], ended: Mapping[str, str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from agents.config import AgentsConfig
+from common.control_messages import ImportedTrade, TradesImported
 from common.errors import Refused
 from common.limits import load_limits
 from common.messages import QuoteBatch
@@ -66,6 +68,27 @@ def test_the_position_is_the_book_and_the_fills_up_to_then() -> None:
     assert found["traded_lots"] == sum(
         r.side.sign * r.last_lots for r in result.reports if r.instrument == row and r.sequence <= last.sequence
     )
+
+
+def test_what_clients_told_meanwhile_is_part_of_the_position() -> None:
+    """A trade, its correction and another's cancellation; one on another contract, and one told after the order's last fill."""
+    entries = list(ran().entries)
+    last = [r for r in ran().reports if r.last_lots][-1]
+    row, other = last.instrument, last.instrument + 1
+    trades = (
+        ImportedTrade("t1", "a", row, 5, 1.0, 0),
+        ImportedTrade("t2", "a", row, 7, 1.0, 0),
+        ImportedTrade("t3", "a", other, 11, 1.0, 0),
+        ImportedTrade("t4", "a", row, -3, 1.0, 0, corrects="t1"),
+        ImportedTrade("t5", "a", row, 7, 1.0, 0, cancels="t2"),
+    )
+    first = replace(entries[0], event=TradesImported("i1", trades))
+    late = replace(entries[0], event=TradesImported("i2", (ImportedTrade("t6", "a", row, 13, 1.0, 0),)))
+    told_of = story(last.client_order_id, [first, *entries, late], MARKET.universe, book=BOOK)
+    found = told_of.as_json()["chapters"][-1]
+    assert found["client_lots"] == -3
+    held = found["opening_lots"] + found["traded_lots"] - 3
+    assert f"stands at {held:+d} lots" in told_of.text() and "-3 told by clients since" in told_of.text()
 
 
 def test_the_quote_is_told_when_the_recording_is_at_hand() -> None:

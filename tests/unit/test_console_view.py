@@ -187,3 +187,51 @@ def test_show_draws_on_a_terminal_and_leaves_the_last_screen() -> None:
 
     asyncio.run(main())
     assert out.getvalue().count("delta:NDX") >= 1
+
+
+DIRECT = {"state": "KILLED", "who": "risk/ann", "why": "direct", "reachable": True}
+SPX_KILLED = {"scope": "underlying:SPX", "state": "KILLED", "who": "risk/ann", "why": "direct"}
+SPX_PAUSED = {**SPX_KILLED, "state": "PAUSED"}
+
+
+@pytest.mark.parametrize(
+    ("trading", "execution", "state", "words"),
+    [
+        ({"state": "ACTIVE", "text": "since the start"}, {"state": "ACTIVE"}, "ACTIVE", "since the start"),
+        (
+            {"state": "ACTIVE", "text": "since the start"},
+            DIRECT,
+            "KILLED",
+            "execution holds KILLED by risk/ann: direct",
+        ),
+        ({"state": "KILLED", "text": "by ann"}, {"state": "ACTIVE"}, "KILLED", "by ann"),
+        ({"state": "PAUSED", "text": "by ann"}, DIRECT, "KILLED", "execution holds"),
+        (
+            {"state": "ACTIVE", "text": "x"},
+            {"state": "ACTIVE", "stopped": [SPX_KILLED]},
+            "PARTLY STOPPED",
+            "SPX KILLED",
+        ),
+        (
+            {"state": "ACTIVE", "text": "x", "stopped": [SPX_PAUSED]},
+            {"state": "ACTIVE", "stopped": [SPX_KILLED]},
+            "PARTLY STOPPED",
+            "underlying:SPX KILLED; x",
+        ),
+        ({"state": "ACTIVE", "text": "x"}, {"reachable": False}, "EXECUTION UNREACHABLE", "x"),
+        ({"state": "ACTIVE", "text": "x"}, {}, "ACTIVE", "x"),
+    ],
+)
+def test_what_execution_holds_is_shown_also_where_the_manager_has_not_heard_of_it(
+    trading: dict[str, object], execution: dict[str, object], state: str, words: str
+) -> None:
+    view = view_of({**STATUS, "trading": trading, "execution": execution})
+    assert view.state == state and words in view.why
+
+
+def test_agents_that_ended_because_they_were_asked_to_are_no_dead_ones() -> None:
+    there = {"agent": "gamma-0", "state": "hedging", "heard_ms": 100.0, "keys": ["gamma/SPX"]}
+    gone = {"agent": "gamma-1", "state": "stopped: asked to", "heard_ms": 90_000.0, "keys": []}
+    missed = {**gone, "agent": "gamma-2", "keys": ["gamma/NDX"]}
+    view = view_of({**STATUS, "agents": [there, gone, missed]})
+    assert [a.name for a in view.agents] == ["gamma-0", "gamma-2"] and "agents 1/2" in one_line(view)

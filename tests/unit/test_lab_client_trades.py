@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.client_trades import effects
 from common.control_messages import Acknowledgement, Command, CommandTaken, ImportedTrade, JournalEntry, TradesImported
 from common.messages import Header
 from lab.client_trades import client_trades_of, imports_asked
 from lab.fills import fills_of
 from lab.pnl import pnl_path, summary
-from manager.imports import Imports, effects, problem_of
+from manager.imports import Imports, problem_of
 from tests.manager_world import Desk
 from tests.steering_world import bring, row
 from tests.unit.test_lab_pnl import BOOK, CALL, FUTURE, UNIVERSE, N, marks, report

@@ -1,0 +1,49 @@
+"""Whether orders may leave, as the manager and as execution hold it: what is stricter is shown.
+
+Execution may be stopped straight (`hedgerow kill --direct`), of which the manager hears only when an order is refused.
+*Tested by* tests/unit/test_console_view.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_ACTIVE = "ACTIVE"
+_STRICTER = (_ACTIVE, "REDUCE_ONLY", "PAUSED", "KILLED")
+
+
+def trading_now(status: Mapping[str, Any]) -> tuple[str, str]:
+    """(state, why) of a status dictionary; every part that is stopped apart from the firm stands in why."""
+    execution, trading = _map(status.get("execution")), _map(status.get("trading"))
+    stopped = _stopped(execution, trading)
+    state, text = str(trading.get("state", "UNKNOWN")).upper(), str(trading.get("text", ""))
+    held = str(execution.get("state", "")).upper()
+    if _strictness(held) > _strictness(state):
+        state, text = held, f"execution holds {held} by {execution.get('who', '')}: {execution.get('why', '')}"
+    why = "; ".join([*(f"{scope} {how}" for scope, how in stopped.items()), text])
+    if execution and not execution.get("reachable", True):
+        return "EXECUTION UNREACHABLE", why
+    return ("PARTLY STOPPED" if state == _ACTIVE and stopped else state), why
+
+
+def _stopped(*sides: Mapping[str, Any]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for scope, state in (held for side in sides for held in _scopes(side)):
+        if _strictness(state) >= _strictness(out.get(scope, "")):
+            out[scope] = state
+    return dict(sorted(out.items()))
+
+
+def _scopes(side: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    found = side.get("stopped")
+    for held in map(_map, found if isinstance(found, Sequence) and not isinstance(found, str) else ()):
+        yield str(held.get("scope", "")), str(held.get("state", "")).upper()
+
+
+def _strictness(state: str) -> int:
+    return _STRICTER.index(state) if state in _STRICTER else -1
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
