@@ -42,7 +42,7 @@ from agents.fleet_plan import (
     ready,
     unsettled,
 )
-from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, Restarter, agents_of
+from agents.fleet_restart import AGENT_TIMEOUT_S, ALL, OF_THE_LAUNCHER, Restarter, agents_of
 from agents.fleet_scale import Scaler, loads
 from agents.fleet_settings import FleetSettings
 from agents.fleet_wanted import Wanted, beyond
@@ -389,7 +389,7 @@ class Fleet:
             return False, 'a restart of agents needs {"part": AGENT, KIND or "agents"}'
         names = agents_of(self.known, part)
         if not names:
-            return False, f"no agent {part!r}; there are {', '.join(agents_of(self.known, ALL))}"
+            return False, f"no part {part!r}; there are {', '.join(agents_of(self.known, ALL))}, {OF_THE_LAUNCHER}"
         log.info("%s asks for a restart of %s: %s", command.who, part, command.why)
         for done, name in enumerate(names):
             if why := await self._restarter().restart(name):

@@ -21,6 +21,8 @@ from common.ports import Clock
 AGENT_TIMEOUT_S = 45.0
 _LOOK_S = 0.02
 ALL = "agents"
+#: What is no agent and may be restarted, in words; see `deploy.restart`.
+OF_THE_LAUNCHER = "and of the launcher manager, leader, execution, feed"
 
 
 def agents_of(known: Known, part: str) -> tuple[str, ...]:

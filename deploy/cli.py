@@ -321,7 +321,7 @@ def bench(
 
 @app.command()
 def simulate(
-    seeds: Annotated[str, typer.Option(help="Seeds A..B, both included.")] = "0..99",
+    seeds: Annotated[str, typer.Option(help="Seeds A..B, both included.", show_default="0..99")] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="This seed alone; on a failure with what led to it.")] = None,
     story: Annotated[bool, typer.Option("--story", help="With --seed: every line of the run.")] = False,
     plant: Annotated[str, typer.Option(help="Plant a mistake by name, to see it caught.")] = "",

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from common.errors import Refused, UsageError
+
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="Run folder; default: the newest under runs/.")]
 Nats = Annotated[str | None, typer.Option("--nats", help="NATS address; default: that of the run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -28,7 +30,7 @@ def act(
     timeout_s: float | None = None,
     command_id: str | None = None,
 ) -> None:
-    """Send one command, wait until it holds and show the answer. Raises ``Refused`` or ``Unavailable``.
+    """Send one command, wait until it holds and show the answer. Raises ``Refused``, ``Unavailable`` or ``UsageError``.
 
     ``command_id``: an id of one's own; None makes one. ``timeout_s``: as in ``control.act``.
     """
@@ -37,10 +39,17 @@ def act(
     from deploy import control
 
     order = control.command(action, why, arguments)
-    if command_id:
+    if command_id is not None:
+        if not command_id.strip():
+            raise UsageError("--command-id is empty: name one, or leave it out, which makes a new one each time")
         order = replace(order, command_id=command_id)
     door = control.nats_url(run_dir, nats)
-    text = control.ask(door, lambda bus: control.act(bus, order, timeout_s=timeout_s, tls=door.tls))
+    try:
+        text = control.ask(door, lambda bus: control.act(bus, order, timeout_s=timeout_s, tls=door.tls))
+    except Refused as error:
+        if command_id is None:
+            raise
+        raise Refused(f"{error}; id {command_id!r} is answered once, so that a new try needs a new one") from error
     show_done(action, order.command_id, text, as_json)
 
 

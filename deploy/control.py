@@ -213,10 +213,12 @@ async def reference_book(bus: Bus) -> tuple[Universe, Book]:
 def command(action: str, why: str, arguments: dict[str, Any]) -> Command:
     """A new command of the person at the terminal; its id is a digest of who, what, when and process.
 
-    Raises ``UsageError`` without a reason: the record must say why.
+    Raises ``UsageError`` without a reason, for the record must say why, or with one that would drive a terminal.
     """
     if not why.strip():
         raise UsageError(f"{action}: --why is empty; give the reason, it stands in the record")
+    if not why.isprintable():
+        raise UsageError(f"{action}: --why {why!r} holds control characters; a reason is one line of text")
     who = _login()
     text = json.dumps(arguments, sort_keys=True)
     stamp = f"{who}|{action}|{text}|{WallClock().wall_ns()}|{os.getpid()}"
@@ -232,6 +234,8 @@ def _login() -> str:
 
 def _unknown(order: Command) -> str:
     """What to say of a command that nobody answered, where it may be given again under another id; else nothing."""
+    if order.action == "scale":
+        return "; it may hold all the same: `hedgerow status` names the agents, and asking again is safe"
     if order.action != "book.import" or json.loads(order.arguments_json).get("dry_run"):
         return ""
     return "; the file may have been taken all the same: import it again, which is safe, each trade counts once by its trade_id"

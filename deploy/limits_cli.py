@@ -61,9 +61,9 @@ def number(text: str) -> float | int | str:
     """A finite number as people write it, with underscores; anything else stays text, which the setting then refuses by name."""
     try:
         value: float | int = json.loads(text.replace("_", ""))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, thousands of brackets
         return text
-    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    finite = type(value) is int or (isinstance(value, float) and math.isfinite(value))
     return value if finite else text
 
 

@@ -50,15 +50,23 @@ def seeds_to_catch(name: str, at_most: int, first: int = 0) -> int | None:
     return None
 
 
+#: Run where nobody names any; the most one command takes.
+_SEEDS, _SEEDS_MAX = "0..99", 1_000_000
+
+
 def run_simulate(seeds: str, seed: int | None, story: bool, plant: str, jobs: int) -> int:
     """Print what was found; 0 if every promise held in every seed, else 1. Raises ``UsageError`` for bad arguments."""
     if plant and plant not in PLANTED:
         raise UsageError(f"--plant: no mistake {plant!r}; known: {', '.join(PLANTED)}")
+    if seed is None and story:
+        raise UsageError("--story tells one run; name it with --seed")
+    if seed is not None and seeds:
+        raise UsageError("--seed and --seeds: name one run or a range of them")
     if seed is not None:
         found = outcome(seed, plant, story=True)
         print(found.text(len(found.story) if story else _LINES if found.failure else 0))
         return int(bool(found.failure))
-    first, last = _range(seeds)
+    first, last = _range(seeds or _SEEDS)
     failed, orders, fills, faults, takeovers = 0, 0, 0, 0, 0
     with Progress(sys.stderr) as progress:
         for found in outcomes(range(first, last + 1), jobs, plant):
@@ -82,4 +90,6 @@ def _range(text: str) -> tuple[int, int]:
         raise UsageError(f"--seeds: {text!r} is not A..B") from None
     if not 0 <= low <= high:
         raise UsageError(f"--seeds: {text!r} is not a range A..B with 0 <= A <= B")
+    if high - low >= _SEEDS_MAX:
+        raise UsageError(f"--seeds: {text!r} are more than {_SEEDS_MAX:,}; run them in parts")
     return low, high

@@ -115,7 +115,7 @@ def _order(state: ManagerState, command: Command, wish: _Wish) -> Order:
         exact = wish.limit / float(universe.tick_size[at])
         limit_ticks = round(exact)
         if not 0 < limit_ticks < 2**31 or abs(exact - limit_ticks) > 1e-6:
-            raise Refused(f"limit: {wish.limit:g}, limit a positive multiple of {float(universe.tick_size[at]):g}")
+            raise Refused(f"limit: {wish.limit!r}, limit a positive multiple of {float(universe.tick_size[at]):g}")
     cycle_id = f"{fold.epoch}-{fold.cycle_number + 1}"
     name = universe.instrument_id[at]
     return Order(

@@ -47,7 +47,7 @@ def open_market(
         recorded = RecordedMarket(path)
         return recorded, recorded.book
     if path.is_dir():
-        raise UsageError(f"{name} is a folder without a recording (market.bin)")
+        raise UsageError(f"{name or path.resolve()} is a folder without a recording (market.bin)")
     if path.suffix == ".bin":
         raise InputError(name, [Problem(0, "not a Hedgerow recording")], "give a recording or a CSV of quotes")
     if book_path is None:

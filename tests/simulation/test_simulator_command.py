@@ -42,3 +42,14 @@ def test_what_is_no_range_is_refused(seeds: str) -> None:
 def test_an_unknown_mistake_is_refused() -> None:
     with pytest.raises(UsageError, match="dedupe off"):
         run_simulate("0..1", None, False, "nothing", 1)
+
+
+def test_more_seeds_than_a_machine_can_number_are_refused() -> None:
+    with pytest.raises(UsageError, match="run them in parts"):
+        run_simulate("0..99999999999", None, False, "", 2)
+
+
+@pytest.mark.parametrize(("seeds", "seed", "story"), [("0..1", 3, False), ("", None, True), ("0..1", None, True)])
+def test_flags_that_do_not_go_together_are_refused(seeds: str, seed: int | None, story: bool) -> None:
+    with pytest.raises(UsageError, match="--seed"):
+        run_simulate(seeds, seed, story, "", 1)

@@ -50,3 +50,6 @@ def test_set_and_approve_travel_as_commands(sent: list[Command]) -> None:
 def test_numbers_are_read_as_people_write_them() -> None:
     assert limits_cli.number("1_000") == 1000 and limits_cli.number("1e-6") == 1e-6
     assert limits_cli.number("none") == "none" and limits_cli.number("[1]") == "[1]"
+    assert limits_cli.number("true") == "true", "no 1"
+    for large in ("9" * 5000, "[" * 20_000):
+        assert limits_cli.number(large) == large

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from common.control_messages import Command
-from common.errors import UsageError
+from common.errors import Refused, UsageError
 from deploy import control
 from deploy.cli import app
 
@@ -103,6 +103,32 @@ def test_a_hedge_of_ones_own_keeps_the_id_it_was_given(sent: list[Command]) -> N
     (order,) = sent
     assert order.command_id == "mine" and order.action == "hedge"
     assert said(order) == {"side": "BUY", "lots": 3, "instrument": "F", "limit": 10.5, "desk": "rates"}
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_id_of_ones_own_is_no_new_one(sent: list[Command], name: str) -> None:
+    """`--command-id "$ID"` with nothing in it, asked again after a timeout, would be two orders."""
+    result = RUNNER.invoke(app, ["hedge", "buy", "3", "F", "--command-id", name, "--why", "view", *NATS])
+    assert sent == [] and isinstance(result.exception, UsageError) and "--command-id is empty" in str(result.exception)
+
+
+def test_a_refusal_under_an_id_of_ones_own_says_that_it_stays(
+    sent: list[Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(_bus: Any, order: Command, **_: object) -> str:
+        raise Refused(f"{order.action} refused: trading: underlying:SPX KILLED")
+
+    monkeypatch.setattr(control, "act", act)
+    words = ("hedge", "buy", "3", "F", "--why", "view", *NATS)
+    named = RUNNER.invoke(app, [*words, "--command-id", "mine"]).exception
+    assert isinstance(named, Refused) and "KILLED; id 'mine' is answered once" in str(named)
+    assert "answered once" not in str(RUNNER.invoke(app, list(words)).exception)
+
+
+@pytest.mark.parametrize("why", ["two\nlines", "a\x1b[2Jb", "a\tb", "\u202egnp"])
+def test_a_reason_does_not_drive_the_terminals_of_those_who_read_it(sent: list[Command], why: str) -> None:
+    result = RUNNER.invoke(app, ["pause", "--why", why, *NATS])
+    assert sent == [] and isinstance(result.exception, UsageError) and "control characters" in str(result.exception)
 
 
 def test_parameters_are_set_and_taken_back(sent: list[Command]) -> None:
