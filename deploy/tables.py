@@ -26,12 +26,20 @@ def limits_table(view: Mapping[str, Any]) -> str:
     lines, last = [], ""
     for row in log["tree"]:
         amounts = (number(row[key]) for key in ("used", "reserved", "soft", "limit"))
-        by = row["who"] + (f" + {row['approved_by']}" if row["approved_by"] else "")
         scope = "" if row["scope"] == last else row["scope"]
-        lines.append((scope, row["what"], *amounts, row["unit"], by, moment(row["now_ns"]), row["why"]))
+        lines.append((scope, row["what"], *amounts, row["unit"], *_whose(row)))
         last = row["scope"]
     tree = rows(("scope", "what", "used", "reserved", "soft", "limit", "unit", "who", "when", "why"), lines)
     return "\n\n".join(["\n".join([head, aversion, *stopped_lines(view)]), tree, *_pending(log)])
+
+
+def _whose(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Who set a limit, when and why; of one that the division of the budgets made narrower, what people had set."""
+    by = row["who"] + (f" + {row['approved_by']}" if row["approved_by"] else "")
+    if not row["divided"]:
+        return by, moment(row["now_ns"]), row["why"]
+    of = "what stands above" if row["divided_of"] is None else f"{number(row['divided_of'])} by {by}"
+    return "division", moment(row["now_ns"]), f"of {of}: {row['why']}"
 
 
 def pnl_table(view: Mapping[str, Any]) -> str:

@@ -115,7 +115,7 @@ def _flows(state: ManagerState) -> Iterator[dict[str, Any]]:
     flows, day = state.fold.flows, state.days.of(state.now_ns)
     scopes = dict.fromkeys((*state.fold.limits.scoped("flow"), *(s for s, d in sorted(flows.meters) if d == day)))
     for scope in scopes:
-        meter, limit = flows.meters.get((scope, day)), flows.limit(scope, day)
+        meter, limit, said = flows.meters.get((scope, day)), flows.limit(scope, day), flows.limit(scope)
         for i, key in enumerate(FLOWS):
             if limit[i] >= NO_LIMIT or (scope == EMERGENCY and i):
                 continue
@@ -130,6 +130,7 @@ def _flows(state: ManagerState) -> Iterator[dict[str, Any]]:
                 "USD" if i < 2 else "orders",
                 used=used / _PER[i],
                 reserved=reserved / _PER[i],
+                divided_of=(math.inf if said[i] >= NO_LIMIT else said[i] / _PER[i]) if limit[i] < said[i] else None,
             )
 
 
@@ -146,7 +147,11 @@ def _factors(state: ManagerState, view: View) -> Iterator[dict[str, Any]]:
         moves = float(max(view.highest[k] - view.exposure[k], view.exposure[k] - view.lowest[k]))
         hard, soft = float(state.fold.hard[i]), float(state.fold.soft[i])
         path, now = f"factor.{pattern}.hard_usd", abs(float(view.exposure[k]))
-        yield _row(state, name, "exposure", path, hard, unit_of(name), used=now, reserved=moves, soft=soft)
+        allowed = float(state.fold.allowed[i])
+        less = allowed if soft < allowed else None
+        yield _row(
+            state, name, "exposure", path, hard, unit_of(name), used=now, reserved=moves, soft=soft, divided_of=less
+        )
 
 
 def _path(what: str, scope: str, key: str) -> str:
@@ -165,10 +170,14 @@ def _row(
     used: float | None = None,
     reserved: float | None = None,
     soft: float | None = None,
+    divided_of: float | None = None,
 ) -> dict[str, Any]:
+    """``divided_of``: what people set, where the division of the budgets leaves less (of the soft limit if there is one)."""
     log = state.fold.limits_log
     change, first = log.last_change(path), state.setup.limits
     return {
+        "divided": divided_of is not None,
+        "divided_of": _number(divided_of),
         "scope": scope,
         "what": what,
         "path": path,

@@ -271,7 +271,9 @@ def _stands_wrongly(run: Simulation, name: str, fresh: AgentState) -> str:
     A width may go by more gamma than there is, by what makes it four thirds as wide, and only where no price has moved.
     """
     state = run.agents[name]._state
-    if state is None or state.last is None or fresh.last is None or state.last.factor != fresh.last.factor:
+    if state is None or state.last is None or fresh.last is None:
+        return ""
+    if (state.last.factor, state.last.underlyings) != (fresh.last.factor, fresh.last.underlyings):
         return ""
     for factor, gamma in state.last.width_gamma.items():
         if gamma > _WIDEST_GAMMA * fresh.last.width_gamma[factor]:

@@ -26,7 +26,7 @@ def test_the_tree_shows_every_limit_with_its_use_and_who_set_it() -> None:
     for row, line in zip(view["limits_log"]["tree"], lines, strict=True):
         for key in ("used", "reserved", "soft", "limit"):
             assert number(row[key]) in line
-        assert row["what"] in line and row["who"] in line
+        assert row["what"] in line and (row["who"] in line or row["divided"])
     said = {row["what"]: row for row in view["limits_log"]["tree"] if row["scope"] == "firm"}
     assert {"risk", "drawdown", "worst loss", "cost a day", "notional a day", "orders a day"} <= set(said)
     assert said["risk"]["soft"] == 120_000 and said["risk"]["limit"] == 2e6
@@ -56,6 +56,27 @@ def test_the_last_round_and_its_reasons_are_shown() -> None:
     one.decide()
     text = budgets_table(view_of(one))
     assert "timer" in text and "firm" in text and "kind:gamma" in text
+
+
+def test_what_the_division_made_narrower_is_not_said_to_be_a_persons_word() -> None:
+    one = busy(desk(drawdown=STOP), (1.0,))
+    one.feed(901.0)
+    one.decide()
+    view, limits = view_of(one), one.state.fold.limits
+    rows_now = view["limits_log"]["tree"]
+    divided = [row for row in rows_now if row["divided"]]
+    assert {"exposure", "cost a day"} >= {row["what"] for row in divided} and len(divided) > 1
+    for row, line in zip(rows_now, limits_table(view).split("\n\n")[1].splitlines()[1:], strict=True):
+        assert ("division" in line) == row["divided"]
+        if row["what"] == "exposure":
+            set_by, now = limits.of_factor(row["scope"]), row["soft"]
+            said = None if set_by is None else set_by.soft_usd
+        elif row["what"] == "cost a day" and row["scope"] in limits.scoped("flow"):
+            said, now = limits.scoped("flow")[row["scope"]].cost_usd, row["limit"]
+        else:
+            continue
+        assert row["divided_of"] == (said if row["divided"] else None) and (said == now or row["divided"])
+        assert not row["divided"] or f"of {number(said)} by {row['who']}" in line
 
 
 def test_todays_profit_and_loss_stands_against_the_strike() -> None:
