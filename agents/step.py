@@ -21,7 +21,7 @@ from agents.pricing import Picture, Pricing, take_picture
 from agents.recorder import Recorder
 from agents.sharding import all_keys
 from agents.status import seen_of, status_of
-from agents.triggers import LastProposal, cheap_trigger, said_all, standing, threshold_trigger
+from agents.triggers import LastProposal, cheap_trigger, last_of, said_all, standing, threshold_trigger
 from common import factors
 from common.messages import (
     AgentParameters,
@@ -322,17 +322,8 @@ def _on_decide(state: AgentState) -> list[Proposal]:
         trigger = threshold_trigger(state.last, state.config.trigger, decision)
     if not trigger:
         return []
-    state.last = LastProposal(
-        now_ns=now_ns,
-        position_version=state.position_version,
-        factor=decision.factor,
-        exposure=decision.exposure,
-        half_width=decision.half_width,
-        base_price=base,
-        underlyings=seen,
-        width_gamma=decision.width_gamma,
-        width_price=state.last.width_price if stands and state.last is not None else base,
-    )
+    width_price = state.last.width_price if stands and state.last is not None else base
+    state.last = last_of(decision, now_ns, state.position_version, seen, base, width_price)
     return [_propose(state, picture, decision, trigger)]
 
 

@@ -41,6 +41,28 @@ class LastProposal:
     width_price: F64
 
 
+def last_of(
+    decision: Decision,
+    now_ns: int,
+    position_version: int,
+    underlyings: tuple[int, ...],
+    base_price: F64,
+    width_price: F64,
+) -> LastProposal:
+    """What is remembered of a decision that is proposed now; base_price and width_price (u,) of ``underlyings``."""
+    return LastProposal(
+        now_ns,
+        position_version,
+        decision.factor,
+        decision.exposure,
+        decision.half_width,
+        base_price,
+        underlyings,
+        decision.width_gamma,
+        width_price,
+    )
+
+
 def standing(last: LastProposal | None, config: TriggerConfig, trigger: str, base_price: F64) -> Mapping[str, float]:
     """|ΓF²| by factor that the next proposal stands by (`Terms.width_gamma`): that of the last, while prices stand.
 

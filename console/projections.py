@@ -16,7 +16,7 @@ from typing import Any
 from common.factors import BUCKET_NAMES, desk_of, without_desk
 from common.messages import ENDED
 from common.units import NS_PER_MS, NS_PER_S
-from console.standing import trading_now
+from console.trading import trading_now
 
 MS_PER_S = 1_000.0
 
@@ -159,7 +159,8 @@ def view_of(status: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -
     """
     more = dict(extra or {})
     leader, orders, cycle = (_map(status.get(name)) for name in ("leader", "orders", "cycle"))
-    costs, (state, why) = _map(status.get("costs")), trading_now(status)
+    costs = _map(status.get("costs"))
+    state, why = trading_now(_map(status.get("execution")), _map(status.get("trading")))
     sources = (_map(s) for s in _list(status.get("sources")))
     return View(
         run_id=str(status.get("run_id", "")),

@@ -366,6 +366,7 @@ _ALL = (
     Mistake("part goes on", "the manager ignores the stop of an underlying or an agent", 7, _part_goes_on),
     Mistake("gap unhealed", "a manager that missed a batch stays blind", 8, _gap_unhealed),
     Mistake("widths stand for ever", "less gamma never narrows an interval", 8, agents.widths_stand_for_ever),
+    Mistake("prices forgotten", "no move of a price sets an interval free", 8, agents.prices_forgotten),
     Mistake("gives up the large", "nothing smaller is asked for where one order was too large", 8, _too_large_for_good),
 )
 PLANTED = {mistake.name: mistake for mistake in _ALL}

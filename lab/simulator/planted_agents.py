@@ -12,6 +12,11 @@ from agents import step
 from agents.decision import Terms
 
 
+def prices_forgotten() -> list[Any]:
+    """A price that has moved sets no width free to narrow."""
+    return [mock.patch.object(step, "standing", lambda last, *_: {} if last is None else last.width_gamma)]
+
+
 def widths_stand_for_ever() -> list[Any]:
     """What an agent's widths went by they go by for good, whatever gamma is left and wherever prices are."""
 

@@ -6,16 +6,15 @@ Execution may be stopped straight (`hedgerow kill --direct`), of which the manag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _ACTIVE = "ACTIVE"
 _STRICTER = (_ACTIVE, "REDUCE_ONLY", "PAUSED", "KILLED")
 
 
-def trading_now(status: Mapping[str, Any]) -> tuple[str, str]:
-    """(state, why) of a status dictionary; every part that is stopped apart from the firm stands in why."""
-    execution, trading = _map(status.get("execution")), _map(status.get("trading"))
+def trading_now(execution: Mapping[str, Any], trading: Mapping[str, Any]) -> tuple[str, str]:
+    """(state, why) of two parts of a status dictionary; every part that is stopped apart from the firm stands in why."""
     stopped = _stopped(execution, trading)
     state, text = str(trading.get("state", "UNKNOWN")).upper(), str(trading.get("text", ""))
     held = str(execution.get("state", "")).upper()
@@ -37,13 +36,10 @@ def _stopped(*sides: Mapping[str, Any]) -> dict[str, str]:
 
 def _scopes(side: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     found = side.get("stopped")
-    for held in map(_map, found if isinstance(found, Sequence) and not isinstance(found, str) else ()):
-        yield str(held.get("scope", "")), str(held.get("state", "")).upper()
+    for held in found if isinstance(found, list | tuple) else ():
+        if isinstance(held, Mapping):
+            yield str(held.get("scope", "")), str(held.get("state", "")).upper()
 
 
 def _strictness(state: str) -> int:
     return _STRICTER.index(state) if state in _STRICTER else -1
-
-
-def _map(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
