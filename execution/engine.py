@@ -20,8 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from common.errors import HedgerowError, Refused, Unavailable
 from common.messages import OrderAck, QuoteBatch
 from common.ports import Clock
@@ -29,14 +27,14 @@ from common.units import NS_PER_S
 from execution import parents
 from execution.config import ExecutionConfig
 from execution.core import step
-from execution.events import Able, Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, VenueEvents, Work
+from execution.events import Able, Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, Submit, VenueEvents, Work
 from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
+from execution.latency import TickToOrder
 from execution.state import ExecutionState
 from execution.store import Store
 from execution.venues.port import Ability, LinkedVenue, Venue, VenueEvent, VenueLink
 
-_LATENCIES_KEPT = 8192
 #: Batches applied before anything else gets its turn on the loop.
 _QUOTES_PER_TURN = 256
 
@@ -100,7 +98,7 @@ class Engine:
         #: The latest market time that the venue was told.
         self._told_ns = 0
         self._running = True
-        self._latencies_ns: deque[int] = deque(maxlen=_LATENCIES_KEPT)
+        self.latency = TickToOrder()
 
     # -- what comes in -------------------------------------------------------------------------------------------------
 
@@ -165,13 +163,6 @@ class Engine:
         if isinstance(self.venue, LinkedVenue):
             return self.venue.link
         return VenueLink(True, self._since_ns)
-
-    def tick_to_order_ns(self) -> tuple[int, int]:
-        """Median and 99th percentile over the last orders, wall nanoseconds; zeros before the first."""
-        if not self._latencies_ns:
-            return 0, 0
-        p50, p99 = np.percentile(np.fromiter(self._latencies_ns, np.int64), (50.0, 99.0))
-        return round(p50), round(p99)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -303,13 +294,19 @@ class Engine:
         for item, acks, cancels in zip(items, outcome.acks, outcome.cancels, strict=True):
             if item.sink is not None:
                 answers.setdefault(item.sink, []).extend(acks)
+            if isinstance(item.event, Submit):
+                self._time(item.event, acks)
             if isinstance(item.event, Fence) and self.fenced(item.event.epoch, item.event.holder):
                 self._cut_streams(item.event)
             if item.done is not None and not item.done.done():
                 item.done.set_result(cancels)
         for sink, acks in answers.items():
-            self._latencies_ns.extend(a.tick_to_order_ns for a in acks if a.tick_to_order_ns > 0 and not a.duplicate)
             sink.deliver(acks)
+
+    def _time(self, event: Submit, acks: Sequence[OrderAck]) -> None:
+        for ack in acks:
+            if ack.tick_to_order_ns > 0 and not ack.duplicate:
+                self.latency.add(event.order.receive_time_ns, ack.tick_to_order_ns)
 
     def fenced(self, epoch: int, holder: str) -> bool:
         """True if this holder leads under this epoch."""

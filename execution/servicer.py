@@ -173,7 +173,7 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusResponse:  # noqa: ARG002, N802
         """How the service is."""
         state = self._engine.state
-        p50_ns, p99_ns = self._engine.tick_to_order_ns()
+        (p50_ns, p99_ns), (first50_ns, first99_ns) = self._engine.latency.every_ns(), self._engine.latency.first_ns()
         now: Any = int(state.trading.state)
         link = self._engine.link
         stopped: Any = [_scope_to_pb(held) for held in state.stopped.values()]
@@ -189,6 +189,8 @@ class ExecutionServicer(execution_pb2_grpc.ExecutionServiceServicer):
             fills=state.fills_stored,
             tick_to_order_p50_ns=p50_ns,
             tick_to_order_p99_ns=p99_ns,
+            tick_to_first_order_p50_ns=first50_ns,
+            tick_to_first_order_p99_ns=first99_ns,
             venue=self._engine.venue.name,
             venue_state=pb.VenueState(
                 name=self._engine.venue.name,

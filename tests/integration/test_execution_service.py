@@ -39,6 +39,8 @@ def test_an_order_goes_from_stream_to_fill_and_a_retry_gets_the_stored_answer(tm
             await desk.client.submit([order, make_order("b", lots=2)])
             assert (await desk.answer("a")).ord_status is OrdStatus.PENDING_NEW
             assert (await desk.answer("a")).tick_to_order_ns > 0
+            status = await desk.client.status()
+            assert status["tick_to_order_p50_ns"] == status["tick_to_first_order_p50_ns"] > 0, "one order, of one tick"
             got: list[ExecutionReport] = []
             reader = asyncio.create_task(collect(desk.client, 1, got))
             await until(lambda: len(got) >= 4)

@@ -90,7 +90,7 @@ def test_nearly_every_jump_causes_an_order_and_no_other_tick_does_for_itself(tmp
 def test_a_bare_chain_loses_no_order(tmp_path: Path) -> None:
     market = SwingMarket(ticks=480, rate=200.0)
     shape = chain.FullRun(
-        0, 0, 0, 0, (0, 0, 0), 400, 3_000, 600, 3_100, 2_100, {"gamma-0": ("AAA",), "gamma-1": ("BBB",)}
+        0, 0, 0, 0, 0, 0, (0, 0, 0), 400, 3_000, 600, 3_100, 2_100, {"gamma-0": ("AAA",), "gamma-1": ("BBB",)}
     )
     ages = chain.bare_run(tmp_path / "bare", market, shape)
     assert len(ages) == 10 and (ages > 0).all()

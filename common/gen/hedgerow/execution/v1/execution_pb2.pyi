@@ -464,7 +464,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue", "stopped", "venue_state")
+    __slots__ = ("state", "who", "why", "epoch", "last_report_sequence", "open_orders", "orders", "fills", "tick_to_order_p50_ns", "tick_to_order_p99_ns", "venue", "stopped", "venue_state", "tick_to_first_order_p50_ns", "tick_to_first_order_p99_ns")
     STATE_FIELD_NUMBER: _ClassVar[int]
     WHO_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
@@ -478,6 +478,8 @@ class GetStatusResponse(_message.Message):
     VENUE_FIELD_NUMBER: _ClassVar[int]
     STOPPED_FIELD_NUMBER: _ClassVar[int]
     VENUE_STATE_FIELD_NUMBER: _ClassVar[int]
+    TICK_TO_FIRST_ORDER_P50_NS_FIELD_NUMBER: _ClassVar[int]
+    TICK_TO_FIRST_ORDER_P99_NS_FIELD_NUMBER: _ClassVar[int]
     state: TradingState
     who: str
     why: str
@@ -491,7 +493,9 @@ class GetStatusResponse(_message.Message):
     venue: str
     stopped: _containers.RepeatedCompositeFieldContainer[ScopeState]
     venue_state: VenueState
-    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ..., stopped: _Optional[_Iterable[_Union[ScopeState, _Mapping]]] = ..., venue_state: _Optional[_Union[VenueState, _Mapping]] = ...) -> None: ...
+    tick_to_first_order_p50_ns: int
+    tick_to_first_order_p99_ns: int
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., who: _Optional[str] = ..., why: _Optional[str] = ..., epoch: _Optional[int] = ..., last_report_sequence: _Optional[int] = ..., open_orders: _Optional[int] = ..., orders: _Optional[int] = ..., fills: _Optional[int] = ..., tick_to_order_p50_ns: _Optional[int] = ..., tick_to_order_p99_ns: _Optional[int] = ..., venue: _Optional[str] = ..., stopped: _Optional[_Iterable[_Union[ScopeState, _Mapping]]] = ..., venue_state: _Optional[_Union[VenueState, _Mapping]] = ..., tick_to_first_order_p50_ns: _Optional[int] = ..., tick_to_first_order_p99_ns: _Optional[int] = ...) -> None: ...
 
 class VenueState(_message.Message):
     __slots__ = ("name", "connected", "since_ns", "waits_for", "unresolved_orders")
