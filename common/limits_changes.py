@@ -82,8 +82,13 @@ class LimitsLog:
         return found, f"{path} = {value}; limits version {after.version}"
 
     def waiting(self, wall_ns: int) -> tuple[Pending, ...]:
-        """What can still be approved."""
+        """What has not expired."""
         return tuple(p for p in self.pending if p.expires_wall_ns >= wall_ns)
+
+    def changed_since(self, waits: Pending) -> str:
+        """What its limit is now, where it is not what it was when the change was asked for; else empty."""
+        now = value_at(self.limits, waits.path)
+        return "" if now == waits.old else now
 
     def _wait(self, path: str, value: Any, command: Command, now_ns: int, wall_ns: int) -> tuple[LimitsLog, str]:
         if len(self.pending) >= PENDING_KEPT:
@@ -105,7 +110,7 @@ class LimitsLog:
             raise Refused(f"the change {name} has expired; set it again" if expired else f"no change {name} waits")
         if person(waits.who) == person(command.who):
             raise Refused(f"{command.who} asked for {name}; a widening needs a second person")
-        if (now := value_at(self.limits, waits.path)) != waits.old:
+        if now := self.changed_since(waits):
             last = self.last_change(waits.path)
             by = f"version {last.version} by {last.who}" if last else f"limits version {self.limits.version}"
             raise Refused(

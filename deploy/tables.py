@@ -73,11 +73,13 @@ def _pending(log: Mapping[str, Any]) -> list[str]:
     if not log["pending"]:
         return []
     head = ("waits", "limit", "from", "to", "who", "until (wall)", "why")
-    lines = [
-        (p["id"], p["path"], p["old"], _plain(p["value"]), p["who"], moment(p["expires_wall_ns"]), p["why"])
-        for p in log["pending"]
-    ]
+    lines = [(p["id"], p["path"], p["old"], _plain(p["value"]), p["who"], _until(p), p["why"]) for p in log["pending"]]
     return [rows(head, lines)]
+
+
+def _until(waits: Mapping[str, Any]) -> str:
+    now = waits.get("changed_since")
+    return f"never: it is {now} now, ask anew" if now else moment(waits["expires_wall_ns"])
 
 
 def _plain(value: object) -> str:

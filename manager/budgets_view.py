@@ -25,11 +25,14 @@ _PER = (CENTS_PER_USD, CENTS_PER_USD, 1)
 
 
 def limits_view(state: ManagerState, wall_ns: int) -> dict[str, Any]:
-    """``tree``: one row a limit; ``pending``: what can still be approved; ``history``: changes (docs/budgets.md)."""
+    """``tree``: one row a limit; ``pending``: what waits for a second person; ``history``: changes (docs/budgets.md).
+
+    ``changed_since`` of what waits: what its limit is now where that is not what it was then; it cannot be approved so.
+    """
     log = state.fold.limits_log
     return {
         "tree": list(_tree(state)),
-        "pending": [asdict(p) for p in log.waiting(wall_ns)],
+        "pending": [asdict(p) | {"changed_since": log.changed_since(p)} for p in log.waiting(wall_ns)],
         "history": [asdict(c) for c in log.history],
         "approval": log.limits.approval.model_dump(),
     }

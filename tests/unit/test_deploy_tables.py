@@ -45,6 +45,10 @@ def test_what_waits_and_what_was_changed_is_shown() -> None:
     (waits,) = one.state.fold.limits_log.pending
     assert "wider123" in limits_table(json.loads(json.dumps(status(one.state, waits.expires_wall_ns))))
     assert "wider123" not in limits_table(json.loads(json.dumps(status(one.state, waits.expires_wall_ns + 1))))
+    one.send(command("limits.set", "tighter2", path="risk.soft_usd", value=100_000))
+    assert "never: it is 100,000.0 now, ask anew" in limits_table(view_of(one)), (
+        "nobody can approve it as it was asked for"
+    )
     table = history_table(view)
     assert "risk.soft_usd" in table and "120,000.0" in table and "wider123" not in table
 
