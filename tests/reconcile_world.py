@@ -151,6 +151,10 @@ class Books:
     def statement(self, limit: int = 10**6) -> VenueStatement:
         return self.tally.statement(self._after, limit)
 
+    def begin_after(self, fill: int) -> None:
+        """The next look is the first, and asks for the venue's fills after its number ``fill`` only."""
+        self.join, self._after = Join(), fill
+
     def open_here(self) -> dict[str, OrdStatus]:
         return {name: record.ord_status for name, record in self.records.items() if record.open}
 

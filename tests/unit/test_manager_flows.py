@@ -83,3 +83,19 @@ def test_a_dearer_fee_than_stated_is_used_and_raises_the_ceiling() -> None:
     assert f.meters["firm", 0].used[0] == 10_700 and f.room("firm", 0)[0] == 0
     f.late({"firm": 1}, 0, 1, 50)
     f.check()
+
+
+def test_a_day_is_forgotten_two_days_later_but_for_what_is_still_set_aside() -> None:
+    f, per_lot = flows(), (10, 1)
+    f.reserve({"firm": 1}, 0, per_lot)  # works on
+    f.reserve({"kind:gamma": 1}, 0, per_lot)
+    f.close(["kind:gamma"], {"kind:gamma": 1}, 0, per_lot, counts=True)
+    f.reserve({"firm": 1}, 1, per_lot)
+    assert set(f.meters) == {("firm", 0), ("kind:gamma", 0), ("firm", 1)}, "yesterday's fills may still come"
+    f.reserve({"firm": 1}, 2, per_lot)
+    assert set(f.meters) == {("firm", 0), ("firm", 1), ("firm", 2)}
+    f.close(["firm"], {"firm": 1}, 0, per_lot, counts=False)
+    assert not any(f.meters["firm", 0].reserved)
+    f.reserve({"firm": 1}, 2, per_lot)
+    assert set(f.meters) == {("firm", 1), ("firm", 2)}
+    f.check()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.messages import OrdStatus
@@ -35,6 +37,25 @@ def test_cents_paid_above_mid_by_hand(lots: int, ticks: int, bid: int, ask: int,
     """A tick of the SPX future is 0.05 points × 50 USD = 250 cents."""
     ledger = Ledger(universe(), 10, 10)
     assert ledger.cents(0, lots, ticks, bid + ask) == cents
+
+
+@pytest.mark.parametrize(
+    ("last_ticks", "fee_cents", "paid"),
+    [(104, 300, 1_800), (104, -300, 1_500), (100, 300, 300), (100, -300, 0), (102, 0, 0)],
+)
+def test_a_budget_pays_slippage_and_fee_each_where_it_is_a_cost(last_ticks: int, fee_cents: int, paid: int) -> None:
+    """3 lots at two ticks above or below a mid of 102; what is gained on the price or as a rebate buys no room for the other."""
+    desk = delta_desk()
+    desk.propose("gamma-0", {"delta:SPX": -3e6}, 3e5, menu=[0])
+    (order,) = desk.decide()
+    order = replace(order, arrival_bid_ticks=100, arrival_ask_ticks=104)
+    assert order.side.sign > 0
+    report = desk.report(order, OrdStatus.PARTIALLY_FILLED, 3, last_ticks=last_ticks, fee_cents=fee_cents)
+    ledger = Ledger(universe(), 10, 10)
+    assert ledger.book(report, order, {"gamma-0": 3}) == paid
+    assert ledger.cost_cents + ledger.fee_cents == (last_ticks - 102) * 250 * 3 + fee_cents, (
+        "the account is told all of it"
+    )
 
 
 def test_price_improvement_is_a_gain_in_the_ledger_and_costs_the_budget_nothing() -> None:

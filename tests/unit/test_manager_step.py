@@ -287,6 +287,9 @@ def test_heartbeats_are_kept_by_incarnation_and_never_recorded() -> None:
     desk.send(ev.HeartbeatArrived(Heartbeat(Header("gamma-0", 1, 0), 2, "hedging"), 5))
     desk.send(ev.HeartbeatArrived(Heartbeat(Header("gamma-0", 9, 0), 1, "starting"), 6))
     assert desk.state.heartbeats["gamma-0"][0].state == "hedging" and len(desk.journal) == entries
+    desk.send(ev.HeartbeatArrived(Heartbeat(Header("gamma-0", 2, 0), 2, "paused"), 7))
+    beat, heard_ns = desk.state.heartbeats["gamma-0"]
+    assert (beat.state, heard_ns) == ("paused", 7), "the last of one life counts"
 
 
 @pytest.mark.parametrize("symbol", ["SPX", "NDX"])

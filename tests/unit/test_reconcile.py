@@ -224,6 +224,21 @@ def test_a_market_order_works_at_its_protection_on_both_sides() -> None:
     assert books.look() == []
 
 
+def test_what_came_before_the_first_page_is_not_missed_there() -> None:
+    """A comparison that begins after the venue's second fill, whose report reached us only once it had begun."""
+    books = Books()
+    books.send("a", 0, Side.BUY, 10)
+    books.deliver_all()
+    for lots in (1, 2, 3):
+        books.fill("a", lots)
+    books.deliver_all()
+    books.begin_after(2)
+    assert books.statement().first == 3
+    assert books.look() == []
+    books.book(replace(books.booked[-1], exec_id="F9", event_time_ns=books.now_ns + 1))
+    assert "F9" in {d.subject for d in books.look()}, "what is newer is looked for"
+
+
 def test_what_the_venue_has_forgotten_is_not_missed_but_its_position_still_counts() -> None:
     books = Books(kept=2)
     books.send("a", 0, Side.BUY, 10)
