@@ -8,13 +8,14 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from manager import patience
 from manager.books_lots import allowed_books, round_books
 from manager.books_patience import decide_books_lots, later_of_books
 from manager.books_qp import BooksProblem, objective_books
 from manager.books_solve import solve_few
 from manager.config import Patience
 from manager.lots import allowed, round_lots
-from manager.netting import Problem, objective, solve
+from manager.netting import Problem, Solution, objective, solve
 from manager.patience import Later, decide_lots, later_of, widened, would_wait
 from tests.properties.test_netting_books import books_problem
 from tests.properties.test_netting_solvers import random_problem
@@ -162,6 +163,28 @@ def test_an_order_list_lowers_the_objective_by_itself_and_stays_inside_every_row
         assert not lots.any() or objective(p, trade) < objective(p, np.zeros_like(trade))
         ordered += bool(lots.any())
     assert ordered > 25
+
+
+def test_the_iterations_told_are_those_of_every_solve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One to four solves make a decision; what the record says of their work is the sum, and no solve gets more than is left."""
+    spent: list[int] = []
+    solves: set[int] = set()
+
+    def counted(p: Problem, limit: int, warm: tuple[np.ndarray, np.ndarray] | None = None) -> Solution:
+        assert limit == max(LIMIT - sum(spent), 1)
+        found = solve(p, limit, warm)
+        spent.append(found.iterations)
+        return found
+
+    monkeypatch.setattr(patience, "solve", counted)
+    for seed in range(80):
+        p = random_problem(seed)
+        none = np.zeros(len(p.exposure), np.bool_)
+        spent.clear()
+        found = decide_lots(p, later_of(p, np.ceil(p.buy_cap), np.ceil(p.sell_cap), SOON), none, LIMIT, 0.0)[0]
+        assert found.iterations == sum(spent)
+        solves.add(len(spent))
+    assert {1, 2, 3} <= solves
 
 
 def test_without_displays_to_come_it_is_the_solve_of_now() -> None:
