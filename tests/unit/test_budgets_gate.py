@@ -81,6 +81,23 @@ def test_a_limit_on_a_sum_holds_over_factors_and_underlyings() -> None:
     assert relief[0].lots == 3
 
 
+def test_a_hedge_that_works_makes_no_room_before_it_has_filled() -> None:
+    """A sale may still be cancelled; what is bought beside it must fit without it. A purchase that works takes its room."""
+    hard = 5e7
+    one = Desk(limits=limits(sum={"all_delta": SumLimit(factors=["delta:*"], hard_usd=hard)}))
+    all_agents(one, 1.0)
+    table = one.state.fold.table
+    at, per_lot = [table.index["delta:SPX"], table.index["delta:NDX"]], table.sensitivity[table.index["delta:SPX"], 0]
+    now = float(table.exposure[at].sum())
+    assert 0.0 < now < hard
+    orders = one.decide()
+    freed = sum(-min(float(table.sensitivity[at, o.instrument].sum()) * o.signed_lots, 0.0) for o in orders)
+    taken = sum(max(float(table.sensitivity[at, o.instrument].sum()) * o.signed_lots, 0.0) for o in orders)
+    assert freed > per_lot, "something works that lowers the sum by a lot and more"
+    (kept,) = admitted(one.state, (draft(0, 10_000),))
+    assert kept.lots == int((hard - now - taken) / per_lot)
+
+
 def test_planted_without_the_gate_the_sum_would_be_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     both = {"all_delta": SumLimit(factors=["delta:*"], hard_usd=1e5)}
 
