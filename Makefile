@@ -38,7 +38,7 @@ setup: $(VENV)/.check  ## make the environment and install everything
 run: $(VENV)/.run  ## hedge the example book for about 90 s, then write the report
 	@$(BIN)/hedgerow live
 
-# Three at a time on two cores: of the tests' time a fifth is waiting, for servers to start and for what was killed to come back.
+# Three at a time on two cores: about a fifth of the tests' time is waiting, for servers to start and for what was killed to come back.
 test: $(VENV)/.test  ## run every test (under 15 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not system"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m system

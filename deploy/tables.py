@@ -78,7 +78,7 @@ def _pending(log: Mapping[str, Any]) -> list[str]:
 
 
 def _until(waits: Mapping[str, Any]) -> str:
-    now = waits.get("changed_since")
+    now = waits["changed_since"]
     return f"never: it is {now} now, ask anew" if now else moment(waits["expires_wall_ns"])
 
 

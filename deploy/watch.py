@@ -37,7 +37,7 @@ QUOTE_BOUND = 1024
 PROPOSAL_BOUND = 4096
 #: Quote batches taken in at once, at most: some 20 ms.
 AT_ONCE = 256
-#: Memory is measured in the kernel, some milliseconds a process, on the cores that everybody else works on.
+#: The kernel goes through the pages of every process for it, on the cores that everybody else works on.
 MEMORY_EVERY_S = 10.0
 
 

@@ -33,11 +33,6 @@ class TickToOrder:
             del self._first_ns[next(iter(self._first_ns))]
         self._first_ns[tick_ns] = age_ns
 
-    @property
-    def ticks(self) -> int:
-        """How many ticks are kept."""
-        return len(self._first_ns)
-
     def every_ns(self) -> tuple[int, int]:
         """Median and 99th percentile over orders; zeros before the first."""
         return _percentiles(list(self._ages_ns))

@@ -93,7 +93,9 @@ def test_a_hedge_that_works_makes_no_room_before_it_has_filled() -> None:
     orders = one.decide()
     freed = sum(-min(float(table.sensitivity[at, o.instrument].sum()) * o.signed_lots, 0.0) for o in orders)
     taken = sum(max(float(table.sensitivity[at, o.instrument].sum()) * o.signed_lots, 0.0) for o in orders)
-    assert freed > per_lot, "something works that lowers the sum by a lot and more"
+    assert freed > per_lot and taken > per_lot, (
+        "of what works some lowers the sum, some raises it, each by a lot and more"
+    )
     (kept,) = admitted(one.state, (draft(0, 10_000),))
     assert kept.lots == int((hard - now - taken) / per_lot)
 
