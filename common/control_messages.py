@@ -218,6 +218,13 @@ class DayStruck:
     late: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FeedSilence:
+    """Nothing was heard of the feed for ``silent_s`` wall seconds: no order until it is heard again, which 0 says."""
+
+    silent_s: float
+
+
 JournalEvent = (
     LeaderStarted
     | ProposalTaken
@@ -231,6 +238,7 @@ JournalEvent = (
     | TradesImported
     | AgentParameters
     | DayStruck
+    | FeedSilence
 )
 
 

@@ -6,7 +6,7 @@
 | hedgerow.market.snapshot.U | (request) → QuoteBatch | agents, manager, execution, fleet → feed | data, request-reply |
 | hedgerow.market.start | text: who opened the market | launcher, in a cluster the fleet → feed | record (STATE, last value) |
 | hedgerow.market.end | Heartbeat "end of data" | feed → launcher, people | record (STATE, last value) |
-| hedgerow.market.heartbeat | Heartbeat of the feed, lag in words | feed → people | data |
+| hedgerow.market.heartbeat | Heartbeat of the feed, lag in words | feed → manager, people | data |
 | hedgerow.reference.universe, .book, .config | Universe, Book, JSON | launcher → all | record (REFERENCE, last value) |
 | hedgerow.proposal.AGENT | Proposal | agent → manager, launcher | data |
 | hedgerow.heartbeat.AGENT | Heartbeat | agents, managers → managers, fleet | data |

@@ -15,6 +15,7 @@ import numpy as np
 
 from common.client_trades import effects
 from common.control_messages import (
+    CancelAsked,
     CommandTaken,
     Cycle,
     ImportedTrade,
@@ -76,6 +77,8 @@ class _Found:
     cycle: Cycle | None
     taken: tuple[ProposalTaken, ...]
     reports: tuple[ExecutionReport, ...]
+    #: Why the manager asked for its cancel, and when (market time).
+    cancels: tuple[tuple[int, str], ...]
 
 
 def story(
@@ -121,7 +124,9 @@ def _find(name: str, entries: Sequence[JournalEntry]) -> _Found:
     taken = [e.event for e in entries if isinstance(e.event, ProposalTaken) and e.event.proposal.header.id in wanted]
     reports = [e.event for e in entries if isinstance(e.event, ExecutionReport)]
     unique = {r.exec_id: r for r in reports if r.client_order_id == order_id}
-    return _Found(order, entry, cycle, tuple(taken), tuple(unique.values()))
+    asked = [(e.now_ns, e.event) for e in entries if isinstance(e.event, CancelAsked)]
+    cancels = tuple((at_ns, c.reason) for at_ns, c in asked if order_id in c.client_order_id)
+    return _Found(order, entry, cycle, tuple(taken), tuple(unique.values()), cancels)
 
 
 def _orders(entries: Sequence[JournalEntry]) -> Iterator[tuple[JournalEntry, Order, Cycle | None]]:
@@ -322,6 +327,7 @@ def _execution(found: _Found, universe: Universe) -> Chapter:
             text += f", refused by rule {r.refusal.name}"
         lines.append(text + (f" ({r.text})." if r.text else "."))
     lines = lines or ["Execution has reported nothing about it yet."]
+    lines += [f"The manager asked for its cancel at {clock(at_ns)}: {why}." for at_ns, why in found.cancels]
     facts = {
         "reports": [
             {"sequence": r.sequence, "status": r.ord_status.name, "last_lots": r.last_lots, "last_ticks": r.last_ticks}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.calendars.day import Spans
-from common.control_messages import CancelAsked, CommandTaken, Cycle, JournalEntry, LeaderStarted
+from common.control_messages import CancelAsked, CommandTaken, Cycle, FeedSilence, JournalEntry, LeaderStarted
 from common.limits import Limits
 from common.messages import I64, ExecutionReport, Order, OrderState, OrdStatus
 from common.universe import Book, Universe
@@ -295,6 +295,17 @@ def pause_means_pause(run: Run) -> Iterator[str]:
             yield f"order {event.client_order_id} was decided under a pause and became {event.ord_status.name}"
 
 
+def silence_is_kept(run: Run) -> Iterator[str]:
+    """While the record holds that nothing is heard of the feed, nothing is ordered and nothing crosses (promise 6)."""
+    silent = False
+    for entry in run.entries:
+        event = entry.event
+        if isinstance(event, FeedSilence):
+            silent = event.silent_s > 0.0
+        elif silent and isinstance(event, Cycle) and (event.orders or event.crossings):
+            yield f"cycle {event.cycle_id} was decided while nothing was heard of the feed"
+
+
 def _lived(report: ExecutionReport) -> bool:
     return report.ord_status is not OrdStatus.REJECTED
 
@@ -332,6 +343,7 @@ RULES: tuple[Callable[[Run], Iterator[str]], ...] = (
     flow_budgets_hold,
     limits_hold,
     pause_means_pause,
+    silence_is_kept,
     cancels_are_known,
     strikes_add_up,
     steering_holds,

@@ -26,6 +26,7 @@ from common.control_messages import (
     CommandTaken,
     Cycle,
     DayStruck,
+    FeedSilence,
     JournalEntry,
     LeaderStarted,
     ProposalTaken,
@@ -225,6 +226,8 @@ class _ManagerReplay:
                 return out
             case LeaderStarted():
                 return [self._takeover(entry, event, following)]
+            case FeedSilence(silent_s):
+                return [ev.FeedNoted(silent_s, wall_ns)]
             case CancelAsked() | DayStruck():
                 if not _decided_with(entry, following):
                     # The leader had looked before and had nothing to do, which leaves no entry.

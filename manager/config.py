@@ -48,7 +48,7 @@ class Volatility(BaseModel):
 
 
 class ManagerConfig(BaseModel):
-    """Settings of the manager core. Times in seconds of market time. Frozen."""
+    """Settings of the manager core. Times in seconds of market time but for ``feed_silent_s``. Frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     netting: Literal["joint", "plain", "alone", "none"] = "joint"
@@ -82,6 +82,8 @@ class ManagerConfig(BaseModel):
     #: An order must improve the objective by at least this.
     min_gain_usd: float = Field(default=0.01, ge=0.0)
     max_source_age_s: float = Field(default=120.0, gt=0.0)
+    #: Wall time without a word of the feed, which beats every second, after which nothing is traded: no time passes either.
+    feed_silent_s: float = Field(default=5.0, ge=1.5)
     proposal_age_s: float = Field(default=900.0, gt=0.0)
     rebase_age_s: float = Field(default=600.0, gt=0.0)
     #: A sensitivity is trusted to this relative error; a re-base whose error exceeds both the interval's width and this

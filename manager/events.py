@@ -64,6 +64,14 @@ class HeartbeatArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedNoted:
+    """The shell has heard nothing of the feed for ``silent_s`` wall seconds; 0: it hears its quotes again."""
+
+    silent_s: float
+    wall_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class TradingStateSet:
     """The shell reports what execution answered to ``SetTradingState``."""
 
@@ -105,6 +113,7 @@ Event = (
     | ReportArrived
     | CommandArrived
     | HeartbeatArrived
+    | FeedNoted
     | TradingStateSet
     | Decide
     | TookOver

@@ -21,6 +21,7 @@ from common.control_messages import (
     Crossing,
     Cycle,
     DayStruck,
+    FeedSilence,
     JournalEntry,
     LeaderStarted,
     ProposalTaken,
@@ -93,6 +94,9 @@ def apply(state: ManagerState, entry: JournalEntry) -> ManagerState:
         case DayStruck():
             fold.struck = entry.event
             fold.counts["days struck"] += int(entry.event.day > 0)
+        case FeedSilence(silent_s):
+            fold.feed_silent_s = silent_s
+            fold.counts["feed silences"] += int(silent_s > 0.0)
     return state
 
 

@@ -25,7 +25,7 @@ SNAPSHOT_RETRY_S = 0.2
 class Healing:
     """The snapshots one manager asks for; each goes to ``push`` as if the feed had sent it."""
 
-    def __init__(self, bus: Bus, market: MarketSnapshot, push: Callable[[ev.Event], None]) -> None:
+    def __init__(self, bus: Bus, market: MarketSnapshot, push: Callable[[ev.MarketNews], None]) -> None:
         self._bus = bus
         self._market = market
         self._push = push

@@ -92,6 +92,8 @@ def _trading(state: ManagerState, wish: _Wish) -> None:
     fold, market, universe, at = state.fold, state.market, state.setup.universe, wish.at
     if fold.trading is not TradingState.ACTIVE:
         raise Refused(f"trading: {fold.trading.name} ({fold.trading_text}), limit ACTIVE")
+    if fold.feed_silent_s > 0.0:
+        raise Refused(f"reference: nothing heard of the feed for {fold.feed_silent_s:.1f} s, limit fresh quotes")
     if why := why_stopped(fold, _symbol(state, at), (wish.agent,)):
         raise Refused(why)
     if any(c.action != "resume" for c in state.pending.values()):

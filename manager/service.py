@@ -33,6 +33,7 @@ from common.tasks import end
 from common.wire import codec
 from manager import events as ev
 from manager.control import CONTROL_ACTIONS
+from manager.feed_watch import LOOK_S, FeedWatch
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.healing import Healing
@@ -83,9 +84,10 @@ class ManagerService:
         self._events: deque[ev.Event] = deque()
         self._wake = asyncio.Event()
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
-        self._healing = Healing(ports.bus, self.state.market, self._push)
+        self._healing = Healing(ports.bus, self.state.market, self._on_news)
         self._telling = Telling(ports.bus, ports.journal)
         self._peers = Peers()
+        self._feed = FeedWatch()
         self._execution_status: dict[str, object] = {}
         self._execution_up = False
         self._deposed = asyncio.Event()
@@ -99,8 +101,10 @@ class ManagerService:
         self._running = [
             await bus.subscribe(subjects.QUOTES_ALL, self._on_quotes, bound=DATA_BOUND),
             await bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=DATA_BOUND),
+            await bus.subscribe(subjects.MARKET_HEARTBEAT, lambda _subject, _data: self._feed.beat(), bound=DATA_BOUND),
         ]
         await self._healing.catch_up()
+        minding = asyncio.create_task(self._mind_feed())
         try:
             if await self._stand_by(stop):
                 await self._lead(stop)
@@ -108,6 +112,7 @@ class ManagerService:
             ended = f"deposed: {error}"
         finally:
             self.leading = False
+            await end([minding])
             await self._healing.stop()
             if self.ports.snapshots is not None:
                 await self.ports.snapshots.close()
@@ -192,6 +197,7 @@ class ManagerService:
             self._on_journal(data)
         await self._reconcile()
         self.leading = True
+        self._look_at_feed()
         await self._open_for_business()
 
     async def _reconcile(self) -> None:
@@ -291,7 +297,11 @@ class ManagerService:
         self._wake.set()
 
     def _on_quotes(self, _subject: str, data: bytes) -> None:
-        self._push(ev.MarketNews(self.state.market.check(codec.decode_quote_batch(data))))
+        self._on_news(ev.MarketNews(self.state.market.check(codec.decode_quote_batch(data))))
+
+    def _on_news(self, news: ev.MarketNews) -> None:
+        self._feed.quotes()
+        self._push(news)
 
     def _on_proposal(self, _subject: str, data: bytes) -> None:
         self._push(ev.ProposalArrived(self._wall(), codec.decode_proposal(data)))
@@ -340,6 +350,21 @@ class ManagerService:
             if not self._execution_up:
                 await self._reconcile()
             await asyncio.sleep(STATUS_EVERY_S)
+
+    async def _mind_feed(self) -> None:
+        """Count for how long nothing is heard of the feed, standing by as well; a silent one that beats is asked what stands."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._look_at_feed()
+            if self._feed.beats() and self.state.fold.feed_silent_s > 0.0:
+                await self._healing.catch_up()
+
+    def _look_at_feed(self) -> None:
+        """Who leads notes that it is silent, and that its quotes come again."""
+        fold, limit_s = self.state.fold, self.state.setup.config.feed_silent_s
+        noted = self._feed.look(silent=fold.feed_silent_s > 0.0, begun=fold.now_ns > 0, limit_s=limit_s)
+        if noted is not None and self.leading:
+            self._push(ev.FeedNoted(noted, self._wall()))
 
     def on_ack(self, ack: OrderAck) -> None:
         """Execution's answer to an order. What became of it comes as a report; a stale epoch comes only here."""

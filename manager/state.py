@@ -123,6 +123,8 @@ class Fold:
     modelled_cost_cents: int = 0
     #: The last strike: what today's P&L is counted from.
     struck: DayStruck | None = None
+    #: Wall seconds without a word of the feed when it was found silent; 0 while it is heard.
+    feed_silent_s: float = 0.0
 
 
 @dataclass(slots=True)

@@ -15,12 +15,14 @@ _SHOWN = 20
 
 
 def trading_of(state: ManagerState) -> dict[str, Any]:
-    """Whether orders may leave: of the firm, and every scope that is stopped apart from it."""
+    """Whether orders may leave: of the firm, every scope that is stopped apart from it, and for how long nothing
+    had been heard of the feed when that stopped all (0: it is heard)."""
     fold = state.fold
     return {
         "state": fold.trading.name,
         "text": fold.trading_text,
         "waiting": sorted(state.pending),
+        "feed_silent_s": fold.feed_silent_s,
         "stopped": [
             {"scope": scope, "state": held.state.name, "who": held.who, "why": held.why}
             for scope, held in sorted(fold.holds.items())

@@ -7,7 +7,7 @@ applied through the same ``fold.apply`` that a standby uses.
 
 from __future__ import annotations
 
-from common.control_messages import CancelAsked, LeaderStarted, ProposalTaken
+from common.control_messages import CancelAsked, FeedSilence, LeaderStarted, ProposalTaken
 from common.messages import ExecutionReport, Heartbeat, OrderState, OrdStatus, Proposal, QuoteBatch, TradingState
 from common.subjects import feed_source
 from common.units import NS_PER_MS, NS_PER_S
@@ -20,6 +20,7 @@ from manager.events import (
     CommandArrived,
     Decide,
     Event,
+    FeedNoted,
     HeartbeatArrived,
     Instruction,
     MarketNews,
@@ -60,6 +61,8 @@ def step(state: ManagerState, event: Event) -> tuple[ManagerState, list[Instruct
             return state, _report(state, report, wall_ns)
         case CommandArrived(wall_ns, command):
             return state, on_command(state, command, wall_ns)
+        case FeedNoted(silent_s, wall_ns):
+            return state, _feed(state, silent_s, wall_ns)
         case TradingStateSet(command_id, ok, text, wall_ns):
             return state, on_trading_state_set(state, command_id, ok, text, wall_ns)
         case Decide(now_ns, wall_ns):
@@ -107,6 +110,15 @@ def _report(state: ManagerState, report: ExecutionReport, wall_ns: int) -> list[
     if fold.ledger.version != before:
         out.append(Publish(fold.ledger.update(state.now_ns, wall_ns, report.exec_id)))
     return out
+
+
+def _feed(state: ManagerState, silent_s: float, wall_ns: int) -> list[Instruction]:
+    """Market time stands while the feed is silent, so nothing grows old by itself: the record says from when to when."""
+    silent = silent_s > 0.0
+    if silent == (state.fold.feed_silent_s > 0.0):
+        return []
+    state.dirty = True
+    return [record(state, FeedSilence(silent_s), wall_ns)]
 
 
 def _took_over(state: ManagerState, event: TookOver) -> list[Instruction]:
@@ -168,20 +180,23 @@ def _decide(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]
 
 
 def may_trade(state: ManagerState) -> bool:
-    """Leading, reconciled, trading active, and nobody waiting for a pause or kill to hold."""
-    stopping = any(c.action != "resume" for c in state.pending.values())
-    return state.leading and state.reconciled and state.fold.trading is TradingState.ACTIVE and not stopping
+    """Leading, reconciled, trading active, the feed heard, and nobody waiting for a pause or kill to hold."""
+    fold = state.fold
+    if any(c.action != "resume" for c in state.pending.values()) or fold.feed_silent_s > 0.0:
+        return False
+    return state.leading and state.reconciled and fold.trading is TradingState.ACTIVE
 
 
 def _overdue(state: ManagerState, now_ns: int, wall_ns: int) -> list[Instruction]:
-    """Ask once for the cancel of orders older than their life."""
+    """Ask once for the cancel of orders older than their life, and of all while the feed is silent."""
+    silent = state.fold.feed_silent_s > 0.0
     life_ns = int(state.setup.config.order_life_s * NS_PER_S)
     late = tuple(
         name
         for name, life in state.fold.orders.open.items()
         if not life.cancel_asked
-        and now_ns - life.order.event_time_ns > life_ns + life.order.tactic.budget_ms * NS_PER_MS
+        and (silent or now_ns - life.order.event_time_ns > life_ns + life.order.tactic.budget_ms * NS_PER_MS)
     )
     if not late:
         return []
-    return [Cancel(late), record(state, CancelAsked(late, "order life"), wall_ns)]
+    return [Cancel(late), record(state, CancelAsked(late, "feed silent" if silent else "order life"), wall_ns)]

@@ -151,7 +151,7 @@ HEARS: Final = (
     _hear("hear quotes", AGENT, MANAGER, EXECUTION, VENUE, *_PEOPLE, on=[subjects.QUOTES_ALL]),
     _hear("hear proposals", MANAGER, *_PEOPLE, on=[subjects.PROPOSALS_ALL]),
     _hear("hear heartbeats", MANAGER, FLEET, *_PEOPLE, on=[subjects.HEARTBEATS_ALL]),
-    _hear("hear how the feed is", *_PEOPLE, on=[subjects.MARKET_HEARTBEAT]),
+    _hear("hear how the feed is", MANAGER, *_PEOPLE, on=[subjects.MARKET_HEARTBEAT]),
     _hear("hear of new universe, book, settings", *(r for r in ROLES if r != SETUP), on=_stored(*_REFERENCE)),
     _hear("hear of the market's start and end", FEED, AGENT, MANAGER, FLEET, *_PEOPLE, on=_stored(*_MARKET)),
     _hear("hear of a new assignment", AGENT, MANAGER, FLEET, *_PEOPLE, on=_stored(subjects.ASSIGNMENT)),

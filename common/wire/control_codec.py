@@ -21,6 +21,7 @@ from common.control_messages import (
     Crossing,
     Cycle,
     DayStruck,
+    FeedSilence,
     JournalEntry,
     JournalEvent,
     LeaderStarted,
@@ -249,6 +250,14 @@ def _cancel_from_pb(m: pb.CancelAsked) -> CancelAsked:
     return CancelAsked(tuple(m.client_order_id), m.reason)
 
 
+def _feed_to_pb(e: FeedSilence) -> pb.FeedSilence:
+    return pb.FeedSilence(silent_s=e.silent_s)
+
+
+def _feed_from_pb(m: pb.FeedSilence) -> FeedSilence:
+    return FeedSilence(m.silent_s)
+
+
 #: Event class, its field of the oneof, and both ways between them.
 _EVENTS: tuple[tuple[type[Any], str, Callable[[Any], Any], Callable[[Any], JournalEvent]], ...] = (
     (LeaderStarted, "leader_started", _leader_to_pb, _leader_from_pb),
@@ -263,6 +272,7 @@ _EVENTS: tuple[tuple[type[Any], str, Callable[[Any], Any], Callable[[Any], Journ
     (TradesImported, "trades", trades_to_pb, trades_from_pb),
     (AgentParameters, "parameters", parameters_to_pb, parameters_from_pb),
     (DayStruck, "struck", struck_to_pb, struck_from_pb),
+    (FeedSilence, "feed", _feed_to_pb, _feed_from_pb),
 )
 _BY_CLASS = {cls: (name, to_pb) for cls, name, to_pb, _ in _EVENTS}
 _BY_NAME = {name: from_pb for _, name, _, from_pb in _EVENTS}

@@ -149,7 +149,12 @@ AGENTS = AgentsConfig(
     proposal_life_s=240.0,
 )
 MANAGER = ManagerConfig(
-    max_source_age_s=40.0, proposal_age_s=240.0, rebase_age_s=120.0, order_life_s=8.0, refused_rest_s=10.0
+    max_source_age_s=40.0,
+    feed_silent_s=2.5,
+    proposal_age_s=240.0,
+    rebase_age_s=120.0,
+    order_life_s=8.0,
+    refused_rest_s=10.0,
 )
 
 

@@ -22,6 +22,7 @@ from execution.hand import act, decide
 from lab.simulator import planted_agents as agents
 from lab.simulator import planted_combos as combos
 from lab.simulator import planted_desks as desks
+from lab.simulator import planted_silence as silence
 from lab.simulator import planted_statement as statement
 from manager import book_import, fold, step, telling, waiting
 from manager.events import Submit
@@ -359,12 +360,16 @@ _ALL = (
     Mistake("leg stored late", "a leg leaves with its combo before it is stored", 2, combos.leg_stored_late),
     Mistake("uneven goes on", "fills out of a combo's ratio halt nothing", 5, combos.uneven_goes_on),
     Mistake("stale quote accepted", "execution checks no reference", 6, _stale_accepted),
+    Mistake("silence unnoticed", "a manager does not see that the feed has hung", 6, silence.unnoticed),
+    Mistake("silence traded", "a manager goes on while the feed is silent", 6, silence.traded),
+    Mistake("hedged in silence", "a person's hedge goes out while the feed is silent", 6, silence.hedged),
     Mistake("spoken over a gap", "an agent speaks for an underlying whose quotes it missed", 6, _spoken_over_gap),
     Mistake("pause ignored", "execution takes orders while paused", 7, _pause_ignored),
     Mistake("kill spares", "a kill cancels nothing", 7, _kill_spares),
     Mistake("kill forgets", "a kill notes cancels and tells the venue none", 7, _kill_forgets),
     Mistake("part goes on", "the manager ignores the stop of an underlying or an agent", 7, _part_goes_on),
     Mistake("gap unhealed", "a manager that missed a batch stays blind", 8, _gap_unhealed),
+    Mistake("silence for ever", "a feed that is heard again stays silent", 8, silence.for_ever),
     Mistake("widths stand for ever", "less gamma never narrows an interval", 8, agents.widths_stand_for_ever),
     Mistake("prices forgotten", "no move of a price sets an interval free", 8, agents.prices_forgotten),
     Mistake("gives up the large", "nothing smaller is asked for where one order was too large", 8, _too_large_for_good),

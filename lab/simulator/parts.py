@@ -210,6 +210,8 @@ class Feed:
         #: Source that says nothing until a wall time: it goes silent while others move on.
         self.silent: dict[str, int] = {}
         self.standing = MarketSnapshot(setting.universe)
+        #: Batches and answers it has sent.
+        self.said = 0
         self.process = Process(world, "feed", self._main)
         self._begun_ns: int | None = None
         self._steps = 0
@@ -241,10 +243,12 @@ class Feed:
             self.standing.apply(stamped)
 
         process.act("record", record)
+        self.said += 1
         process.say(f"{source}:{sequence} of market time {_market_s(batch):.0f} s")
         await bus.publish(subjects.quotes(source.partition(".")[2]), codec.encode_quote_batch(stamped))
 
     async def _answer(self, subject: str, _: bytes) -> bytes:
+        self.said += 1
         batch = self.standing.as_batch(subject.rpartition(".")[2])
         stamp = replace(batch.header, receive_time_ns=self.process.wall_ns())
         return codec.encode_quote_batch(replace(batch, header=stamp))

@@ -26,6 +26,7 @@ from lab.simulator.market import (
 from lab.simulator.nats import Noise
 from lab.simulator.people import Wish
 from lab.simulator.second import widenings, with_approval
+from lab.simulator.silence import hang, wanted
 from lab.simulator.statement import LIES
 from lab.simulator.steering import steering
 
@@ -143,11 +144,14 @@ def plan_of(seed: int) -> Plan:
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
     faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
     wishes += steered + tuple(trades(seed, universe, FIRST_NS, LAST_NS))
+    wishes += wanted(seed, universe, FIRST_NS, LAST_NS)
     wishes = of_desks(seed, setting.book, wishes)
     wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
     faults += [Fault(w.at_ns - NS_PER_S, "venue slow", "venue", 2 * NS_PER_S) for w in wishes if w.action == "kill"]
     wishes += tuple(w for w in widenings(seed, setting.limits, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
+    if (hangs := hang(seed, FIRST_NS, LAST_NS)) is not None:
+        faults.append(Fault(hangs[0], "freeze", "feed", hangs[1]))
     faults += [Fault(*fields) for fields in harm(seed, FIRST_NS, LAST_NS)]
     faults.sort(key=lambda f: f.at_ns)
     noise, back = Noise(share, share, share), _states_back(seed)

@@ -15,6 +15,7 @@ from common.control_messages import (
     CommandTaken,
     Crossing,
     Cycle,
+    FeedSilence,
     ImportedTrade,
     JournalEntry,
     LeaderStarted,
@@ -60,6 +61,8 @@ class JournalWatch:
         #: Scopes that the journal holds as stopped: "" is everything.
         self._stopped: set[str] = set()
         self._accepted: set[str] = set()
+        #: Whether it holds that nothing is heard of the feed.
+        self.silent = False
         #: (instrument, signed lots by desk) of each fill, crossing and imported trade, in the order of the entries.
         self.moves: list[tuple[int, Counter[str]]] = []
         #: World time of the last of them.
@@ -108,6 +111,11 @@ class JournalWatch:
                 self._command(event, entry.wall_ns)
             case TradesImported():
                 self._imported(event)
+            case FeedSilence(silent_s):
+                self._world.say(
+                    "journal", f"{entry.sequence}: feed {f'silent for {silent_s:g} s' if silent_s else 'heard'}"
+                )
+                self.silent = silent_s > 0.0
             case AssignmentUpdate(_, version, _):
                 self._world.say("journal", f"{entry.sequence}: assignment {version}")
             case ProposalTaken(proposal, refusal) if refusal:
@@ -133,6 +141,8 @@ class JournalWatch:
         self.cycles += 1
         if (cycle.orders or cycle.crossings) and self.report_sequence < self._reconcile_to:
             self._fail(f"promise 3: cycle {cycle.cycle_id} trades before reports to {self._reconcile_to} are in")
+        if (cycle.orders or cycle.crossings) and self.silent:
+            self._fail(f"promise 6: cycle {cycle.cycle_id} trades while the journal holds that the feed is silent")
         for order in cycle.orders:
             name = order.client_order_id
             if held := self._stopped & self._scopes(order.instrument, [a for a, lots in order.allocation if lots]):

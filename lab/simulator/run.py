@@ -30,6 +30,7 @@ from lab.simulator.parts import Execution, Feed, Managers, agent_process, publis
 from lab.simulator.people import People, Wish
 from lab.simulator.plan import Plan, plan_of
 from lab.simulator.settle import unsettled
+from lab.simulator.silence import SilenceWatch
 from lab.simulator.watch import Watch
 from lab.simulator.wire import Wire
 from lab.simulator.world import START_NS, Line, World
@@ -98,6 +99,7 @@ class Simulation:
         first = Wish(NS_PER_S // 2, "assign", {"owner": owners(setting.universe, setting.book, 0)})
         self.people = People(self.world, self.nats, (first, *plan.wishes))
         self.watch = Watch(self)
+        self.silences = SilenceWatch(self)
         self.people.on_killed = self.watch.killed
         self.people.on_acknowledged = self.watch.journal.acknowledged
         self.faults = Faults(self)

@@ -67,6 +67,8 @@ class Wire:
         self.life = 0
         self.calls: list[Call] = []
         self.links: dict[str, Link] = {}
+        #: Hears of a client and what it writes to a stream, before that goes out.
+        self.on_write: list[Callable[[Process, str], None]] = []
 
     def serve(self, process: Process, servicer: Any) -> None:
         """Take calls from now on."""
@@ -200,6 +202,8 @@ class Call:
         if self._over:
             raise asyncio.InvalidStateError("the call is over")
         what = message.WhichOneof("request") or "nothing"
+        for told in self._wire.on_write:
+            told(self.client, what)
         self.client.act(f"write {what}", lambda: void(self._link.send(True, lambda: self._take(message))))
         await self.client.sleep(0.0)
 

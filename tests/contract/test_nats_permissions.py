@@ -230,7 +230,7 @@ MAY_HEAR: dict[str, set[str]] = {
     "setup": set(),
     "feed": {SNAPSHOT} | STORED_REFERENCE | STORED_MARKET,
     "agent": {subjects.QUOTES_ALL} | STORED_STATE | STORED_REFERENCE | STORED_MARKET,
-    "manager": {*FLOW, *CONTROLS, HELD, subjects.CONTROL_ALL, subjects.STATUS} | STORED,
+    "manager": {*FLOW, subjects.MARKET_HEARTBEAT, *CONTROLS, HELD, subjects.CONTROL_ALL, subjects.STATUS} | STORED,
     "execution": {subjects.QUOTES_ALL} | STORED_REFERENCE,
     "fleet": {SCALE, subjects.HEARTBEATS_ALL, subjects.stored(subjects.ASSIGNMENT)} | STORED_REFERENCE | STORED_MARKET,
     "risk_manager": {*FLOW, subjects.MARKET_HEARTBEAT} | STORED,

@@ -17,7 +17,7 @@ import pytest
 from benchmarks.harness import ROOT, LiveRun, hedgerow
 from benchmarks.live_runs import fills_beyond
 from common.books import load_book
-from common.control_messages import CommandTaken, ProposalTaken
+from common.control_messages import CommandTaken, FeedSilence, ProposalTaken
 from common.market.recorded import RecordedMarket
 from common.security.access import RISK_MANAGER
 from common.security.keys import KEYS_VARIABLE
@@ -56,6 +56,7 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _parameters(run)
         _two_people(run)
         _client_trades(run, universe, book)
+        _feed_hangs(run, universe)
         assert run.ask("scale", "gamma", "2", "--why", "as it is")["accepted"]
         security_world.note_processes(folder, run.process.pid)
         fills = run.ask("status")["orders"]["fills"]
@@ -186,6 +187,23 @@ def _client_trades(run: LiveRun, universe: Universe, book: Book) -> None:
     assert line["change"] == 2
 
 
+def _feed_hangs(run: LiveRun, universe: Universe) -> None:
+    """Nothing is traded on what it said last; a person learns why; with its next quotes everything goes on."""
+    at = next(i for i in range(len(universe)) if universe.kind[i] == FUTURE and universe.listed[i])
+    pid = run.pids()["feed"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        run.until("a silent feed", lambda view: view["trading"]["feed_silent_s"] or None, READY_S)
+        refused = run.call("hedge", "BUY", "1", universe.instrument_id[at], "--why", "view")
+        assert refused.returncode == 1 and "nothing heard of the feed" in refused.stderr, refused.stdout
+        decided = run.ask("status")["orders"]["decided"]
+        assert "FEED SILENT" in run.call("status").stdout
+        assert run.ask("status")["orders"]["decided"] == decided
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    run.until("a feed that is heard", lambda view: view["trading"]["feed_silent_s"] == 0.0 or None, READY_S)
+
+
 def _lots(book: Book, at: int, account: str) -> int:
     rows = zip(book.account, book.instrument, book.quantity_lots, strict=True)
     return sum(int(n) for a, j, n in rows if a == account and int(j) == at)
@@ -219,6 +237,7 @@ def test_the_audit_finds_nothing_and_sees_what_was_steered(steered: Path) -> Non
     assert spoke == {"gamma-0", "gamma-1", "vega-0", "cross_asset-0"}, (
         "every agent decides anew with changed parameters"
     )
+    assert [e.event.silent_s > 0 for e in entries if isinstance(e.event, FeedSilence)] == [True, False]
     assert {"TradesImported", "AgentParameters"} <= {type(e.event).__name__ for e in entries}
 
 

@@ -24,6 +24,7 @@ from common.control_messages import (
     CommandTaken,
     Cycle,
     DayStruck,
+    FeedSilence,
     JournalEntry,
     ProposalTaken,
 )
@@ -122,6 +123,24 @@ def test_a_refused_hedge_replays_where_it_was_asked() -> None:
     after = [b for a, b in pairwise(entries) if isinstance(a.event, CommandTaken) and b.market != a.market]
     assert any(isinstance(entry.event, BudgetRound | Cycle) for entry in after), "the case this test is about"
     assert replayed(entries).difference == ""
+
+
+def test_a_silence_of_the_feed_replays_with_the_cancels_and_decisions_that_follow() -> None:
+    loop = new_loop()
+
+    def note(k: int) -> None:
+        if k in (8, 14):
+            loop._do(ev.FeedNoted(6.0 if k == 8 else 0.0, 0))
+
+    entries = play(loop, note)
+    at = [i for i, e in enumerate(entries) if isinstance(e.event, FeedSilence)]
+    assert [entries[i].event.silent_s for i in at] == [6.0, 0.0]
+    kept = entries[at[0] : at[1]]
+    assert kept[1:], "agents go on saying what they see"
+    assert not any(e.event.orders for e in kept if isinstance(e.event, Cycle))
+    assert any(e.event.orders for e in entries[at[1] :] if isinstance(e.event, Cycle))
+    result = replayed(entries)
+    assert result.difference == "" and result.recorded_hash == result.replayed_hash
 
 
 def standing(past: list[QuoteBatch]) -> list[QuoteBatch]:

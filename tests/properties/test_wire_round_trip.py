@@ -307,6 +307,7 @@ EVENTS = {
     "imported": st.builds(c.TradesImported, TEXT, st.lists(TRADE, max_size=3).map(tuple)),
     "parameters": PARAMETERS,
     "struck": struck_days(),
+    "feed": st.builds(c.FeedSilence, FLOAT),
 }
 BYTES = {
     "quote_batch": quote_batches(),
@@ -353,6 +354,7 @@ def test_every_journal_event_comes_back(kind):
 def test_the_events_here_are_all_there_are():
     covered = {c.LeaderStarted, c.ProposalTaken, c.Cycle, m.ExecutionReport, c.CommandTaken, m.BudgetUpdate}
     covered |= {m.AssignmentUpdate, c.CancelAsked, c.BudgetRound, c.TradesImported, m.AgentParameters, c.DayStruck}
+    covered |= {c.FeedSilence}
     assert covered == set(c.JournalEvent.__args__)
     assert len(EVENTS) == len(c.JournalEvent.__args__)
 

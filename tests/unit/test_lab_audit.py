@@ -15,6 +15,7 @@ from common.control_messages import (
     Command,
     CommandTaken,
     Cycle,
+    FeedSilence,
     JournalEntry,
     LeaderStarted,
 )
@@ -185,6 +186,11 @@ PLANTED: list[tuple[str, Callable[[], Run], str]] = [
         "orders of firm to 2, above the limit 1",
     ),
     ("order under a pause", lambda: run_of(*CLEAN[:4], command("pause"), *CLEAN[4:]), "C was decided under a pause"),
+    (
+        "order in silence",
+        lambda: run_of(*CLEAN[:4], FeedSilence(5.0), *CLEAN[4:]),
+        "was decided while nothing was heard",
+    ),
     ("cancel of nothing", lambda: run_of(*CLEAN, CancelAsked(("Q",), "why")), "cancels the unknown order Q"),
 ]
 _EXTRA = report(5, A, 1, OrdStatus.FILLED, 6)
@@ -209,6 +215,10 @@ def test_gap_and_older_leader_in_the_journal() -> None:
     entries = journal(*CLEAN)
     entries[3:] = [replace(e, epoch=e.epoch + 1) for e in entries[3:]]
     assert any("without LeaderStarted" in s for s in audit(replace(run_of(*CLEAN), entries=entries)))
+
+
+def test_orders_after_a_silence_are_fine() -> None:
+    assert audit(run_of(*CLEAN[:4], FeedSilence(5.0), FeedSilence(0.0), *CLEAN[4:])) == []
 
 
 def test_pause_and_resume_without_orders_between_is_fine_and_a_refused_one_too() -> None:

@@ -263,8 +263,14 @@ class DayStruck(_message.Message):
     late: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, day: _Optional[int] = ..., at_ns: _Optional[int] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., instrument: _Optional[bytes] = ..., mark: _Optional[bytes] = ..., desk: _Optional[_Iterable[str]] = ..., level_usd: _Optional[bytes] = ..., pnl_usd: _Optional[bytes] = ..., late: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class FeedSilence(_message.Message):
+    __slots__ = ("silent_s",)
+    SILENT_S_FIELD_NUMBER: _ClassVar[int]
+    silent_s: float
+    def __init__(self, silent_s: _Optional[float] = ...) -> None: ...
+
 class JournalEntry(_message.Message):
-    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "round", "trades", "parameters", "struck", "market")
+    __slots__ = ("sequence", "epoch", "now_ns", "wall_ns", "leader_started", "proposal", "cycle", "report", "command", "budgets", "assignment", "cancel", "round", "trades", "parameters", "struck", "feed", "market")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NOW_NS_FIELD_NUMBER: _ClassVar[int]
@@ -281,6 +287,7 @@ class JournalEntry(_message.Message):
     TRADES_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     STRUCK_FIELD_NUMBER: _ClassVar[int]
+    FEED_FIELD_NUMBER: _ClassVar[int]
     MARKET_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     epoch: int
@@ -298,5 +305,6 @@ class JournalEntry(_message.Message):
     trades: TradesImported
     parameters: _hedge_pb2.AgentParameters
     struck: DayStruck
+    feed: FeedSilence
     market: _market_pb2.Header
-    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., round: _Optional[_Union[BudgetRound, _Mapping]] = ..., trades: _Optional[_Union[TradesImported, _Mapping]] = ..., parameters: _Optional[_Union[_hedge_pb2.AgentParameters, _Mapping]] = ..., struck: _Optional[_Union[DayStruck, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., epoch: _Optional[int] = ..., now_ns: _Optional[int] = ..., wall_ns: _Optional[int] = ..., leader_started: _Optional[_Union[LeaderStarted, _Mapping]] = ..., proposal: _Optional[_Union[ProposalTaken, _Mapping]] = ..., cycle: _Optional[_Union[Cycle, _Mapping]] = ..., report: _Optional[_Union[_execution_pb2.ExecutionReport, _Mapping]] = ..., command: _Optional[_Union[CommandTaken, _Mapping]] = ..., budgets: _Optional[_Union[_hedge_pb2.BudgetUpdate, _Mapping]] = ..., assignment: _Optional[_Union[_hedge_pb2.AssignmentUpdate, _Mapping]] = ..., cancel: _Optional[_Union[CancelAsked, _Mapping]] = ..., round: _Optional[_Union[BudgetRound, _Mapping]] = ..., trades: _Optional[_Union[TradesImported, _Mapping]] = ..., parameters: _Optional[_Union[_hedge_pb2.AgentParameters, _Mapping]] = ..., struck: _Optional[_Union[DayStruck, _Mapping]] = ..., feed: _Optional[_Union[FeedSilence, _Mapping]] = ..., market: _Optional[_Union[_market_pb2.Header, _Mapping]] = ...) -> None: ...
