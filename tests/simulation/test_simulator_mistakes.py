@@ -13,10 +13,12 @@ NEAR = {
     "dedupe off": 36,
     "approved over a change": 55,
     "approval without end": 29,
-    "execution fence off": 20,
-    "fill dropped": 22,
+    "execution fence off": 84,
+    "silence unnoticed": 25,
+    "fill dropped": 18,
     "entities forgotten": 16,
-    "hedge asked twice": 15,
+    "hedge asked twice": 23,
+    "looks at once": 11,
     "import counted twice": 12,
     "positions not compared": 10,
     "uneven goes on": 9,
@@ -26,6 +28,7 @@ NEAR = {
     "leg left out": 9,
     "combo sent again": 9,
     "another desk's limit": 8,
+    "stale quote accepted": 8,
 }
 
 
