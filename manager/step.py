@@ -117,7 +117,6 @@ def _feed(state: ManagerState, silent_s: float, wall_ns: int) -> list[Instructio
     silent = silent_s > 0.0
     if silent == (state.fold.feed_silent_s > 0.0):
         return []
-    state.dirty = True
     return [record(state, FeedSilence(silent_s), wall_ns)]
 
 
@@ -134,6 +133,9 @@ def _took_over(state: ManagerState, event: TookOver) -> list[Instruction]:
     out: list[Instruction] = [record(state, started, event.wall_ns, event.epoch)]
     for report in event.reports:
         out += _report(state, report, event.wall_ns)
+    # Recorded, it may yet have been lost on its way; execution takes it once however often it comes.
+    if asked := tuple(name for name, life in state.fold.orders.open.items() if life.cancel_asked):
+        out.append(Cancel(asked))
     state.retry_ns = min((t for t in state.fold.rest_until_ns.values() if t > state.now_ns), default=NEVER_NS)
     if not first:
         return out

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common import factors
-from common.control_messages import Command
+from common.control_messages import CancelAsked, Command
 from common.messages import Order, OrderState, OrdStatus, Refusal, Side, TimeInForce
 from common.universe import OPTION
 from manager import events as ev
@@ -208,6 +208,14 @@ def test_order_older_than_its_life_is_cancelled_once() -> None:
     out = desk.send(ev.Decide(desk.now_ns, 0))
     assert out[0] == ev.Cancel((order.client_order_id,))
     assert not any(isinstance(i, ev.Cancel) for i in desk.send(ev.Decide(desk.now_ns, 0)))
+    # It stands in the record and may have been lost: whoever leads or is back asks again, without a word in the record.
+    entries = len(desk.journal)
+    for epoch in (1, 2):
+        before = len(desk.out)
+        life = desk.state.fold.orders.open[order.client_order_id]
+        desk.take_over(epoch, [OrderState(order, life.status, life.cum_lots, life.leaves_lots)])
+        assert [i for i in desk.out[before:] if isinstance(i, ev.Cancel)] == [ev.Cancel((order.client_order_id,))]
+    assert not any(isinstance(e.event, CancelAsked) for e in desk.journal[entries:])
 
 
 def test_takeover_fills_the_tail_and_ends_what_never_arrived() -> None:
