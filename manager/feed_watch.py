@@ -1,48 +1,92 @@
-"""How long one manager has heard nothing of the feed. State of its own, no clock: it counts its own looks.
+"""For how long one manager has heard nothing of the feed. Shell: it looks four times a second; what follows is the core's.
 
-A manager that was frozen, or had no processor, had no time to hear either; counted by looks, that is no silence of the feed.
-Silent after ``limit_s`` of looks without a heartbeat or quotes; over with the next *quotes*, for a feed that was started again
-beats before it knows what stands. What follows from it is the core's (``manager/step.py``).
+Silent after ``feed_silent_s`` without a beat or quotes; over once *every* source whose quotes stand has sent quotes since. A feed
+that is heard again is asked for them: one that was started anew beats before it knows what stands, and one source says nothing of
+another.
+A look counts for a second at most: a manager that was frozen itself had no time to hear, and that is no silence of the feed.
 *Tested by* tests/unit/test_manager_feed_silence.py.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Collection
 from typing import Final
 
-#: Wall time between two looks.
+from manager.healing import Healing
+from manager.state import ManagerState
+
+#: Wall time between two looks, and what one counts for at most.
 LOOK_S: Final = 0.25
+LOOK_MAX_S: Final = 1.0
+
+
+class Silence:
+    """What was heard since the last look. ``length_s``: for how long nothing was, in wall seconds."""
+
+    def __init__(self) -> None:
+        self.length_s = 0.0
+        self._word = False
+        self._quoted: set[str] = set()
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything was since the last look."""
+        return self._word
+
+    def beat(self) -> None:
+        """The feed lives."""
+        self._word = True
+
+    def quotes(self, source: str) -> None:
+        """Quotes of a source came."""
+        self._word = True
+        self._quoted.add(source)
+
+    def look(self, passed_s: float, limit_s: float, *, noted: bool, standing: Collection[str]) -> float | None:
+        """What is to be noted: for how long it is silent, 0.0 where it is heard again, None where nothing is.
+
+        ``noted``: the record says that it is silent. ``standing``: sources whose quotes stand.
+        """
+        self.length_s = 0.0 if self._word else self.length_s + min(passed_s, LOOK_MAX_S)
+        self._word = False
+        silent, back = self.length_s >= limit_s, bool(standing) and not self.missing(standing)
+        if silent or not noted:
+            self._quoted.clear()  # said before
+        if noted:
+            return 0.0 if back and not silent else None
+        return self.length_s if silent else None
+
+    def missing(self, standing: Collection[str]) -> list[str]:
+        """Sources that have said nothing since."""
+        return sorted(set(standing) - self._quoted)
 
 
 class FeedWatch:
-    """What was heard of the feed since the last look. ``silent_s``: looks without a word, in wall seconds."""
+    """Looks at the silence of one manager's feed for as long as it runs, standing by or leading."""
 
-    def __init__(self) -> None:
-        self.silent_s = 0.0
-        self._known = self._quoted = self._beat = False
+    def __init__(self, state: ManagerState, healing: Healing, note: Callable[[float], None]) -> None:
+        self.silence = Silence()
+        self._state, self._healing, self._note = state, healing, note
+        self._looked_s: float | None = None
 
-    def quotes(self) -> None:
-        """Quotes came."""
-        self.silent_s, self._known, self._quoted = 0.0, True, True
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self.look()
 
-    def beat(self) -> None:
-        """It lives."""
-        self.silent_s, self._known, self._beat = 0.0, True, True
-
-    def beats(self) -> bool:
-        """Whether it beat since this was last asked."""
-        beat, self._beat = self._beat, False
-        return beat
-
-    def look(self, *, silent: bool, begun: bool, limit_s: float) -> float | None:
-        """What is to be noted, if anything: for how long it is silent, or 0.0 where its quotes are heard again.
-
-        ``silent``: what the record says of it. ``begun``: this run's market has; a feed that nobody ever heard is not silent.
-        """
-        quoted, self._quoted = self._quoted, False
-        if quoted:
-            return 0.0 if silent else None
-        if not (self._known or begun):
-            return None
-        self.silent_s += LOOK_S
-        return self.silent_s if not silent and self.silent_s >= limit_s else None
+    def look(self) -> None:
+        """Note what there is to be noted, and ask a silent feed that is heard again for what stands."""
+        state, heard = self._state, self.silence.heard
+        now_s = asyncio.get_running_loop().time()
+        passed_s, self._looked_s = now_s - (self._looked_s or now_s), now_s
+        if not state.now_ns:
+            return  # it has not begun
+        standing = [name for name, source in state.market.sources.items() if source.sequence]
+        noted = state.fold.feed_silent_s > 0.0
+        found = self.silence.look(passed_s, state.setup.config.feed_silent_s, noted=noted, standing=standing)
+        if found is not None:
+            self._note(found)
+        elif noted and heard:
+            self._healing.refresh(self.silence.missing(standing))

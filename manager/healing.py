@@ -7,7 +7,7 @@ A source with a gap is not traded on (``common/snapshot.py``), by a manager that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from common import subjects
 from common.errors import Refused, Unavailable
@@ -36,6 +36,12 @@ class Healing:
         for symbol in self._market.universe.symbols:
             await self._ask(symbol)
 
+    def refresh(self, sources: Iterable[str]) -> None:
+        """Have each of these sources asked for what stands, unless that is being done."""
+        for source in sources:
+            if source not in self._asking:
+                self._asking[source] = asyncio.create_task(self._ask_until_whole(source))
+
     def mind(self, event: ev.Event) -> None:
         """After an event was taken in: have the gap of its source healed, unless that is being done."""
         if not isinstance(event, ev.MarketNews):
@@ -49,9 +55,11 @@ class Healing:
         await end(self._asking.values())
 
     async def _ask_until_whole(self, source: str) -> None:
-        while self._market.sources[source].gapped:
+        while True:
             await self._ask(source.removeprefix(subjects.feed_source("")))
             await asyncio.sleep(SNAPSHOT_RETRY_S)
+            if not self._market.sources[source].gapped:
+                break
         del self._asking[source]
 
     async def _ask(self, symbol: str) -> None:

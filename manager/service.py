@@ -33,7 +33,7 @@ from common.tasks import end
 from common.wire import codec
 from manager import events as ev
 from manager.control import CONTROL_ACTIONS
-from manager.feed_watch import LOOK_S, FeedWatch
+from manager.feed_watch import FeedWatch
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.healing import Healing
@@ -87,7 +87,7 @@ class ManagerService:
         self._healing = Healing(ports.bus, self.state.market, self._on_news)
         self._telling = Telling(ports.bus, ports.journal)
         self._peers = Peers()
-        self._feed = FeedWatch()
+        self._feed = FeedWatch(self.state, self._healing, self._on_silence)
         self._execution_status: dict[str, object] = {}
         self._execution_up = False
         self._deposed = asyncio.Event()
@@ -101,13 +101,15 @@ class ManagerService:
         self._running = [
             await bus.subscribe(subjects.QUOTES_ALL, self._on_quotes, bound=DATA_BOUND),
             await bus.subscribe(subjects.HEARTBEATS_ALL, self._on_heartbeat, bound=DATA_BOUND),
-            await bus.subscribe(subjects.MARKET_HEARTBEAT, lambda _subject, _data: self._feed.beat(), bound=DATA_BOUND),
+            await bus.subscribe(
+                subjects.MARKET_HEARTBEAT, lambda _subject, _data: self._feed.silence.beat(), bound=DATA_BOUND
+            ),
         ]
         await self._healing.catch_up()
-        minding = asyncio.create_task(self._mind_feed())
+        minding = asyncio.create_task(self._feed.run())
         try:
             if await self._stand_by(stop):
-                await self._lead(stop)
+                await self._lead(stop, minding)
         except (Refused, Unavailable) as error:
             ended = f"deposed: {error}"
         finally:
@@ -165,10 +167,10 @@ class ManagerService:
 
     # -- leading ---------------------------------------------------------------------------------------------------
 
-    async def _lead(self, stop: asyncio.Event) -> None:
+    async def _lead(self, stop: asyncio.Event, minding: asyncio.Task[None]) -> None:
         """Take over and lead until told to stop, until deposed, or until a job fails; then nothing of it runs on."""
         opening, keeping = asyncio.create_task(self._take_over()), asyncio.create_task(self._keep_lease())
-        jobs = [opening, keeping]
+        jobs = [opening, keeping, minding]
         try:
             await first_of(stop, self._deposed, jobs)
             if opening.done() and not keeping.done() and opening.exception() is None:
@@ -197,7 +199,7 @@ class ManagerService:
             self._on_journal(data)
         await self._reconcile()
         self.leading = True
-        self._look_at_feed()
+        self._feed.look()
         await self._open_for_business()
 
     async def _reconcile(self) -> None:
@@ -300,8 +302,12 @@ class ManagerService:
         self._on_news(ev.MarketNews(self.state.market.check(codec.decode_quote_batch(data))))
 
     def _on_news(self, news: ev.MarketNews) -> None:
-        self._feed.quotes()
+        self._feed.silence.quotes(news.batch.header.source)
         self._push(news)
+
+    def _on_silence(self, length_s: float) -> None:
+        if self.leading:
+            self._push(ev.FeedNoted(length_s, self._wall()))
 
     def _on_proposal(self, _subject: str, data: bytes) -> None:
         self._push(ev.ProposalArrived(self._wall(), codec.decode_proposal(data)))
@@ -350,21 +356,6 @@ class ManagerService:
             if not self._execution_up:
                 await self._reconcile()
             await asyncio.sleep(STATUS_EVERY_S)
-
-    async def _mind_feed(self) -> None:
-        """Count for how long nothing is heard of the feed, standing by as well; a silent one that beats is asked what stands."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            self._look_at_feed()
-            if self._feed.beats() and self.state.fold.feed_silent_s > 0.0:
-                await self._healing.catch_up()
-
-    def _look_at_feed(self) -> None:
-        """Who leads notes that it is silent, and that its quotes come again."""
-        fold, limit_s = self.state.fold, self.state.setup.config.feed_silent_s
-        noted = self._feed.look(silent=fold.feed_silent_s > 0.0, begun=fold.now_ns > 0, limit_s=limit_s)
-        if noted is not None and self.leading:
-            self._push(ev.FeedNoted(noted, self._wall()))
 
     def on_ack(self, ack: OrderAck) -> None:
         """Execution's answer to an order. What became of it comes as a report; a stale epoch comes only here."""

@@ -17,6 +17,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from common import subjects
 from common.bus.nats_journal import NatsJournal
 from common.bus.nats_lease import NatsLease
 from common.execution_client import ExecutionClient
-from common.messages import OrderAck, QuoteBatch
+from common.messages import Header, Heartbeat, OrderAck, QuoteBatch
 from common.parameters import values_of
 from common.snapshot import MarketSnapshot
 from common.units import NS_PER_S
@@ -50,6 +51,8 @@ RUN_ID = "simulated"
 #: Wall seconds; live a minute and five seconds. The tolerance is longer than a message takes and an unknown order stays so.
 RECONCILE_EVERY_S = 1.0
 RECONCILE_TOLERANCE_S = 1.2
+#: Of the feed, as live.
+_BEAT_S = 1.0
 Heard = Callable[[QuoteBatch], None]
 
 
@@ -219,6 +222,7 @@ class Feed:
     async def _main(self, process: Process) -> str:
         bus = SimBus(self._nats, process)
         running: SimSubscription = await bus.serve(subjects.snapshot("*"), self._answer)
+        beating = asyncio.get_running_loop().create_task(self._beat(bus, process))
         if self._begun_ns is None:
             self._begun_ns = process.world.now_ns
         while True:
@@ -228,7 +232,15 @@ class Feed:
             self._steps += 1
             for batch in next(self._path):
                 await self._publish(bus, process, batch)
+        beating.cancel()
         await running.stop()
+
+    async def _beat(self, bus: SimBus, process: Process) -> None:
+        for number in count(1):
+            self.said += 1
+            beat = Heartbeat(Header("feed", number, self.standing.now_ns, process.wall_ns()), process.starts, "feeding")
+            await bus.publish(subjects.MARKET_HEARTBEAT, codec.encode_heartbeat(beat))
+            await process.sleep(_BEAT_S)
 
     async def _publish(self, bus: SimBus, process: Process, batch: QuoteBatch) -> None:
         source = batch.header.source

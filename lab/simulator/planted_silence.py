@@ -6,12 +6,12 @@ from typing import Any
 from unittest import mock
 
 from manager import manual, step
-from manager.feed_watch import FeedWatch
+from manager.feed_watch import Silence
 
 
 def unnoticed() -> list[Any]:
     """Nobody counts."""
-    return [mock.patch.object(FeedWatch, "look", lambda *_, **__: None)]
+    return [mock.patch.object(Silence, "look", lambda *_, **__: None)]
 
 
 def _heard(of: Any, name: str) -> Any:
@@ -40,10 +40,10 @@ def hedged() -> list[Any]:
 
 def for_ever() -> list[Any]:
     """Quotes that come again are not noted."""
-    real = FeedWatch.look
+    real = Silence.look
 
-    def look(self: Any, **said: Any) -> float | None:
-        noted = real(self, **said)
+    def look(self: Any, *seconds: float, **said: Any) -> float | None:
+        noted = real(self, *seconds, **said)
         return noted or None
 
-    return [mock.patch.object(FeedWatch, "look", look)]
+    return [mock.patch.object(Silence, "look", look)]

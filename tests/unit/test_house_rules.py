@@ -72,6 +72,7 @@ SHELLS = (
     "agents/shell.py",
     "agents/successor.py",
     "agents/recorder.py",
+    "manager/feed_watch.py",
     "manager/healing.py",
     "manager/service.py",
     "manager/snapshots.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,14 +16,12 @@ from common.bus.memory_bus import MemoryBus, MemoryJournal, MemoryKey, MemoryLea
 from common.clock import ManualClock, WallClock
 from common.control_messages import CancelAsked, FeedSilence
 from common.messages import Header, Heartbeat, OrdStatus, QuoteBatch, TradingState
-from common.ports import Subscription
 from common.wire import codec
 from console.projections import view_of
 from console.story import story
 from lab.simulator.market import path_of
 from manager import events as ev
-from manager import service
-from manager.feed_watch import LOOK_S, FeedWatch
+from manager.feed_watch import LOOK_S, FeedWatch, Silence
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.service import ManagerService, Ports
@@ -34,6 +32,8 @@ from tests.manager_world import Desk, delta_desk
 from tests.steering_world import by_hand
 
 DELTA = factors.delta("SPX")
+#: Wall seconds in which what is to happen happens, on any machine.
+SOON_S = 20.0
 SILENT, HEARD = ev.FeedNoted(5.0, 7), ev.FeedNoted(0.0, 9)
 
 
@@ -116,113 +116,184 @@ def test_people_see_it() -> None:
 
 # -- the count ---------------------------------------------------------------------------------------------------------
 
-
-def looks(watch: FeedWatch, n: int, *, silent: bool = False, begun: bool = True) -> list[float | None]:
-    return [watch.look(silent=silent, begun=begun, limit_s=1.0) for _ in range(n)]
-
-
-def test_it_is_silent_after_as_many_looks_without_a_word() -> None:
-    watch, n = FeedWatch(), round(1.0 / LOOK_S)
-    assert looks(watch, n - 1) == [None] * (n - 1)
-    assert looks(watch, 1) == [1.0]
-    assert looks(watch, 3, silent=True) == [None] * 3, "it is known"
+AAA = ("feed.AAA",)
+BOTH = ("feed.AAA", "feed.BBB")
 
 
-@pytest.mark.parametrize("word", ["beat", "quotes"])
-def test_any_word_begins_the_count_anew(word: str) -> None:
-    watch, n = FeedWatch(), round(1.0 / LOOK_S)
-    looks(watch, n - 1)
-    getattr(watch, word)()
-    assert not any(looks(watch, n - 1))
+def looks(count: Silence, n: int, *, noted: bool = False, standing: Sequence[str] = AAA) -> list[float | None]:
+    return [count.look(LOOK_S, 1.0, noted=noted, standing=standing) for _ in range(n)]
 
 
-def test_only_quotes_end_it() -> None:
-    watch = FeedWatch()
-    looks(watch, 9)
-    watch.beat()
-    assert watch.beats() and not watch.beats()
-    assert looks(watch, 2, silent=True) == [None, None]
-    watch.quotes()
-    assert looks(watch, 2, silent=True) == [0.0, None]
+def test_it_is_silent_after_so_long_without_a_word() -> None:
+    count, n = Silence(), round(1.0 / LOOK_S)
+    assert looks(count, n - 1) == [None] * (n - 1)
+    assert looks(count, 1) == [1.0]
+    assert looks(count, 3, noted=True) == [None] * 3, "it is known"
 
 
-def test_quotes_of_before_are_no_sign_that_it_is_back() -> None:
-    watch = FeedWatch()
-    watch.quotes()
-    looks(watch, 9)
-    assert looks(watch, 1, silent=True) == [None]
+def test_a_look_counts_for_what_has_passed_and_for_a_second_at_most() -> None:
+    """Frozen for a minute, a manager had no time to hear; one that looks rarely has."""
+    frozen, slow = Silence(), Silence()
+    assert frozen.look(60.0, 2.0, noted=False, standing=AAA) is None
+    assert [slow.look(0.7, 2.0, noted=False, standing=AAA) is None for _ in range(3)] == [True, True, False]
 
 
-def test_a_feed_that_never_was_is_not_silent() -> None:
-    watch = FeedWatch()
-    assert not any(looks(watch, 50, begun=False))
-    watch.beat()
-    assert any(looks(watch, 50, begun=False)), "it was there and is not any more"
+@pytest.mark.parametrize("word", [lambda count: count.beat(), lambda count: count.quotes("feed.AAA")])
+def test_any_word_begins_the_count_anew(word: Callable[[Silence], None]) -> None:
+    count, n = Silence(), round(1.0 / LOOK_S)
+    looks(count, n - 1)
+    word(count)
+    assert count.heard
+    assert not any(looks(count, n)) and not count.heard
+    assert any(looks(count, 1))
+
+
+def test_only_quotes_of_every_source_end_it() -> None:
+    count = Silence()
+    looks(count, 9, standing=BOTH)
+    count.beat()
+    assert looks(count, 1, noted=True, standing=BOTH) == [None]
+    count.quotes("feed.AAA")
+    assert looks(count, 2, noted=True, standing=BOTH) == [None, None] and count.missing(BOTH) == ["feed.BBB"]
+    count.quotes("feed.BBB")
+    assert looks(count, 1, noted=True, standing=BOTH) == [0.0]
+
+
+def test_what_was_said_before_it_fell_silent_once_more_is_no_sign_that_it_is_back() -> None:
+    count = Silence()
+    count.quotes("feed.AAA")
+    looks(count, 9, standing=BOTH)
+    assert looks(count, 1, noted=True, standing=AAA) == [None]
+    count.quotes("feed.AAA")
+    looks(count, 9, noted=True, standing=BOTH)
+    count.quotes("feed.BBB")
+    assert looks(count, 1, noted=True, standing=BOTH) == [None] and count.missing(BOTH) == ["feed.AAA"]
+
+
+def test_where_no_quotes_stand_a_silence_does_not_end() -> None:
+    count = Silence()
+    count.beat()
+    assert looks(count, 3, noted=True, standing=()) == [None] * 3
 
 
 # -- the shell ---------------------------------------------------------------------------------------------------------
 
 
-class Market:
-    """A feed in the test's hand: batches, beats, answers."""
+class Shell:
+    """A leader that waits for 0.4 s, with everything around it in memory and a feed in the test's hand."""
 
-    def __init__(self, bus: MemoryBus, setup: ManagerSetup) -> None:
-        self._bus, self._path = bus, path_of(setup.universe, random.Random(1), 10**6)
+    def __init__(self) -> None:
+        s = setting()
+        config = s.manager.model_copy(update={"feed_silent_s": 0.4})  # no person may set less than 1.5 s
+        self.setup = ManagerSetup(s.universe, s.book, config, s.limits, RUN_ID)
+        self.bus, lease = MemoryBus(), MemoryLease(MemoryKey(), WallClock())
+        ports = Ports(self.bus, MemoryJournal(MemoryLog()), lease, Execution(TradingState.ACTIVE), ManualClock(1))
+        self.made = ManagerService(self.setup, ports, "manager-a")
+        self._path = path_of(s.universe, random.Random(1), 10**6)
         self._last: dict[str, QuoteBatch] = {}
-        self.asked = 0
-        self._serving: Subscription | None = None
+        self.asked: list[str] = []
 
-    async def quote(self) -> None:
+    @property
+    def silent(self) -> bool:
+        return self.made.state.fold.feed_silent_s > 0.0
+
+    async def quote(self, *symbols: str) -> None:
         for batch in next(self._path):
             symbol = batch.header.source.removeprefix("feed.")
-            self._last[symbol] = batch
-            await self._bus.publish(subjects.quotes(symbol), codec.encode_quote_batch(batch))
+            if symbol in symbols:
+                self._last[symbol] = batch
+                await self.bus.publish(subjects.quotes(symbol), codec.encode_quote_batch(batch))
 
     async def beat(self) -> None:
         beat = codec.encode_heartbeat(Heartbeat(Header("feed", 1, 0), 0, "feeding"))
-        await self._bus.publish(subjects.MARKET_HEARTBEAT, beat)
+        await self.bus.publish(subjects.MARKET_HEARTBEAT, beat)
 
-    async def serve(self) -> None:
+    async def answer_for(self, *symbols: str) -> None:
         async def answer(subject: str, _: bytes) -> bytes:
-            self.asked += 1
-            return codec.encode_quote_batch(replace(self._last[subject.rpartition(".")[2]], snapshot=True))
+            symbol = subject.rpartition(".")[2]
+            self.asked.append(symbol)
+            if symbol not in symbols:
+                await asyncio.sleep(60.0)  # it hangs again
+            return codec.encode_quote_batch(replace(self._last[symbol], snapshot=True))
 
-        self._serving = await self._bus.serve(subjects.snapshot("*"), answer)
+        await self.bus.serve(subjects.snapshot("*"), answer)
 
 
-def test_a_manager_hears_that_its_feed_hangs_and_asks_it_for_what_stands_when_it_beats_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(service, "LOOK_S", 0.02)  # looks more often; each counts for as much
-
-    async def until(holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not holds():
-                await asyncio.sleep(0.01)
-
-    async def scenario() -> None:
-        s = setting()
-        setup = ManagerSetup(s.universe, s.book, s.manager, s.limits, RUN_ID)
-        bus, log, stop = MemoryBus(), MemoryLog(), asyncio.Event()
-        desk = Execution(TradingState.ACTIVE)
-        lease = MemoryLease(MemoryKey(), WallClock())
-        made = ManagerService(setup, Ports(bus, MemoryJournal(log), lease, desk, ManualClock(1)), "manager-a")
-        running = asyncio.create_task(made.run(stop))
-        market = Market(bus, setup)
-        await until(lambda: made.leading)
-        await asyncio.sleep(0.5)
-        assert made.state.fold.feed_silent_s == 0.0, "it has not begun"
-        await market.quote()
-        await until(lambda: made.state.fold.feed_silent_s >= s.manager.feed_silent_s)
-        await market.beat()
-        await asyncio.sleep(0.1)
-        assert made.state.fold.feed_silent_s > 0.0, "it lives and has said nothing of prices"
-        await market.serve()
-        await market.beat()
-        await until(lambda: made.state.fold.feed_silent_s == 0.0)
-        assert market.asked >= len(setup.universe.symbols)
-        assert made.state.fold.counts["feed silences"] >= 1
+def scene(act: Callable[[Shell], Coroutine[None, None, None]]) -> None:
+    async def played() -> None:
+        shell, stop = Shell(), asyncio.Event()
+        running = asyncio.create_task(shell.made.run(stop))
+        await until(lambda: shell.made.leading)
+        await act(shell)
         stop.set()
-        await asyncio.wait_for(running, 20)
+        assert await asyncio.wait_for(running, SOON_S) == "stopped"
 
-    asyncio.run(scenario())
+    asyncio.run(played())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def test_a_feed_that_beats_again_is_asked_for_everything_that_stands() -> None:
+    async def act(shell: Shell) -> None:
+        await shell.beat()
+        await asyncio.sleep(1.0)
+        assert not shell.silent, "the market has not begun"
+        await shell.quote("AAA", "BBB")
+        await until(lambda: shell.silent)
+        await asyncio.sleep(1.0)
+        assert shell.silent and not shell.asked, "nobody to ask"
+        await shell.answer_for("AAA", "BBB")
+        await shell.beat()
+        await until(lambda: not shell.silent)
+        assert set(shell.asked) == {"AAA", "BBB"}
+
+    scene(act)
+
+
+def test_one_source_does_not_end_it_for_another_which_is_asked() -> None:
+    async def act(shell: Shell) -> None:
+        await shell.quote("AAA", "BBB")
+        await until(lambda: shell.silent)
+        await shell.answer_for("AAA")
+        for _ in range(10):
+            await shell.quote("AAA")
+            await asyncio.sleep(0.1)
+        assert shell.silent and "BBB" in shell.asked
+        for _ in range(10):
+            await shell.quote("AAA", "BBB")
+            await asyncio.sleep(0.1)
+        assert not shell.silent
+
+    scene(act)
+
+
+def test_a_feed_that_answers_for_one_source_and_hangs_again_is_still_silent() -> None:
+    async def act(shell: Shell) -> None:
+        await shell.quote("AAA", "BBB")
+        await until(lambda: shell.silent)
+        await shell.answer_for("AAA")
+        await shell.beat()
+        await until(lambda: bool(shell.asked))
+        await asyncio.sleep(1.5)
+        assert shell.silent
+
+    scene(act)
+
+
+def test_a_manager_that_cannot_look_any_more_does_not_lead_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no more looks")
+
+    async def played() -> None:
+        shell = Shell()
+        running = asyncio.create_task(shell.made.run(asyncio.Event()))
+        await until(lambda: shell.made.leading)
+        monkeypatch.setattr(FeedWatch, "look", fail)
+        with pytest.raises(RuntimeError, match="no more looks"):
+            await asyncio.wait_for(running, SOON_S)
+
+    asyncio.run(played())
