@@ -196,9 +196,9 @@ def _feed_hangs(run: LiveRun, universe: Universe) -> None:
         run.until("a silent feed", lambda view: view["trading"]["feed_silent_s"] or None, READY_S)
         refused = run.call("hedge", "BUY", "1", universe.instrument_id[at], "--why", "view")
         assert refused.returncode == 1 and "nothing heard of the feed" in refused.stderr, refused.stdout
-        decided = run.ask("status")["orders"]["decided"]
+        decided = run.until("a status", lambda view: view["orders"]["decided"], READY_S)[0]
         assert "FEED SILENT" in run.call("status").stdout
-        assert run.ask("status")["orders"]["decided"] == decided
+        assert run.until("a status", lambda view: view["orders"]["decided"], READY_S)[0] == decided
     finally:
         os.kill(pid, signal.SIGCONT)
     run.until("a feed that is heard", lambda view: view["trading"]["feed_silent_s"] == 0.0 or None, READY_S)
