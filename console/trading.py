@@ -24,7 +24,9 @@ def trading_now(execution: Mapping[str, Any], trading: Mapping[str, Any]) -> tup
     if execution and not execution.get("reachable", True):
         return "EXECUTION UNREACHABLE", why
     if silent_s := trading.get("feed_silent_s"):
-        why = "; ".join(filter(None, (f"nothing heard of the feed for {silent_s:.0f} s: no order until it is", why)))
+        why = "; ".join(
+            filter(None, (f"nothing heard of the feed for more than {silent_s:.0f} s: no order until it is", why))
+        )
         return ("FEED SILENT" if state == _ACTIVE else state), why
     return ("PARTLY STOPPED" if state == _ACTIVE and stopped else state), why
 

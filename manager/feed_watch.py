@@ -52,7 +52,7 @@ class Silence:
         self._word = False
         silent, back = self.length_s >= limit_s, bool(standing) and not self.missing(standing)
         if silent or not noted:
-            self._quoted.clear()  # said before
+            self._quoted.clear()  # what was said before it fell silent is no sign that it is back
         if noted:
             return 0.0 if back and not silent else None
         return self.length_s if silent else None

@@ -1,4 +1,5 @@
-"""What the manager's shell asks the feed: every standing quote at the start, and again after a gap until it is closed.
+"""What the manager's shell asks the feed: every standing quote at the start, again after a gap until it is closed, and of a feed
+that was silent and is heard again (``manager/feed_watch.py``).
 
 A source with a gap is not traded on (``common/snapshot.py``), by a manager that stands by no less than by one that leads.
 *Tested by* tests/simulation/test_simulator_seeds.py, tests/simulation/test_simulator_mistakes.py ("gap unhealed").

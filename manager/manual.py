@@ -93,7 +93,9 @@ def _trading(state: ManagerState, wish: _Wish) -> None:
     if fold.trading is not TradingState.ACTIVE:
         raise Refused(f"trading: {fold.trading.name} ({fold.trading_text}), limit ACTIVE")
     if fold.feed_silent_s > 0.0:
-        raise Refused(f"reference: nothing heard of the feed for {fold.feed_silent_s:.1f} s, limit fresh quotes")
+        raise Refused(
+            f"reference: nothing heard of the feed for more than {fold.feed_silent_s:.1f} s, limit fresh quotes"
+        )
     if why := why_stopped(fold, _symbol(state, at), (wish.agent,)):
         raise Refused(why)
     if any(c.action != "resume" for c in state.pending.values()):

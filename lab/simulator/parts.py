@@ -41,7 +41,7 @@ from execution.state import ExecutionSetup, ExecutionState, start
 from execution.store import MemoryStore
 from lab.simulator.exchange import Exchange, VenueLink
 from lab.simulator.market import SPEED, STEP_S, Setting
-from lab.simulator.nats import NatsServer, SimBus, SimSubscription
+from lab.simulator.nats import NatsServer, SimBus
 from lab.simulator.wire import Wire
 from lab.simulator.world import START_NS, Process, World
 from manager.service import ManagerService, Ports
@@ -213,16 +213,17 @@ class Feed:
         #: Source that says nothing until a wall time: it goes silent while others move on.
         self.silent: dict[str, int] = {}
         self.standing = MarketSnapshot(setting.universe)
-        #: Batches and answers it has sent.
+        #: Beats, batches and answers it has sent.
         self.said = 0
         self.process = Process(world, "feed", self._main)
         self._begun_ns: int | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._steps = 0
 
     async def _main(self, process: Process) -> str:
         bus = SimBus(self._nats, process)
-        running: SimSubscription = await bus.serve(subjects.snapshot("*"), self._answer)
-        beating = asyncio.get_running_loop().create_task(self._beat(bus, process))
+        await bus.serve(subjects.snapshot("*"), self._answer)
+        self._beating = asyncio.get_running_loop().create_task(self._beat(bus, process))
         if self._begun_ns is None:
             self._begun_ns = process.world.now_ns
         while True:
@@ -232,8 +233,6 @@ class Feed:
             self._steps += 1
             for batch in next(self._path):
                 await self._publish(bus, process, batch)
-        beating.cancel()
-        await running.stop()
 
     async def _beat(self, bus: SimBus, process: Process) -> None:
         for number in count(1):

@@ -2,7 +2,7 @@
 
 In a tenth of the seeds the feed is frozen for longer than the manager waits, and while it is, a person hedges by hand and
 clients' trades come in, so that there is something that must not be traded. Drawn by a generator of its own.
-``SilenceWatch`` counts for itself how long each leader could have heard nothing.
+``SilenceWatch`` counts for itself how long each manager could have heard nothing.
 *Tested by* tests/simulation/test_simulator_plan.py, tests/simulation/test_simulator_mistakes.py.
 """
 
