@@ -33,11 +33,12 @@ from deploy.config import load
 from deploy.finish import lab_settings
 from deploy.setup import Prepared, prepare
 from lab.closed_loop import run
+from manager.config import SNAPSHOT_EVERY
 from manager.fold import apply
 from manager.hash import state_hash
 from manager.service import ManagerService, Ports
 from manager.snapshot import encode
-from manager.snapshots import EVERY, Snapshots
+from manager.snapshots import Snapshots
 from manager.state import ManagerSetup, ManagerState, start
 
 EVENTS: Final = 1_000_000
@@ -216,7 +217,7 @@ async def _until(done: Callable[[], bool], running: asyncio.Task[str]) -> float:
     return time.perf_counter()
 
 
-def measured(folder: Path, events: int = EVENTS, every: int = EVERY) -> Measured:
+def measured(folder: Path, events: int = EVENTS, every: int = SNAPSHOT_EVERY) -> Measured:
     """Everything, on a server of its own in ``folder``."""
     prepared, journal = session()
     setup = ManagerSetup(

@@ -26,7 +26,7 @@ from common.market.config import MarketConfig
 from common.toml_lines import Loc, line_of, line_of_error, lines_of
 from execution.config import PaperConfig
 from execution.venues.fix.config import FixConfig
-from manager.config import ManagerConfig
+from manager.config import SNAPSHOT_EVERY, ManagerConfig
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 ENV_PREFIX = "HEDGEROW_"
@@ -115,7 +115,7 @@ class RecordConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     snapshot_every: int = Field(
-        default=20_000,
+        default=SNAPSHOT_EVERY,
         ge=1,
         description="Journal entries between two snapshots; a new leader reads at most about these.",
     )

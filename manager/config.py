@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from common.cost_model import CostModel
 from manager.budgets_config import BudgetsConfig
 from manager.tactics import TacticRule
+
+#: Journal entries between two snapshots. A new leader folds a whole snapshot and at most as many entries: about as long for
+#: the one as for the other.
+SNAPSHOT_EVERY: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from typing import IO, Final
 from common.errors import Refused, Unavailable
 from common.ports import FoldSnapshot, Journal
 from common.tasks import end
+from manager.config import SNAPSHOT_EVERY
 from manager.snapshot import encode, restore
 from manager.state import Fold, ManagerSetup, ManagerState
 
 log = logging.getLogger("hedgerow.manager")
 
-EVERY: Final = 20_000
 #: How long a child may take, and how often the leader looks whether it is done.
 CHILD_S: Final = 60
 _LOOK_S: Final = 0.02
@@ -37,7 +37,7 @@ _NICE: Final = 5
 class Snapshots:
     """Reading and writing for one manager. ``counts``: stored, failed, refused; ``number``: entries of the newest."""
 
-    def __init__(self, journal: Journal, every: int = EVERY) -> None:
+    def __init__(self, journal: Journal, every: int = SNAPSHOT_EVERY) -> None:
         self._journal = journal
         self._every = every
         self._task: asyncio.Task[None] | None = None
