@@ -17,6 +17,7 @@ Every timeout here is wall time. The connection is kept for ever once it stood; 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -38,6 +39,7 @@ from common.bus.delivery import (
     call,
     without_password,
 )
+from common.bus.flushing import Flushes
 from common.bus.record import RETRY_S, STORE_TIMEOUT_S, TRY_TIMEOUT_S, RecordPlane
 from common.bus.streams import LEASE_TTL_S, stream_settings
 from common.errors import InputError, Problem, Refused, Unavailable
@@ -65,6 +67,7 @@ class NatsBus(RecordPlane):
         super().__init__()
         self._nc = client
         self._news = news
+        self._flushes = Flushes(client)
         news.reconnected = self.recheck
         self._js = client.jetstream(timeout=TRY_TIMEOUT_S)
         self.where = where
@@ -199,10 +202,16 @@ class NatsBus(RecordPlane):
 
     async def _subscribe(self, subject: str, callback: Callable[[Any], Awaitable[None]]) -> Any:
         # No limit inside nats-py, which would drop the newest; the socket and the server's max_pending bound it.
+        inner = None
         try:
             inner = await self._nc.subscribe(subject, cb=callback, pending_msgs_limit=0, pending_bytes_limit=0)
-            await self._nc.flush(timeout=STORE_TIMEOUT_S)
-        except (TimeoutError, nats.errors.Error) as error:
+            await self._flushes.through(STORE_TIMEOUT_S)
+        except BaseException as error:
+            if inner is not None:  # whoever gave it up wants to hear nothing of it
+                with contextlib.suppress(nats.errors.Error):
+                    await self._unsubscribe(inner)
+            if not isinstance(error, TimeoutError | nats.errors.Error):
+                raise
             raise Unavailable(f"NATS at {self.where}: no subscription to {subject}: {error}") from None
         return inner
 
@@ -341,7 +350,7 @@ class NatsBus(RecordPlane):
         self._stop_rechecking()
         if self.connected:
             try:
-                await self._nc.flush(timeout=1.0)
+                await self._flushes.through(1.0)
             except (TimeoutError, nats.errors.Error) as error:
                 log.warning("NATS at %s: closed before everything was sent: %s", self.where, error)
         if not self.connected:
@@ -349,6 +358,7 @@ class NatsBus(RecordPlane):
             self._nc._pending.clear()
             self._nc._pending_data_size = 0
         await self._nc.close()
+        await self._flushes.end()
 
 
 class NatsSubscription:

@@ -221,6 +221,35 @@ def test_streams_are_asked_for_again_of_a_server_that_is_slow(own_nats_server):
     run(scenario)
 
 
+@pytest.mark.parametrize("given_up_by", ["its caller", "its time"])
+def test_a_subscription_that_is_given_up_leaves_nobody_deaf(own_nats_server, monkeypatch, given_up_by):
+    """The server's answer to it comes later, and nobody waits for it then."""
+    monkeypatch.setattr("common.bus.nats_bus.STORE_TIMEOUT_S", 0.2 if given_up_by == "its time" else 10.0)
+
+    async def scenario(connect):
+        reader = await connect(own_nats_server, "reader")
+        writer = await connect(own_nats_server, "writer")
+        got, given_up = [], []
+        await reader.subscribe(subjects.proposal("gamma-0"), lambda _, d: got.append(d), bound=8)
+        other = subjects.proposal("vega-0")
+        os.kill(own_nats_server.pid, signal.SIGSTOP)
+        try:
+            asking = asyncio.create_task(reader.subscribe(other, lambda _, d: given_up.append(d), bound=8))
+            await asyncio.sleep(0.5)
+            asking.cancel()
+            (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+            assert isinstance(outcome, Unavailable if given_up_by == "its time" else asyncio.CancelledError)
+        finally:
+            os.kill(own_nats_server.pid, signal.SIGCONT)
+        await asyncio.sleep(0.2)
+        await writer.publish(other, b"for nobody")
+        await writer.publish(subjects.proposal("gamma-0"), b"heard")
+        await until(lambda: got == [b"heard"], timeout_s=2.0)
+        assert not given_up
+
+    run(scenario)
+
+
 def test_a_watcher_that_missed_the_news_reads_it_again(own_nats_server):
     async def scenario(connect):
         reader = await connect(own_nats_server, "reader")
