@@ -1,6 +1,6 @@
 """The record plane of a bus: newest values stored, read and watched, on top of four operations of the server.
 
-*Tested by* tests/contract/test_bus_contract.py, tests/integration/test_bus_nats.py.
+*Tested by* tests/contract/test_bus_contract.py, tests/integration/test_bus_nats.py, tests/unit/test_bus_record.py.
 """
 
 from __future__ import annotations
@@ -128,3 +128,5 @@ class RecordPlane(ABC):
                     await running.refresh()
                 except Unavailable as error:
                     log.debug("recheck of %s: %s", running.subject, error)
+                except Exception:  # one that cannot be read must not leave the others unread
+                    log.exception("the recheck of %s failed", running.subject)
