@@ -151,6 +151,8 @@ class ExecutionClient:
                 _log.info("execution at %s ended the order stream", self.address)
             except grpc.aio.AioRpcError as error:
                 _log.info("the order stream to %s broke: %s", self.address, error.details())
+            except Exception:  # a stream that ended here for good would take orders that never leave
+                _log.exception("an answer of execution at %s was not understood; the stream begins anew", self.address)
             finally:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)

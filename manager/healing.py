@@ -56,12 +56,14 @@ class Healing:
         await end(self._asking.values())
 
     async def _ask_until_whole(self, source: str) -> None:
-        while True:
-            await self._ask(source.removeprefix(subjects.feed_source("")))
-            await asyncio.sleep(SNAPSHOT_RETRY_S)
-            if not self._market.sources[source].gapped:
-                break
-        del self._asking[source]
+        try:
+            while True:
+                await self._ask(source.removeprefix(subjects.feed_source("")))
+                await asyncio.sleep(SNAPSHOT_RETRY_S)
+                if not self._market.sources[source].gapped:
+                    break
+        finally:  # however it ends, the next gap is asked about
+            del self._asking[source]
 
     async def _ask(self, symbol: str) -> None:
         try:

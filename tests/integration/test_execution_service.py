@@ -15,7 +15,7 @@ from hedgerow.execution.v1 import execution_pb2_grpc
 
 from common.errors import Conflict, Refused, Unavailable
 from common.execution_client import ExecutionClient
-from common.messages import ExecutionReport, OrdStatus, Refusal, TimeInForce, TradingState
+from common.messages import ExecutionReport, OrderAck, OrdStatus, Refusal, TimeInForce, TradingState
 from common.subjects import quotes as quotes_subject
 from common.wire.codec import encode_quote_batch
 from common.wire.execution_codec import order_to_pb
@@ -172,6 +172,26 @@ def test_a_cancel_ends_a_working_order(tmp_path: Path) -> None:
             assert (await desk.answer("r", 2)).refusal is Refusal.NONE
             assert (await desk.answer("nobody")).refusal is Refusal.MALFORMED
             await until_status(desk.client, "r", OrdStatus.CANCELED)
+
+    uvloop.run(main())
+
+
+def test_an_answer_that_is_not_understood_ends_no_stream_for_good(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(make_config(tmp_path)) as desk:
+            heard: list[str] = []
+
+            def on_ack(ack: OrderAck) -> None:
+                heard.append(ack.client_order_id)
+                if len(heard) == 1:
+                    raise ValueError("nobody foresaw this")
+
+            async with ExecutionClient(desk.address, on_ack) as client:
+                await client.submit([make_order("a"), make_order("b")])
+                await until(lambda: heard == ["a", "b"])  # both were in one message: the second one is asked for again
+                await client.submit([make_order("c")])
+                await until(lambda: heard == ["a", "b", "c"])
+                assert (await client.status())["orders"] == 3
 
     uvloop.run(main())
 
