@@ -9,6 +9,7 @@ Guarantees
 - No state of its own that matters: universe, book and configuration come from the reference stream, positions,
   budgets and assignment from their last values, quotes from a snapshot. A restart is a new incarnation and needs
   nothing else.
+- It beats only while it hears: an agent whose connection carries one way only is covered and replaced like one that hangs.
 - Kernels run on the loop (they take microseconds), but are compiled or loaded from their cache before the first
   event, in a thread, while heartbeats go out.
 
@@ -34,6 +35,7 @@ from agents.step import AgentEvent, AgentState, Decide, start, step
 from agents.successor import load
 from common import subjects
 from common.bus.delivery import REASON_MAX
+from common.bus.hearing import Hearing
 from common.errors import Refused, Unavailable
 from common.factors import agent_name
 from common.messages import ENDED, AssignmentUpdate, Header, Heartbeat, Proposal
@@ -79,6 +81,7 @@ class AgentShell:
         self.name = agent_name(kind, shard)
         self.incarnation = incarnation
         self._bus, self._clock = bus, clock
+        self._hearing = Hearing(bus, self.name, incarnation)
         self._state: AgentState | None = None
         self._ended = ""
         self._inbox = Inbox(DATA_BOUND)
@@ -116,6 +119,7 @@ class AgentShell:
                     async with asyncio.timeout(STOP_TIMEOUT_S):
                         for subscription in (*watches, *self._quotes.values()):
                             await subscription.stop()
+                        await self._hearing.stop()
         self._ended = ENDED
         await self._publish_heartbeat()
 
@@ -256,7 +260,7 @@ class AgentShell:
     async def _beat(self) -> None:
         while True:
             await self._publish_heartbeat()
-            await asyncio.sleep(HEARTBEAT_S)
+            await self._hearing.wait(HEARTBEAT_S)
 
     async def _publish_heartbeat(self) -> None:
         try:

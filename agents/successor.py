@@ -8,8 +8,8 @@ positions, budgets, quotes) is fetched when its turn comes. Whose turn it is the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
+import itertools
 import logging
 import os
 from typing import Final
@@ -19,10 +19,12 @@ import psutil
 from agents.reference import fetch_setup
 from agents.step import AgentSetup, warm
 from common import subjects
+from common.bus.hearing import Hearing
 from common.errors import Unavailable
 from common.factors import agent_name, successor_of
 from common.messages import Header, Heartbeat
 from common.ports import Bus, Clock
+from common.tasks import end
 from common.wire import codec
 
 BEAT_S: Final = 0.25
@@ -41,27 +43,34 @@ async def load(setup: AgentSetup) -> None:
 async def stand_by(
     bus: Bus, kind: str, shard: int, incarnation: int, clock: Clock, begun: asyncio.Event, *, node: str = ""
 ) -> None:
-    """Load, then beat as ``gamma-0+`` until ``begun`` is set; where that is before all is loaded, no longer than loading takes.
+    """Load, then beat as ``gamma-0+`` while it hears itself, until ``begun`` is set, for which loading is not broken off.
 
     ``incarnation`` and ``node`` are told in the heartbeats. Raises what `agents.reference.fetch_setup` raises.
     """
     setup = await fetch_setup(bus, kind, shard, incarnation, begun)
     if setup is not None:
         await load(setup)
-    sequence, process = 0, psutil.Process()
-    while not begun.is_set():
-        sequence += 1
-        beat = Heartbeat(
-            Header(successor_of(agent_name(kind, shard)), sequence, 0, clock.wall_ns()),
-            incarnation,
-            STANDS_BY,
-            pid=os.getpid(),
-            rss_bytes=int(process.memory_info().rss),
-            node=node,
-        )
-        try:
-            await bus.publish(subjects.heartbeat(beat.header.source), codec.encode_heartbeat(beat))
-        except Unavailable as error:
-            log.warning("%s could not send a heartbeat: %s", beat.header.source, error)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(begun.wait(), BEAT_S)
+    if begun.is_set():
+        return
+    name, process = successor_of(agent_name(kind, shard)), psutil.Process()
+    hearing = Hearing(bus, name, incarnation)
+
+    async def beat() -> None:
+        for sequence in itertools.count(1):
+            header = Header(name, sequence, 0, clock.wall_ns())
+            rss_bytes = int(process.memory_info().rss)
+            word = Heartbeat(header, incarnation, STANDS_BY, pid=os.getpid(), rss_bytes=rss_bytes, node=node)
+            try:
+                await bus.publish(subjects.heartbeat(name), codec.encode_heartbeat(word))
+            except Unavailable as error:
+                log.warning("%s could not send a heartbeat: %s", name, error)
+            await hearing.wait(BEAT_S)
+
+    beating, waiting = asyncio.create_task(beat()), asyncio.create_task(begun.wait())
+    try:
+        await asyncio.wait((beating, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if beating.done():
+            beating.result()
+    finally:
+        await end((beating, waiting))
+        await hearing.stop()

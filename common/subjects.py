@@ -10,6 +10,7 @@
 | hedgerow.reference.universe, .book, .config | Universe, Book, JSON | launcher → all | record (REFERENCE, last value) |
 | hedgerow.proposal.AGENT | Proposal | agent → manager, launcher | data |
 | hedgerow.heartbeat.AGENT | Heartbeat | agents, managers → managers, fleet | data |
+| hedgerow.echo.AGENT | number of a word | an agent, its successor → itself | data |
 | hedgerow.positions | PositionUpdate | manager → agents | record (stream STATE, last value) |
 | hedgerow.budgets | BudgetUpdate | manager → agents | record (stream STATE, last value) |
 | hedgerow.assignment | AssignmentUpdate | manager → agents, fleet | record (stream STATE, last value) |
@@ -109,6 +110,11 @@ def proposal(agent: str) -> str:
 def heartbeat(agent: str) -> str:
     """Heartbeats of one agent."""
     return f"{ROOT}.heartbeat.{agent}"
+
+
+def echo(agent: str) -> str:
+    """What one agent says to itself, to know that it hears."""
+    return f"{ROOT}.echo.{agent}"
 
 
 def control(action: str) -> str:

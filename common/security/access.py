@@ -114,6 +114,7 @@ CALLS: Final = (
 SAYS: Final = (
     _say("propose", AGENT, on=[subjects.proposal("A")]),
     _say("beat", AGENT, MANAGER, on=[subjects.heartbeat("A")]),
+    _say("hear itself", AGENT, on=[subjects.echo("A")]),
     _say("quote", FEED, on=[subjects.quotes("X"), subjects.MARKET_HEARTBEAT]),
     _say("ask for the standing quotes", AGENT, MANAGER, EXECUTION, FLEET, VENUE, on=[subjects.snapshot("X")]),
     _say("open the market", FLEET, OPERATOR, on=[subjects.MARKET_START]),
@@ -151,6 +152,7 @@ HEARS: Final = (
     _hear("hear quotes", AGENT, MANAGER, EXECUTION, VENUE, *_PEOPLE, on=[subjects.QUOTES_ALL]),
     _hear("hear proposals", MANAGER, *_PEOPLE, on=[subjects.PROPOSALS_ALL]),
     _hear("hear heartbeats", MANAGER, FLEET, *_PEOPLE, on=[subjects.HEARTBEATS_ALL]),
+    _hear("hear itself", AGENT, on=[subjects.echo("A")]),
     _hear("hear how the feed is", MANAGER, *_PEOPLE, on=[subjects.MARKET_HEARTBEAT]),
     _hear("hear of new universe, book, settings", *(r for r in ROLES if r != SETUP), on=_stored(*_REFERENCE)),
     _hear("hear of the market's start and end", FEED, AGENT, MANAGER, FLEET, *_PEOPLE, on=_stored(*_MARKET)),

@@ -178,7 +178,7 @@ async def line_of(server: Server, role: str) -> AsyncIterator[Line]:
 QUOTES = subjects.quotes("SPX")
 SNAPSHOT = subjects.snapshot("SPX")
 PROPOSAL = subjects.proposal("gamma-0")
-HEARTBEAT = subjects.heartbeat("gamma-0")
+HEARTBEAT, ECHO = subjects.heartbeat("gamma-0"), subjects.echo("gamma-0")
 ASSIGN = subjects.control("assign")
 SCALE = subjects.control("scale")
 CONTROLS = {*map(subjects.control, ("pause", "resume", "kill", "limits.set")), ASSIGN, SCALE}
@@ -189,7 +189,7 @@ JOURNAL = {subjects.JOURNAL_ENTRY, subjects.JOURNAL_EPOCH, *subjects.JOURNAL_SNA
 LEASE = subjects.lease("leader")
 HELD = subjects.held("token")
 HOLDING = {LEASE, HELD}
-DATA = {QUOTES, SNAPSHOT, PROPOSAL, HEARTBEAT}
+DATA = {QUOTES, SNAPSHOT, PROPOSAL, HEARTBEAT, ECHO}
 #: Nobody's: the server's own word, replies, and every administrative call that could lose or divert something.
 NOBODYS = {
     *map(subjects.stored, (*STATE, *REFERENCE, *JOURNAL)),
@@ -208,7 +208,7 @@ SAID = sorted({*DATA, *STATE, *REFERENCE, *MARKET, *JOURNAL, *CONTROLS, *OWN, *H
 MAY_SAY: dict[str, set[str]] = {
     "setup": {*REFERENCE, *CREATES},
     "feed": {QUOTES, subjects.MARKET_END, subjects.MARKET_HEARTBEAT},
-    "agent": {PROPOSAL, HEARTBEAT, SNAPSHOT},
+    "agent": {PROPOSAL, HEARTBEAT, ECHO, SNAPSHOT},
     "manager": {*STATE, *JOURNAL, HEARTBEAT, SNAPSHOT, *HOLDING},
     "execution": {SNAPSHOT},
     "fleet": {ASSIGN, SNAPSHOT, subjects.MARKET_START, *OWN},
@@ -224,12 +224,12 @@ STORED_JOURNAL = set(map(subjects.stored, JOURNAL))
 STORED = STORED_STATE | STORED_REFERENCE | STORED_MARKET | STORED_JOURNAL
 HEARD = sorted(
     {*FLOW, *STORED, *STATE, *CONTROLS, SNAPSHOT, subjects.CONTROL_ALL, subjects.STATUS, subjects.MARKET_HEARTBEAT}
-    | {subjects.JOURNAL_ENTRY, HELD, ">", "$SYS.>", "$JS.API.>"}
+    | {subjects.JOURNAL_ENTRY, HELD, ECHO, ">", "$SYS.>", "$JS.API.>"}
 )
 MAY_HEAR: dict[str, set[str]] = {
     "setup": set(),
     "feed": {SNAPSHOT} | STORED_REFERENCE | STORED_MARKET,
-    "agent": {subjects.QUOTES_ALL} | STORED_STATE | STORED_REFERENCE | STORED_MARKET,
+    "agent": {subjects.QUOTES_ALL, ECHO} | STORED_STATE | STORED_REFERENCE | STORED_MARKET,
     "manager": {*FLOW, subjects.MARKET_HEARTBEAT, *CONTROLS, HELD, subjects.CONTROL_ALL, subjects.STATUS} | STORED,
     "execution": {subjects.QUOTES_ALL} | STORED_REFERENCE,
     "fleet": {SCALE, subjects.HEARTBEATS_ALL, subjects.stored(subjects.ASSIGNMENT)} | STORED_REFERENCE | STORED_MARKET,

@@ -1,4 +1,4 @@
-"""The fleet with a real Ray and a real NATS: up, an actor killed, one hung, scaled, and nothing left behind."""
+"""The fleet with a real Ray and a real NATS: up, an actor killed, one hung, one deaf, scaled, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from common.bus.nats_bus import NatsBus
 from common.control_messages import Acknowledgement, Command
 from common.wire import codec
 from deploy.nats_server import NatsServer
+from tests.one_way import OneWay, one_way
 from tests.process_tree import alive, tree
 from tests.toy_world import SYMBOLS, ToyFeed, ToyManager, until
 
@@ -64,7 +65,7 @@ def start_fleet(url: str, folder: Path, **settings: object) -> subprocess.Popen[
 
 
 @asynccontextmanager
-async def a_world(url: str, folder: Path, **settings: object) -> AsyncIterator[World]:
+async def a_world(url: str, folder: Path, fleet_url: str = "", **settings: object) -> AsyncIterator[World]:
     bus = await NatsBus.connect(url, "world")
     await bus.create_streams()
     await bus.clear()
@@ -79,7 +80,7 @@ async def a_world(url: str, folder: Path, **settings: object) -> AsyncIterator[W
             await asyncio.sleep(0.05)
 
     ticking = asyncio.create_task(tick())
-    world = World(bus, feed, manager, start_fleet(url, folder, **settings))
+    world = World(bus, feed, manager, start_fleet(fleet_url or url, folder, **settings))
     try:
         yield world
     finally:
@@ -113,13 +114,14 @@ def test_life_of_a_fleet(nats_server: NatsServer, tmp_path: Path) -> None:
 
 async def _life(url: str, folder: Path) -> None:
     began = time.monotonic()
-    async with a_world(url, folder) as world:
+    async with one_way(url) as line, a_world(url, folder, line.url) as world:
         await until(lambda: world.hedging(*AGENTS), 90.0, f"all hedging; {folder / 'fleet.log'}")
         print(f"four agents hedging after {time.monotonic() - began:.1f} s, {pss_mb(world.fleet.pid):.0f} MB PSS")
         assert {b.loop for b in world.manager.beats.values()} == {"uvloop.Loop"}
         assert len({b.pid for b in world.manager.beats.values()}) == 4
         await _kill_an_actor(world)
         await _hang_an_actor(world)
+        await _deafen_an_actor(world, line)
         await _restart_agents(world)
         await _scale_down_and_up(world)
         await _kill_the_fleet(world)
@@ -180,6 +182,20 @@ async def _hang_an_actor(world: World) -> None:
     await until(lambda: world.manager.beats["vega-0"].incarnation > old.incarnation, 40.0, "vega-0 replaced")
     print(f"a hung agent is replaced after {time.monotonic() - began:.1f} s")
     await until(lambda: world.hedging("vega-0"), 20.0, "vega-0 hedging again")
+    assert not alive([psutil.Process(old.pid)] if psutil.pid_exists(old.pid) else [])
+
+
+async def _deafen_an_actor(world: World, line: OneWay) -> None:
+    """What it says still arrives; it is covered and replaced like one that hangs."""
+    await until(lambda: "gamma-0" in world.manager.owner.values(), 20.0, "gamma-0 has its keys")
+    old = world.manager.beats["gamma-0"]
+    keys = {k for k, a in world.manager.owner.items() if a == "gamma-0"}
+    line.hold("gamma-0")
+    began = time.monotonic()
+    await _covered(world, "gamma-0", keys, began)
+    await until(lambda: world.manager.beats["gamma-0"].incarnation > old.incarnation, 40.0, "gamma-0 replaced")
+    print(f"a deaf agent is replaced after {time.monotonic() - began:.1f} s")
+    await until(lambda: world.hedging("gamma-0"), 20.0, "gamma-0 hedging again")
     assert not alive([psutil.Process(old.pid)] if psutil.pid_exists(old.pid) else [])
 
 

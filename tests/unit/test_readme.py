@@ -84,7 +84,8 @@ def test_the_subject_table_is_that_of_the_code() -> None:
     for name, row in rows.items():
         assert row[4], f"{name}: no bound is stated"
     code = {v for k, v in vars(subjects).items() if k.isupper() and isinstance(v, str) and v.startswith("hedgerow.")}
-    code |= {subjects.snapshot("*"), subjects.stored("hedgerow.*"), subjects.held("*"), *subjects.JOURNAL_SNAPSHOTS}
+    code |= {subjects.snapshot("*"), subjects.stored("hedgerow.*"), subjects.held("*"), subjects.echo("*")}
+    code |= {*subjects.JOURNAL_SNAPSHOTS}
     shape = {re.sub(r"\b[A-Z]+$", "*", name) for name in rows}
     assert code == shape
 
