@@ -47,7 +47,7 @@ class Hearing:
         if not self._missing():
             return
         self.deaf = True
-        log.error("%s hears nothing of what it says on %s: it beats again when it does", self._name, self._subject)
+        log.warning("%s hears nothing of what it says on %s: it beats again when it does", self._name, self._subject)
         while self._missing():
             await self._say()
             self._back.clear()

@@ -102,6 +102,16 @@ class Faults:
         if (process := self._process(fault.who)) is not None:
             self._run.nats.link(process.name).break_until(self._world.now_ns + fault.for_ns, lossy=lossy)
 
+    def _hears_nothing(self, fault: Fault) -> None:
+        self._silence(fault, there=False)
+
+    def _is_not_heard(self, fault: Fault) -> None:
+        self._silence(fault, there=True)
+
+    def _silence(self, fault: Fault, *, there: bool) -> None:
+        if (process := self._process(fault.who)) is not None:
+            self._run.nats.link(process.name).silence(there, self._world.now_ns + fault.for_ns)
+
     def _nats_outage(self, fault: Fault) -> None:
         for link in self._run.nats.links.values():
             link.break_until(self._world.now_ns + fault.for_ns, lossy=True)

@@ -1,7 +1,8 @@
 """What lies between a process and a server: delays, order, and what a fault does to it.
 
 A link keeps the order of what goes through it in one direction (TCP), unless it is told to reorder, as messages that
-different routes carry may be. While it is *cut* what is sent is lost; while it *stalls* everything waits for the end.
+different routes carry may be. While it is *cut* what is sent is lost, while it is *silent* what is sent one way; while it
+*stalls* everything waits for the end.
 *Tested by* tests/simulation/test_simulator_world.py.
 """
 
@@ -22,6 +23,12 @@ class Link:
         self._last_ns = {True: 0, False: 0}
         self._cut_until_ns = 0
         self._stalled_until_ns = 0
+        self._silent_until_ns = {True: 0, False: 0}
+
+    @property
+    def hears(self) -> bool:
+        """True while what is sent to it arrives."""
+        return not self.cut and not self.stalled and self._world.now_ns >= self._silent_until_ns[False]
 
     @property
     def cut(self) -> bool:
@@ -45,15 +52,20 @@ class Link:
         else:
             self._stalled_until_ns = max(self._stalled_until_ns, until_ns)
 
+    def silence(self, there: bool, until_ns: int) -> None:
+        """A fault: what is sent in one direction is lost."""
+        self._silent_until_ns[there] = max(self._silent_until_ns[there], until_ns)
+
     def heal(self) -> None:
         """No fault any more; what waited still comes."""
+        self._silent_until_ns = {True: 0, False: 0}
         self._cut_until_ns = self._stalled_until_ns = 0
 
     def send(self, there: bool, act: Act, *, ordered: bool = True, extra_ns: int = 0) -> bool:
         """Carry something in one direction (``there``: to the server). False if it is lost."""
-        if self.cut:
-            return False
         world = self._world
+        if self.cut or world.now_ns < self._silent_until_ns[there]:
+            return False
         at_ns = max(world.now_ns, self._stalled_until_ns) + world.between(*_DELAY_NS) + extra_ns
         if ordered:
             at_ns = max(at_ns, self._last_ns[there])

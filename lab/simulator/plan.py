@@ -24,6 +24,7 @@ from lab.simulator.market import (
     universe_of,
 )
 from lab.simulator.nats import Noise
+from lab.simulator.one_way import one_way
 from lab.simulator.people import Wish
 from lab.simulator.second import widenings, with_approval
 from lab.simulator.silence import hang, wanted
@@ -152,6 +153,7 @@ def plan_of(seed: int) -> Plan:
     wishes += tuple(w for w in widenings(seed, setting.limits, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     if (hangs := hang(seed, FIRST_NS, LAST_NS)) is not None:
         faults.append(Fault(hangs[0], "freeze", "feed", hangs[1]))
+    faults += [Fault(*fields) for fields in one_way(seed, FIRST_NS, LAST_NS)]
     faults += [Fault(*fields) for fields in harm(seed, FIRST_NS, LAST_NS)]
     faults.sort(key=lambda f: f.at_ns)
     noise, back = Noise(share, share, share), _states_back(seed)

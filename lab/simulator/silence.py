@@ -64,8 +64,7 @@ class SilenceWatch:
         run, said = self._run, self._run.feed.said
         for process in run.managers.processes:
             link = run.nats.link(process.name)
-            hears = process.alive and not process.frozen and not link.cut and not link.stalled
-            quiet = said == self._said and hears
+            quiet = said == self._said and process.alive and not process.frozen and link.hears
             self._quiet[process.name] = self._quiet[process.name] + 1 if quiet else 0
         self._said = said
         run.world.after(_LOOK_NS, self._look)

@@ -125,6 +125,23 @@ def test_a_link_keeps_order_loses_while_cut_and_holds_while_stalled() -> None:
     assert got[-1] == 20
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_link_that_is_silent_one_way_carries_the_other(lost: bool) -> None:
+    world, got = World(3), list[str]()
+    link = Link(world, "l")
+    assert link.hears
+    link.silence(lost, world.now_ns + NS_PER_S)
+    assert not link.send(lost, partial(got.append, "lost")) and link.send(not lost, partial(got.append, "arrives"))
+    assert link.hears is lost
+    world.run(world.now_ns + 2 * NS_PER_S)
+    assert link.send(lost, partial(got.append, "again")) and link.hears
+    world.run(world.now_ns + NS_PER_S)
+    assert got == ["arrives", "again"]
+    link.silence(lost, world.now_ns + NS_PER_S)
+    link.heal()
+    assert link.send(lost, partial(got.append, "mended"))
+
+
 def test_a_stream_takes_a_message_only_where_its_conditions_hold() -> None:
     """The rules of JetStream that fence the journal."""
     stream = Stream(one=False)

@@ -23,6 +23,7 @@ class Engine:
         self.sent: list[FixMessage] = []
         self.works = True
         self.restarts = 0
+        self.breaks = False
 
     def start(self, tell) -> None:
         self.tell = tell
@@ -33,6 +34,8 @@ class Engine:
 
     async def restart(self) -> None:
         self.restarts += 1
+        if self.breaks:
+            raise OSError("no space left on device")
 
     async def stop(self) -> None:
         self.sent.append(FixMessage("stopped", ()))
@@ -113,6 +116,26 @@ def test_a_break_makes_what_was_sent_uncertain_and_only_that() -> None:
             assert asked == ["sent"]
 
     asyncio.run(play())
+
+
+def test_an_engine_that_does_not_begin_anew_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(venue_module, "LOOK_S", 0.005)
+
+    async def play() -> None:
+        async with World(answer_timeout_s=0.03, restart_s=0.02) as world:
+            world.engine.breaks = True
+            await asyncio.sleep(0.2)
+            assert world.engine.restarts >= 2
+            world.engine.breaks = False
+            world.open_gate()
+            world.venue.submit(fix_order("slow"), 1)
+            await asyncio.sleep(0.08)
+            assert [e.kind for e in world.heard] == [VenueKind.UNCERTAIN]
+
+    asyncio.run(play())
+    assert "no space left" in caplog.text
 
 
 def test_what_waits_too_long(monkeypatch: pytest.MonkeyPatch) -> None:

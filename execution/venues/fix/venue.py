@@ -368,7 +368,12 @@ class FixVenue:
             if self._gate.state is not GateState.DOWN:
                 stood_s = self._second
             elif self._second - stood_s > self._config.restart_s:
-                await self._link.restart()
+                try:
+                    await self._link.restart()
+                except Exception:  # no file, no memory: without this watch nothing sent would ever be late
+                    _log.exception(
+                        "the FIX engine does not begin anew; it is tried again in %g s", self._config.restart_s
+                    )
                 stood_s = self._second
             late_s = self._second - self._config.answer_timeout_s
             names = [name for name, sent_s in self._unanswered.items() if sent_s < late_s]
