@@ -29,7 +29,7 @@ from lab.simulator.people import Wish
 from lab.simulator.second import widenings, with_approval
 from lab.simulator.silence import hang, wanted
 from lab.simulator.statement import LIES
-from lab.simulator.steering import steering
+from lab.simulator.steering import before_kills, steering
 
 #: Faults happen between these times; then everything is mended and it must converge.
 FIRST_NS = 2 * NS_PER_S
@@ -145,7 +145,7 @@ def plan_of(seed: int) -> Plan:
     steered = steering(seed, universe, FIRST_NS, LAST_NS)
     faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
     wishes += steered + tuple(trades(seed, universe, FIRST_NS, LAST_NS))
-    wishes += wanted(seed, universe, FIRST_NS, LAST_NS)
+    wishes += before_kills(wishes, universe) + wanted(seed, universe, FIRST_NS, LAST_NS)
     wishes = of_desks(seed, setting.book, wishes)
     wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from common.units import NS_PER_S
+from common.units import NS_PER_MS, NS_PER_S
 from common.universe import Universe
 from lab.simulator.people import Wish
 from lab.simulator.world import START_NS
 
 _AGENTS = ("gamma-0", "gamma-1", "vega-0")
+#: Less than a slow venue takes, more than a command does.
+_BEFORE_NS = 300 * NS_PER_MS
 _PARAMETERS = (
     ("trigger.price_move_bp", 1.0, 8.0),
     ("gamma.interval_scale", 0.3, 2.0),
@@ -34,6 +36,18 @@ def steering(seed: int, universe: Universe, first_ns: int, last_ns: int) -> tupl
         kind = rng.choice((_stop, _hedge, _hedge, _import, _parameter))
         out += kind(rng, universe, at_ns, f"{number}")
     return tuple(w for w in out if w.at_ns < last_ns)
+
+
+def before_kills(wishes: tuple[Wish, ...], universe: Universe) -> tuple[Wish, ...]:
+    """A hedge by hand just before each kill of all or of an underlying: the venue is slow then, and something works."""
+    out = []
+    for wish in wishes:
+        scope, _, of = str(wish.arguments.get("scope", "")).partition(":")
+        if wish.action == "kill" and scope in ("", "underlying"):
+            future = universe.underlyings[universe.symbols.index(of) if of else 0].future_instrument
+            wanted = {"side": "BUY", "lots": 1 + wish.at_ns % 3, "instrument": universe.instrument_id[future]}
+            out.append(Wish(wish.at_ns - _BEFORE_NS, "hedge", {**wanted, "limit": None, "desk": ""}))
+    return tuple(out)
 
 
 def _stop(rng: random.Random, universe: Universe, at_ns: int, _: str) -> Iterator[Wish]:

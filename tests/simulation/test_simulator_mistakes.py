@@ -11,24 +11,22 @@ from lab.simulator.run import simulate
 #: Where to begin for those that take longest from 0 on (`hedgerow bench simulator.mistakes` says how long); it only saves time.
 NEAR = {
     "approved over a change": 57,
-    "hedge asked twice": 46,
-    "dedupe off": 40,
     "approval without end": 29,
     "silence unnoticed": 25,
     "fill dropped": 22,
+    "hedge asked twice": 21,
+    "combo sent again": 20,
     "entities forgotten": 16,
+    "fills not compared": 15,
+    "dedupe off": 12,
     "import counted twice": 12,
     "positions not compared": 10,
     "never asks": 9,
-    "looks at once": 9,
-    "combo sent again": 9,
     "legs one by one": 9,
     "leg left out": 9,
     "leg stored late": 9,
     "uneven goes on": 9,
     "another desk's limit": 8,
-    "stale quote accepted": 8,
-    "fills not compared": 7,
 }
 
 
