@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -121,12 +122,20 @@ def _find(name: str, entries: Sequence[JournalEntry]) -> _Found:
         raise Refused(f"no order {name!r} in the journal" if not matches else f"{name!r} fits {len(matches)} orders")
     ((order_id, (entry, order, cycle)),) = matches.items()
     wanted = set(cycle.proposal_id) if cycle else {order.cause_id}
-    taken = [e.event for e in entries if isinstance(e.event, ProposalTaken) and e.event.proposal.header.id in wanted]
     reports = [e.event for e in entries if isinstance(e.event, ExecutionReport)]
     unique = {r.exec_id: r for r in reports if r.client_order_id == order_id}
     asked = [(e.now_ns, e.event) for e in entries if isinstance(e.event, CancelAsked)]
     cancels = tuple((at_ns, c.reason) for at_ns, c in asked if order_id in c.client_order_id)
-    return _Found(order, entry, cycle, tuple(taken), tuple(unique.values()), cancels)
+    return _Found(order, entry, cycle, _in_force(wanted, entry, entries), tuple(unique.values()), cancels)
+
+
+def _in_force(wanted: set[str], until: JournalEntry, entries: Sequence[JournalEntry]) -> tuple[ProposalTaken, ...]:
+    """The newest accepted proposal of each id at an entry: an agent that was started anew begins its numbers anew."""
+    newest: dict[str, ProposalTaken] = {}
+    for entry in takewhile(lambda e: e is not until, entries):
+        if isinstance(entry.event, ProposalTaken) and not entry.event.refusal:
+            newest[entry.event.proposal.header.id] = entry.event
+    return tuple(taken for name, taken in newest.items() if name in wanted)
 
 
 def _orders(entries: Sequence[JournalEntry]) -> Iterator[tuple[JournalEntry, Order, Cycle | None]]:

@@ -105,6 +105,8 @@ def _proposal(fold: Fold, event: ProposalTaken) -> None:
     if event.refusal:
         fold.refused_proposals[event.refusal] += 1
         return
+    if fold.newest.get(proposal.agent, (0, 0))[0] != proposal.incarnation:
+        fold.consumed.pop(proposal.agent, None)  # an agent that was started anew begins its numbers anew
     fold.newest[proposal.agent] = (proposal.incarnation, proposal.header.sequence)
     fold.proposals[proposal.agent] = proposal
     fold.table.accept(proposal, fold.ledger.since(proposal.position_version) or {})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents.config import AgentsConfig
-from common.control_messages import ImportedTrade, TradesImported
+from common.control_messages import Cycle, ImportedTrade, JournalEntry, ProposalTaken, TradesImported
 from common.errors import Refused
 from common.limits import load_limits
 from common.messages import QuoteBatch
@@ -89,6 +89,33 @@ def test_what_clients_told_meanwhile_is_part_of_the_position() -> None:
     assert found["client_lots"] == -3
     held = found["opening_lots"] + found["traded_lots"] - 3
     assert f"stands at {held:+d} lots" in told_of.text() and "-3 told by clients since" in told_of.text()
+
+
+def test_of_an_agent_that_was_started_anew_the_words_that_were_in_force_are_told() -> None:
+    """Its numbers begin anew, so an id may have named other words before, after, and words that were refused."""
+    entries = list(ran().entries)
+    order = ran().orders[-1]
+    at, taken = next(
+        (k, e)
+        for k, e in enumerate(entries)
+        if isinstance(e.event, ProposalTaken) and e.event.proposal.header.id == order.cause_id
+    )
+    decided = next(k for k, e in enumerate(entries) if isinstance(e.event, Cycle) and order in e.event.orders)
+
+    def other(source: str, incarnation: int, refusal: str = "") -> JournalEntry:
+        proposal = taken.event.proposal
+        said = replace(proposal, header=replace(proposal.header, cause_id=f"{source}:1"), incarnation=incarnation)
+        return replace(taken, event=ProposalTaken(said, refusal))
+
+    more = [
+        other("before", 0),
+        *entries[: at + 1],
+        other("refused", 0, "OLD_INCARNATION"),
+        *entries[at + 1 : decided + 1],
+        other("after", 9),
+        *entries[decided + 1 :],
+    ]
+    assert story(order.client_order_id, more, MARKET.universe, book=BOOK).text() == told(order.client_order_id).text()
 
 
 def test_the_quote_is_told_when_the_recording_is_at_hand() -> None:

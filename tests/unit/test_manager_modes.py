@@ -62,6 +62,19 @@ def test_a_wish_is_used_once_and_waits_for_a_newer_proposal(mode: str) -> None:
     assert [o.signed_lots for o in desk.decide()] == [2]
 
 
+@pytest.mark.parametrize("mode", ["plain", "alone"])
+def test_the_wish_of_an_agent_started_anew_is_new_though_its_number_is_not(mode: str) -> None:
+    desk = desk_of(mode)
+    desk.propose("gamma-0", {SPX: 0.0}, 1e4, menu=[0, 1], alone={0: 4.0})
+    (order,) = desk.decide()
+    desk.fill(order)
+    desk.sequence["gamma-0"] = 0
+    desk.propose("gamma-0", {SPX: 0.0}, 1e4, menu=[0, 1], alone={0: 2.0}, incarnation=2)
+    assert desk.state.fold.proposals["gamma-0"].header.id == "gamma-0:1"
+    assert [o.signed_lots for o in desk.decide()] == [2]
+    assert desk.decide() == [], "it is used once, too"
+
+
 def test_joint_netting_of_opposite_wishes_trades_at_most_the_net() -> None:
     """One agent is long, the other short the same thing: nothing of what cancels reaches the market."""
     desk = desk_of("joint")
