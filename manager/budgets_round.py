@@ -2,9 +2,10 @@
 
 *Risk.* The firm's soft risk budget is divided among the factors that somebody speaks for, by shares of risk (equal per
 agent, weighted per kind, or of the tail); what a factor does not need flows to those that use all they have, by what the
-price of risk says a dollar of budget saves there. Never above what people allow a factor, never below half a lot or what
-working orders may move. *Cost.* The firm's cost of the day goes to the agent kinds by risk at stake and by risk removed
-per dollar so far, never below what they have used and reserved. *Stops.* Each scope's risk, P&L, drawdown and worst loss.
+price of risk says a dollar of budget saves there. Never above what people allow a factor, never below half a lot. What works
+takes nothing from anybody: whoever decides counts it as done, and hard limits hold for every part of it. *Cost.* The firm's
+cost of the day goes to the agent kinds by risk at stake and by risk removed per dollar so far, never below what they have used
+and reserved. *Stops.* Each scope's risk, P&L, drawdown and worst loss.
 *Tested by* tests/unit/test_budgets_round.py, tests/simulation/test_budgets_closed_loop.py.
 """
 
@@ -111,7 +112,7 @@ def _risk_shares(state: ManagerState, view: View) -> _Shares:
     covariance = np.abs(covariance_of(state, rows))
     exposure = np.maximum(np.abs(view.highest), np.abs(view.lowest))
     most = fold.allowed[rows]
-    least = np.maximum(_half_lot(state, rows), view.highest - view.lowest)
+    least = np.minimum(_half_lot(state, rows), most)
     now = np.minimum(fold.soft[rows], most)
     wanted = np.maximum(exposure, np.maximum(np.abs(view.lower), np.abs(view.upper)))
     used = np.clip(np.where(np.isfinite(now), wanted / np.maximum(now, 1e-12), 0.0), 0.0, 1.0)
@@ -125,13 +126,13 @@ def _risk_shares(state: ManagerState, view: View) -> _Shares:
     )
     x = _divide(state, rows, covariance, share, view)
     soft = budgets.within(x, least, most, covariance, limit.soft_usd)
-    soft = _within_scopes(state, rows, np.minimum(soft, most), np.minimum(least, most))
+    soft = _within_scopes(state, rows, np.minimum(soft, most), least)
     old = fold.divided[rows]
     same = fold.last_round is not None and fold.last_round.factor == names
     if same and np.isfinite(old).all():
         # Half the way, as a ratio: a budget that wanders does not flap. A limit that people tightened holds at once.
-        soft = np.clip(np.sqrt(soft * old), np.minimum(least, most), most)
-        soft = _within_risk(soft, np.minimum(least, most), covariance, limit.soft_usd)
+        soft = np.clip(np.where(old > 0.0, np.sqrt(soft * old), soft), least, most)
+        soft = _within_risk(soft, least, covariance, limit.soft_usd)
     heard = same and budgets.steady(old, soft, state.setup.config.budgets.hysteresis) and bool((old <= most).all())
     return _Shares(names, view.exposure, used, price, share, old if heard else soft, not heard)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from common.messages import BudgetUpdate
 from common.units import NS_PER_DAY
 from manager import events as ev
 from manager.budgets_config import BudgetsConfig
+from manager.budgets_round import hold
 from manager.budgets_scopes import covariance_of
 from manager.budgets_triggers import reasons
 from manager.config import ManagerConfig
@@ -35,6 +38,36 @@ def test_the_budgets_fit_the_firms_and_no_factor_gets_more_than_people_allow() -
         assert (r.soft_limit <= people).all() and r.share.sum() == pytest.approx(1.0)
         c = np.abs(covariance_of(one.state, at))
         assert np.sqrt(r.soft_limit @ c @ r.soft_limit) <= RISK.soft_usd * 1.001
+
+
+def test_what_works_takes_no_budget_from_anybody() -> None:
+    """A venue that does not answer for a while: a hundred times as much works as the firm's budget of risk allows."""
+    one = desk()
+    all_agents(one, 3.0)
+    one.decide()
+    one.feed(60.0)
+    all_agents(one, 3.0)
+    fold = one.state.fold
+    fold.last_solved = None  # nobody wants more than its part
+    calm, _ = hold(one.state, ("test",))
+    life = next(iter(fold.orders.open.values()))
+    fold.orders.open["x"] = replace(life, order=replace(life.order, client_order_id="x", quantity_lots=100_000))
+    c = np.abs(covariance_of(one.state, np.array([fold.table.index[n] for n in calm.factor])))
+    busy_round, _ = hold(one.state, ("test",))
+    assert busy_round.factor == calm.factor and (busy_round.exposure != calm.exposure).any()
+    assert busy_round.soft_limit == pytest.approx(calm.soft_limit, rel=1e-9)
+    assert np.sqrt(busy_round.soft_limit @ c @ busy_round.soft_limit) <= RISK.soft_usd * 1.001
+
+
+def test_a_budget_that_was_nothing_comes_back() -> None:
+    """Half the way as a ratio would leave it at nothing for ever."""
+    one = busy(desk(), (1.0,))
+    fold = one.state.fold
+    expected, _ = hold(one.state, ("test",))
+    fold.divided[:] = 0.0
+    found, _ = hold(one.state, ("test",))
+    assert found.factor == expected.factor and found.published
+    assert (found.soft_limit >= 0.5 * expected.soft_limit).all()
 
 
 def test_agents_hear_of_new_budgets_and_the_manager_clips_to_them() -> None:

@@ -225,7 +225,7 @@ def test_a_strike_waits_for_what_settles_at_its_very_close_and_counts_the_quotes
     assert day.at_ns == CLOSE_NS and day.pnl_usd.sum() == pytest.approx(gain, abs=0.02)
 
 
-def test_budgets_are_never_below_half_a_lot_nor_below_what_works() -> None:
+def test_budgets_are_never_below_half_a_lot() -> None:
     """Next to no risk is allowed, to the firm and to a kind: the floors stand all the same."""
     tiny = RiskLimit(soft_usd=1.0, hard_usd=2e9)
     one = desk(risk=tiny, risk_by_kind={"vega": RiskLimit(soft_usd=0.5, hard_usd=2e9)})
@@ -233,17 +233,14 @@ def test_budgets_are_never_below_half_a_lot_nor_below_what_works() -> None:
     assert one.decide()
     one.feed(60.0, shift=0.02)
     all_agents(one)
-    working = list(one.state.fold.orders.open.values())
     one.decide()
     table, last = one.state.fold.table, rounds(one)[-1]
-    assert last.number > 1 and len(last.factor) > 5 and any(life.leaves_lots for life in working)
+    assert last.number > 1 and len(last.factor) > 5
     for held in rounds(one):
         for name, soft in zip(held.factor, held.soft_limit.tolist(), strict=True):
             i = table.index[name]
             lot = np.abs(table.sensitivity[i, table.stated[i]])
             floor = 0.5 * float(np.median(lot[lot > 0.0])) if (lot > 0.0).any() else 0.0
-            if held is last:
-                floor = max(floor, sum(abs(table.sensitivity[i, x.order.instrument]) * x.leaves_lots for x in working))
             assert soft >= min(floor, float(one.state.fold.allowed[i])) * (1.0 - 1e-9), name
 
 
