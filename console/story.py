@@ -160,7 +160,8 @@ def clock(ns: int) -> str:
 
 def money(usd: float) -> str:
     """USD with thousands separators and no cents above 100."""
-    return f"{usd:,.0f}" if abs(usd) >= 100 else f"{usd:,.2f}"
+    text = f"{usd:,.0f}" if abs(usd) >= 100 else f"{usd:,.2f}"
+    return "0.00" if text == "-0.00" else text
 
 
 def _points(ticks: int, row: int, universe: Universe) -> str:
@@ -182,6 +183,8 @@ def _quote(found: _Found, caused: list[Proposal], universe: Universe, quotes: Qu
         facts["quotes"] = len(batch.instrument)
     elif head_id:
         lines.append(f"Message {head_id} woke the agent.")
+    elif found.cycle is not None and not order.cause_id.startswith((BY_COMMAND, BY_ROLL)):
+        lines.append(f"Nobody had spoken anew: the manager looked again at {order.cause_id}.")
     seen = found.entry.market
     if seen.source:
         lines.append(f"When the manager decided it had last seen {seen.id}, market time {clock(seen.event_time_ns)}.")

@@ -128,6 +128,21 @@ def test_the_quote_is_told_when_the_recording_is_at_hand() -> None:
     assert "woke the agent" in told("last").text()
 
 
+def test_where_nobody_had_spoken_anew_the_news_that_the_manager_looked_again_at_is_told() -> None:
+    """As after a rest, or a quote of better size: an order is answered by the market alone."""
+    order = ran().orders[-1]
+    alone = replace(order, cause_id="feed.SPX:77")
+    entries = [
+        replace(e, event=replace(e.event, orders=tuple(alone if o == order else o for o in e.event.orders)))
+        if isinstance(e.event, Cycle)
+        else e
+        for e in ran().entries
+    ]
+    text = story(order.client_order_id, entries, MARKET.universe, book=BOOK).text()
+    assert "Nobody had spoken anew: the manager looked again at feed.SPX:77." in text and "(the cause)" not in text
+    assert "Nobody had spoken" not in told(order.client_order_id).text()
+
+
 def test_last_prefix_unknown_and_json() -> None:
     orders = ran().orders
     newest = told("last")
