@@ -1,7 +1,8 @@
 """``hedgerow audit``: every promise of a finished run checked again, from what it left in its folder alone.
 
 The rules of ``lab/audit.py`` on journal, execution's store, opening book and limits; then the journal is folded from its
-first entry, and the state after the entry at which the leader took its own fingerprint must have that fingerprint.
+first entry, and the state after the entry at which the leader took its own fingerprint must have that fingerprint, unless
+other code folded to it, whose state need not be this code's.
 Exit 0 where nothing is wrong, 1 with every violation in words; what could not be checked is named.
 *Tested by* tests/unit/test_deploy_audit.py.
 """
@@ -20,6 +21,7 @@ from common.limits import Limits
 from common.messages import I64, ExecutionReport
 from common.universe import Book, Universe
 from deploy.config import RunConfig
+from deploy.fingerprint import of_other_code
 from deploy.finish import desk_lots_of, positions_of, recording, stored
 from deploy.recorder import STATE, read_finished
 from deploy.run_folder import REFERENCE
@@ -102,7 +104,7 @@ def audit_folder(folder: Path) -> Audited:
     setup = ManagerSetup(
         universe, book, reference.settings.manager, reference.limits, reference.run_id, sessions_ns=hours
     )
-    state, wrong = fold_and_compare(setup, entries, recorded)
+    state, wrong, aside = fold_and_compare(setup, entries, recorded)
     return Audited(
         violations=(*broken, *wrong),
         entries=len(entries),
@@ -118,7 +120,8 @@ def audit_folder(folder: Path) -> Audited:
                 desks=desks is not None or len(book.desk_names) < 2,
                 word=recorded is not None,
             )
-        ),
+        )
+        + aside,
     )
 
 
@@ -136,24 +139,32 @@ def _left_out(*, store: bool, positions: bool, desks: bool, word: bool) -> Itera
 
 def fold_and_compare(
     setup: ManagerSetup, entries: Sequence[JournalEntry], recorded: dict[str, Any] | None
-) -> tuple[ManagerState, list[str]]:
-    """The fold of every entry, and what is wrong: an entry that does not follow, sums that do not add up, another hash."""
-    state, wrong = start(setup), []
+) -> tuple[ManagerState, list[str], tuple[str, ...]]:
+    """The fold of every entry, and what is wrong: an entry that does not follow, sums that do not add up, another hash.
+
+    Third: why the leader's hash, where it is another, says nothing: other code than this folded to it.
+    """
+    state, wrong, aside = start(setup), list[str](), tuple[str, ...]()
     at = 0 if recorded is None else int(recorded["entries"])
     for entry in entries:
         try:
             apply(state, entry)
         except HedgerowError as error:
-            return state, [f"fold: {error}"]
+            return state, [f"fold: {error}"], ()
         if entry.sequence == at and recorded is not None and (mine := state_hash(state)) != recorded["state_hash"]:
-            wrong.append(f"state: after entry {at} the fold has {mine}, the leader had {recorded['state_hash']}")
+            if of_other_code(recorded):
+                aside = (
+                    f"the leader's own state: other code than this ({recorded.get('code', 'not told')}) folded to it",
+                )
+            else:
+                wrong.append(f"state: after entry {at} the fold has {mine}, the leader had {recorded['state_hash']}")
     if at > len(entries):
         wrong.append(f"state: the leader had folded {at} entries, the record holds {len(entries)}")
     try:
         state.check()
     except HedgerowError as error:
         wrong.append(f"state: {error}")
-    return state, wrong
+    return state, wrong, aside
 
 
 def reference_of(folder: Path) -> Reference:

@@ -31,6 +31,7 @@ from common.wire import codec
 from common.wire.delimited import frame, read_messages
 from deploy import control
 from deploy.config import RecordConfig
+from deploy.fingerprint import code_fingerprint
 from deploy.run_folder import JOURNAL
 
 log = logging.getLogger("hedgerow.recorder")
@@ -156,6 +157,7 @@ class Recorder:
             "state_hash": view["state_hash"],
             "holder": view["leader"]["holder"],
             "epoch": view["leader"]["epoch"],
+            "code": code_fingerprint(),
         }
         (self._folder / STATE).write_text(json.dumps(kept, indent=2) + "\n")
         return kept

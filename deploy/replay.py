@@ -21,6 +21,7 @@ from common.wire.delimited import read_messages
 from deploy.audit import fold_and_compare, leaders_word, reference_of
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
+from deploy.fingerprint import of_other_code
 from deploy.finish import lab_settings, recording
 from deploy.recorder import read_finished, refuse_unfinished, segments
 from deploy.run_folder import INFO, JOURNAL, REFERENCE
@@ -74,7 +75,8 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
         reference.run_id,
         sessions_ns=market.session_bounds_ns,
     )
-    _, wrong = fold_and_compare(setup, entries, leaders_word(folder))
+    word = leaders_word(folder)
+    _, wrong, _ = fold_and_compare(setup, entries, word)
     shown = {
         "identical": result.identical and not wrong,
         "orders": result.orders,
@@ -87,6 +89,8 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
         "first_difference": result.difference or "; ".join(wrong) or "none",
         "not_followed": ", ".join(result.unfollowed) or "none",
     }
+    if of_other_code(word):
+        shown["recorded_by"] = "other code than this: what differs may be its doing"
     return shown, 0 if result.identical and not wrong else 1
 
 

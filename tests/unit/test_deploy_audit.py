@@ -21,6 +21,7 @@ from common.wire import codec
 from common.wire.delimited import write_messages
 from deploy.audit import audit_folder, run_audit
 from deploy.config import RunConfig
+from deploy.fingerprint import code_fingerprint
 from deploy.finish import desk_lots_of, positions_of
 from deploy.recorder import read_record, recorded, segments
 from deploy.replay import run_replay
@@ -64,7 +65,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for entry in entries()[:-3]:  # the leader was asked before the last entries
         apply(state, entry)
     word = {"entries": len(entries()) - 3, "state_hash": state_hash(state), "holder": "manager-a", "epoch": 1}
-    (folder / "state.json").write_text(json.dumps(word))
+    (folder / "state.json").write_text(json.dumps({**word, "code": code_fingerprint()}))
     return folder
 
 
@@ -180,6 +181,23 @@ def test_a_run_whose_leader_could_not_be_asked_is_audited_all_the_same(
     assert audit_folder(copy).recorded is None and "state.json" in audit_folder(copy).unchecked[-1]
     assert run_audit(copy, False) == 0
     assert "no fingerprint" in capsys.readouterr().out
+
+
+def test_the_state_of_a_leader_of_other_code_is_told_and_is_no_violation(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word = json.loads((copy / "state.json").read_text())
+    same = audit_folder(copy)
+    for code, told in (({"code": "0123456789abcdef"}, "0123456789abcdef"), ({}, "not told")):
+        other = {k: v for k, v in word.items() if k != "code"} | code
+        (copy / "state.json").write_text(json.dumps(other))
+        assert audit_folder(copy).unchecked == same.unchecked, "the same state is the same state, whoever folded"
+        (copy / "state.json").write_text(json.dumps({**other, "state_hash": "0" * 64}))
+        assert run_audit(copy, False) == 0
+        said = capsys.readouterr().out
+        assert f"not checked: the leader's own state: other code than this ({told}) folded to it" in said
+    (copy / "state.json").write_text(json.dumps({**word, "state_hash": "0" * 64}))
+    assert run_audit(copy, False) == 1 and "the fold has" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_finished_run_is_an_input_error(tmp_path: Path, copy: Path) -> None:
