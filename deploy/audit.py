@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from common.control_messages import JournalEntry
 from common.errors import HedgerowError, InputError, Problem
@@ -29,6 +29,9 @@ from lab.audit import Run, audit, orders_of
 from manager.fold import apply
 from manager.hash import order_hash, state_hash
 from manager.state import ManagerSetup, ManagerState, start
+
+#: What comes of an entry that can be read and whose numbers name nothing: bytes that were changed.
+SENSELESS: Final = (LookupError, ValueError, TypeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,10 @@ def audit_folder(folder: Path) -> Audited:
     orders, reports = stored(folder / "store") if any((folder / "store").glob("*")) else (None, None)
     positions, desks = _stated(folder, universe, book)
     hours = market.session_bounds_ns
-    broken = audit(Run(universe, book, entries, orders, reports, positions, reference.limits, desks, hours))
+    try:
+        broken = audit(Run(universe, book, entries, orders, reports, positions, reference.limits, desks, hours))
+    except SENSELESS as error:
+        broken = [f"record: what it holds makes no sense to the rules: {type(error).__name__}: {error}"]
     setup = ManagerSetup(
         universe, book, reference.settings.manager, reference.limits, reference.run_id, sessions_ns=hours
     )
@@ -151,6 +157,8 @@ def fold_and_compare(
             apply(state, entry)
         except HedgerowError as error:
             return state, [f"fold: {error}"], ()
+        except SENSELESS as error:
+            return state, [f"fold: entry {entry.sequence} makes no sense: {type(error).__name__}: {error}"], ()
         if entry.sequence == at and recorded is not None and (mine := state_hash(state)) != recorded["state_hash"]:
             if of_other_code(recorded):
                 aside = (
@@ -192,7 +200,7 @@ def leaders_word(folder: Path) -> dict[str, Any] | None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:  # no JSON, or no text
         raise InputError(
             str(path), [Problem(0, f"cannot be read: {error}")], "give a run folder as it was left"
         ) from None

@@ -157,7 +157,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
     out += [f"  BROKEN {text}" for text in found["broken"]]
     for t in found["bars"].values():
-        verdict = "holds" if t["holds"] else "MISSED"
+        verdict = "not measured" if not t["count"] else "holds" if t["holds"] else "MISSED"
         out.append(f"  {t['what']:<40} {_said(t)}, bar {t['bar_s']:g} s: {verdict}")
     out += [f"  {t['what']:<40} {_said(t)}" for t in found["outages"].values() if t["count"]]
     if found["kinds_not_struck"]:

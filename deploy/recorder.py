@@ -26,7 +26,7 @@ from common.bus.framing import unpack
 from common.bus.nats_bus import NatsBus
 from common.bus.tail import purged
 from common.control_messages import JournalEntry
-from common.errors import HedgerowError, InputError, Problem, Unavailable
+from common.errors import HedgerowError, InputError, Problem, Refused, Unavailable
 from common.wire import codec
 from common.wire.delimited import frame, read_messages
 from deploy import control
@@ -38,6 +38,7 @@ log = logging.getLogger("hedgerow.recorder")
 
 LOOK_EVERY_S: Final = 2.0
 STATE: Final = "state.json"
+_AS_LEFT: Final = "give a run folder as it was left"
 _SEGMENT: Final = "journal-{:04d}.bin"
 
 
@@ -48,14 +49,30 @@ def segments(folder: Path) -> list[Path]:
 
 def recorded(folder: Path) -> Iterator[bytes]:
     """Encoded entries of the run folder in order: every segment, then the tail. Raises ``InputError``."""
-    tail = folder / JOURNAL
-    for path in (*segments(folder), *([tail] if tail.exists() else [])):
+    for path in _files(folder):
         yield from read_messages(path)
 
 
+def _files(folder: Path) -> list[Path]:
+    tail = folder / JOURNAL
+    return [*segments(folder), *([tail] if tail.exists() else [])]
+
+
 def read_record(folder: Path) -> tuple[JournalEntry, ...]:
-    """Every entry that a run folder holds. Raises ``InputError`` if a file is broken, ``Refused`` if an entry is."""
-    return tuple(codec.decode_journal_entry(data) for data in recorded(folder))
+    """Every entry that a run folder holds. Raises ``InputError`` with file and message where one cannot be read."""
+    return tuple(entry for path in _files(folder) for entry in _entries(path))
+
+
+def _entries(path: Path) -> Iterator[JournalEntry]:
+    try:
+        for number, data in enumerate(read_messages(path), start=1):
+            try:
+                entry = codec.decode_journal_entry(data)
+            except Refused as error:
+                raise InputError(str(path), [Problem(0, f"message {number}: {error}")], _AS_LEFT) from None
+            yield entry
+    except OSError as error:
+        raise InputError(str(path), [Problem(0, f"cannot be read: {error.strerror}")], _AS_LEFT) from None
 
 
 def refuse_unfinished(folder: Path) -> None:

@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from common.errors import InputError, Problem
 from common.messages import Proposal
 from common.ports import MarketSource
 from common.universe import Book
 from common.wire import codec
 from common.wire.delimited import read_messages
-from deploy.audit import fold_and_compare, leaders_word, reference_of
+from deploy.audit import SENSELESS, fold_and_compare, leaders_word, reference_of
 from deploy.compiling import announce_compiling
 from deploy.config import RunConfig
 from deploy.fingerprint import of_other_code
@@ -57,16 +58,14 @@ def _run_folder(folder: Path) -> tuple[dict[str, Any], int]:
     settings = reference.settings
     market, book = recording(folder / "market.bin")
     entries = read_finished(folder)
-    result = replay_run(
-        market,
-        book,
-        entries,
-        settings.agents,
-        settings.manager,
-        reference.limits,
-        reference.run_id,
-        heard=_heard(folder / "proposals.bin"),
-    )
+    heard = _heard(folder / "proposals.bin")
+    try:
+        result = replay_run(
+            market, book, entries, settings.agents, settings.manager, reference.limits, reference.run_id, heard=heard
+        )
+    except SENSELESS as error:
+        why = f"an entry makes no sense: {type(error).__name__}: {error}"
+        raise InputError(str(folder / JOURNAL), [Problem(0, why)], "give a run folder as it was left") from None
     setup = ManagerSetup(
         market.universe,
         book,

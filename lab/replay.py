@@ -316,10 +316,10 @@ class _Lookup:
 
 
 def _by_agent(entries: Sequence[JournalEntry], heard: Iterable[Proposal]) -> dict[str, list[Proposal]]:
-    """Proposals of each start of each agent ("gamma-0 #1"), in sequence, each once."""
+    """Proposals of each start of each agent ("gamma-0 #1"), in sequence, each once; the journal's own word comes first."""
     taken = [e.event.proposal for e in entries if isinstance(e.event, ProposalTaken)]
     found: dict[str, dict[int, Proposal]] = defaultdict(dict)
-    for p in (*taken, *heard):
+    for p in (*heard, *taken):
         found[f"{p.agent} #{p.incarnation}"][p.header.sequence] = p
     return {name: [said[k] for k in sorted(said)] for name, said in found.items()}
 

@@ -268,6 +268,17 @@ def test_a_doctored_proposal_is_found_at_the_agent_too() -> None:
     assert not result.identical and result.proposals_compared < result.proposals
 
 
+def test_a_doctored_proposal_is_found_although_the_true_one_was_heard_elsewhere() -> None:
+    """The journal is what is judged: a kept copy of what the agent said must not stand in for it."""
+
+    def other(taken: ProposalTaken) -> ProposalTaken:  # in what no decision depends on
+        return dataclasses.replace(taken, proposal=dataclasses.replace(taken.proposal, trigger="of another kind"))
+
+    said = [e.event.proposal for e in plain_run() if isinstance(e.event, ProposalTaken)]
+    result = replayed(doctored(ProposalTaken, other), heard=said)
+    assert "trigger" in result.difference and result.proposals_compared < result.proposals
+
+
 def test_a_lost_entry_is_found() -> None:
     entries = list(plain_run())
     at = next(i for i, e in enumerate(entries) if isinstance(e.event, Cycle) and e.event.orders)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +20,14 @@ from common.messages import ExecutionReport
 from common.universe import Book
 from common.universe import Desk as DeskOf
 from common.wire import codec
-from common.wire.delimited import write_messages
+from common.wire.delimited import frame, write_messages
 from deploy.audit import audit_folder, run_audit
 from deploy.config import RunConfig
 from deploy.fingerprint import code_fingerprint
 from deploy.finish import desk_lots_of, positions_of
 from deploy.recorder import read_record, recorded, segments
 from deploy.replay import run_replay
+from deploy.story import record_of
 from deploy.tca import run_tca
 from manager import events as ev
 from manager.fold import apply
@@ -181,6 +184,58 @@ def test_a_run_whose_leader_could_not_be_asked_is_audited_all_the_same(
     assert audit_folder(copy).recorded is None and "state.json" in audit_folder(copy).unchecked[-1]
     assert run_audit(copy, False) == 0
     assert "no fingerprint" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tool", [lambda f: run_audit(f, True), lambda f: run_replay(f, RunConfig(), None, True)])
+def test_bytes_that_were_changed_are_an_error_that_names_file_and_message(
+    copy: Path, tool: Callable[[Path], int]
+) -> None:
+    """What cannot be decoded; a file of another kind; what is no text."""
+    whole = (copy / "journal.bin").read_bytes()
+    (copy / "journal.bin").write_bytes(frame(b"") + whole)
+    with pytest.raises(InputError, match=r"journal\.bin.*message 1: "):
+        tool(copy)
+    (copy / "journal.bin").write_bytes(whole)
+    (copy / "reference.json").write_bytes(b"\xdb" + (copy / "reference.json").read_bytes())
+    with pytest.raises(InputError, match=r"reference\.json.*cannot be read"):
+        tool(copy)
+
+
+def test_a_journal_that_is_no_file_is_an_error_that_names_it(copy: Path) -> None:
+    (copy / "journal.bin").unlink()
+    (copy / "journal.bin").mkdir()
+    with pytest.raises(InputError, match=r"journal\.bin.*cannot be read"):
+        record_of(copy)
+
+
+def test_numbers_that_name_nothing_are_told_and_no_crash(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Random bytes of the journal changed, one at a time: an error in words, a violation, or nothing that can be seen."""
+    rng, whole = random.Random(7), (copy / "journal.bin").read_bytes()
+    seen = Counter[str]()
+    for _ in range(60):
+        at = rng.randrange(len(whole))
+        (copy / "journal.bin").write_bytes(whole[:at] + bytes([whole[at] ^ rng.randrange(1, 256)]) + whole[at + 1 :])
+        try:
+            seen["violations" if run_audit(copy, True) else "unseen"] += 1
+        except InputError:
+            seen["unreadable"] += 1
+    capsys.readouterr()
+    assert seen["unreadable"] and seen["violations"]
+
+
+def test_an_order_of_instruments_that_are_not_there_is_told(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = [
+        replace(e, event=replace(e.event, menu=e.event.menu + 10**6))
+        if isinstance(e.event, Cycle)
+        else replace(e, event=replace(e.event, proposal=replace(e.event.proposal, menu=e.event.proposal.menu + 10**6)))
+        if isinstance(e.event, ProposalTaken)
+        else e
+        for e in entries()
+    ]
+    write_journal(copy, found)
+    assert run_audit(copy, False) == 1 and "makes no sense" in capsys.readouterr().out
+    with pytest.raises(InputError, match="makes no sense"):
+        run_replay(copy, RunConfig(), None, True)
 
 
 def test_the_state_of_a_leader_of_other_code_is_told_and_is_no_violation(
