@@ -192,10 +192,15 @@ class ImportedTrade:
 
 @dataclass(frozen=True, slots=True)
 class TradesImported:
-    """Client trades taken into the book, all of one command at once; those known before are not among them."""
+    """Client trades taken into the book, all of one command at once; those known before are not among them.
+
+    ``marks``: (row of the universe, points) of each contract they are in or take back, finite; what had none is left out.
+    """
 
     import_id: str
     trades: tuple[ImportedTrade, ...]
+    market_seen: tuple[tuple[str, int], ...] = ()
+    marks: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from common.control_messages import (
     JournalEntry,
     LeaderStarted,
     ProposalTaken,
+    TradesImported,
 )
 from common.limits import Limits
 from common.messages import (
@@ -201,7 +202,9 @@ class _ManagerReplay:
         wanted = {entry.market.source: entry.market.sequence} if entry.market.source else {}
         if _is_hedge(entry) and isinstance(following.event, Cycle) and following.event.method == MANUAL:
             entry = following  # the command's own cycle; a refused one has none, and the next may be ticks away
-        if isinstance(entry.event, Cycle | BudgetRound | LeaderStarted | DayStruck):
+        if isinstance(entry.event, CommandTaken) and isinstance(following.event, TradesImported):
+            entry = following
+        if isinstance(entry.event, Cycle | BudgetRound | LeaderStarted | DayStruck | TradesImported):
             wanted |= dict(entry.event.market_seen)
         while any(self._seen[source] < sequence for source, sequence in wanted.items()):
             if self._played == len(self.tape.batches):

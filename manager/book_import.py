@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from common.control_arguments import read_arguments
 from common.control_messages import Command, ImportedTrade, TradesImported
 from common.errors import Refused
 from common.units import NS_PER_DAY
+from manager.budgets_marks import marks
 from manager.import_bounds import Bounds, value_problem
 from manager.imports import TRADES_MAX, problem_of
 from manager.state import ManagerState
@@ -56,7 +58,18 @@ def read_import(state: ManagerState, command: Command) -> tuple[TradesImported, 
         raise Refused("nothing was taken: " + "; ".join([*reading.wrong[:_SHOWN], *rest]))
     if len(reading.known) > TRADES_MAX:
         raise Refused(f"imported trades: {len(reading.known)}, limit {TRADES_MAX} a run")
-    return TradesImported(command.command_id, tuple(reading.new)), _said(reading), dry_run
+    new = tuple(reading.new)
+    event = TradesImported(command.command_id, new, state.market.seen(), _marks(state, new, reading.known))
+    return event, _said(reading), dry_run
+
+
+def _marks(
+    state: ManagerState, trades: Sequence[ImportedTrade], known: Mapping[str, ImportedTrade]
+) -> tuple[tuple[int, float], ...]:
+    """(instrument, points) of what the trades are in or take back, as far as it can be marked now."""
+    rows = np.unique([effect.instrument for t in trades for effect in effects(t, known)]).astype(np.intp)
+    points = marks(state.market, rows, state.now_ns)
+    return tuple((at, x) for at, x in zip(rows.tolist(), points.tolist(), strict=True) if math.isfinite(x))
 
 
 def _said(reading: _Reading) -> str:

@@ -122,7 +122,8 @@ def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, 
     """Realised and marked value of what a scope holds and has paid, USD, up to a constant; NaN where a mark is missing.
 
     One level for each time, from the same marks: what had expired by then is left out. The firm's is after fees, a desk's
-    before them.
+    before them. What a client trade was worth at once over its price is no part of it: neither a good deal nor a price that
+    was typed wrong, and corrected, is a gain or a loss of those who hold and hedge.
     """
     held, ledger = _holding(state, scope), state.fold.ledger
     if (late := held.expiry_ns <= min(as_of_ns)).any():
@@ -131,11 +132,12 @@ def levels_usd(state: ManagerState, scope: str, *as_of_ns: int) -> tuple[float, 
     head, _, name = scope.partition(":")
     cash = sum(cents for agent, cents in ledger.cash_cents.items() if head == "firm" or desk_of(agent) == name)
     fees = ledger.fee_cents if head == "firm" else 0
+    edge = sum(cents for desk, cents in ledger.edge_cents.items() if head == "firm" or desk == name)
     out = []
     for ns in as_of_ns:
         # What a contract that is left out was paid since is left out as well: it was part of no level either.
         open_then, since = held.expiry_ns > ns, int(held.ended_cents[held.ended_ns <= ns].sum())
-        out.append(float(lots[open_then] @ per_lot[open_then]) + (cash - fees - since) / CENTS_PER_USD)
+        out.append(float(lots[open_then] @ per_lot[open_then]) + (cash - fees - edge - since) / CENTS_PER_USD)
     return tuple(out)
 
 

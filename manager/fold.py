@@ -343,10 +343,11 @@ def _stop(fold: Fold, action: str, scope: str, who: str, why: str) -> None:
 def _import(state: ManagerState, event: TradesImported) -> None:
     fold, book = state.fold, state.setup.book
     desk_of_account = {a: d for d, desk in enumerate(book.desks) for a in desk.accounts}
-    several = len(fold.ledger.desks) > 1
+    several, mark = len(fold.ledger.desks) > 1, dict(event.marks)
     for trade in event.trades:
         for account, at, lots, price in fold.imports.take(trade):
-            moved = fold.ledger.take_import(at, desk_of_account[account] if several else 0, lots, price)
+            desk = desk_of_account[account] if several else 0
+            moved = fold.ledger.take_import(at, desk, lots, price, mark.get(at))
             fold.table.fill(at, moved)
     fold.counts["imported trades"] += len(event.trades)
 

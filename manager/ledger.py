@@ -41,6 +41,8 @@ class Ledger:
         #: Client trades told since the open, by desk, (desks, n); they are not ours and not in ``traded``.
         self.imported = np.zeros((len(desks), len(universe)), np.int64)
         self.imported_at: set[int] = set()
+        #: By desk, cents: what client trades were worth when they were told, over what was paid for them.
+        self.edge_cents: dict[str, int] = dict.fromkeys(desks, 0)
         #: What settlements changed, by desk, (desks, n): the opening book's and clients' lots with ours; not in ``traded``.
         self.settled = np.zeros((len(desks), len(universe)), np.int64)
         #: Per contract that has settled (value, future, its lots, strike): see `common.lifecycle.Outcome`.
@@ -115,12 +117,18 @@ class Ledger:
             mine = self.by_agent.setdefault(agent, {})
             mine[at] = mine.get(at, 0) + part
 
-    def take_import(self, instrument: int, desk: int, lots: int, price: float) -> Moved:
-        """Take a client's trade in: signed lots of a desk at ``price`` points, whose cash is the client book's. Lots by desk."""
+    def take_import(self, instrument: int, desk: int, lots: int, price: float, mark: float | None = None) -> Moved:
+        """Take a client's trade in: signed lots of a desk at ``price`` points, whose cash is the client book's. Lots by desk.
+
+        ``mark``: what the contract is worth now, points; without one it counts as worth its price.
+        """
         self.imported[desk, instrument] += lots
         self.imported_at.add(instrument)
         holder = at_desk(CLIENT, self.desks[desk])
-        self.cash_cents[holder] = self.cash_cents.get(holder, 0) + self.import_cents(instrument, lots, price)
+        paid = self.import_cents(instrument, lots, price)
+        self.cash_cents[holder] = self.cash_cents.get(holder, 0) + paid
+        if mark is not None:
+            self.edge_cents[self.desks[desk]] += paid - self.import_cents(instrument, lots, mark)
         self.version += 1
         moved: Moved = lots
         if len(self.desks) > 1:

@@ -5,13 +5,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hedgerow.control.v1 import control_pb2
 from hedgerow.hedge.v1 import hedge_pb2
 
 from common.control_messages import ImportedTrade, TradesImported
 from common.errors import Refused
 from common.messages import AgentParameters
-from common.wire.columns import header_to_pb, parse, required_header, same_length
+from common.wire.columns import (
+    F64_LE,
+    U32_LE,
+    column,
+    column_bytes,
+    header_to_pb,
+    parse,
+    required_header,
+    same_length,
+)
 
 
 def trades_to_pb(event: TradesImported) -> control_pb2.TradesImported:
@@ -29,16 +39,27 @@ def trades_to_pb(event: TradesImported) -> control_pb2.TradesImported:
         )
         for t in event.trades
     ]
-    return control_pb2.TradesImported(import_id=event.import_id, trades=trades)
+    return control_pb2.TradesImported(
+        import_id=event.import_id,
+        trades=trades,
+        market_seen=[control_pb2.SourceSequence(source=s, sequence=n) for s, n in event.market_seen],
+        instrument=column_bytes(np.array([at for at, _ in event.marks], np.uint32), U32_LE),
+        mark=column_bytes(np.array([points for _, points in event.marks], np.float64), F64_LE),
+    )
 
 
 def trades_from_pb(m: control_pb2.TradesImported) -> TradesImported:
-    """Imported trades."""
+    """Imported trades. Raises ``errors.Refused`` where a mark is missing or not finite."""
     trades = tuple(
         ImportedTrade(t.trade_id, t.account, t.instrument, t.lots, t.price, t.time_ns, t.corrects, t.cancels)
         for t in m.trades
     )
-    return TradesImported(m.import_id, trades)
+    instrument = column("TradesImported", "instrument", m.instrument, U32_LE)
+    mark = column("TradesImported", "mark", m.mark, F64_LE, len(instrument))
+    if not np.isfinite(mark).all():
+        raise Refused("TradesImported: mark is not finite")
+    seen = tuple((x.source, x.sequence) for x in m.market_seen)
+    return TradesImported(m.import_id, trades, seen, tuple(zip(instrument.tolist(), mark.tolist(), strict=True)))
 
 
 def parameters_to_pb(update: AgentParameters) -> hedge_pb2.AgentParameters:

@@ -27,6 +27,7 @@ from common.control_messages import (
     FeedSilence,
     JournalEntry,
     ProposalTaken,
+    TradesImported,
 )
 from common.limits import load_limits
 from common.market.recorded import RecordedMarket, Recorder
@@ -123,6 +124,30 @@ def test_a_refused_hedge_replays_where_it_was_asked() -> None:
     after = [b for a, b in pairwise(entries) if isinstance(a.event, CommandTaken) and b.market != a.market]
     assert any(isinstance(entry.event, BudgetRound | Cycle) for entry in after), "the case this test is about"
     assert replayed(entries).difference == ""
+
+
+def test_client_trades_replay_with_the_marks_they_were_taken_at() -> None:
+    loop = new_loop()
+    name = MARKET.universe.instrument_id[0]
+
+    def command(k: int) -> None:
+        if k in (6, 9):
+            more = ["", ""] if k == 6 else ["T6", ""]
+            rows = [[2, f"T{k}", "a", name, -3, 5000.0 if k == 6 else 50.0, 7, *more]]
+            asked = {"file": "t.csv", "dry_run": False, "trades": rows}
+            loop._do(ev.CommandArrived(0, Command(f"c{k}", "book.import", "trader", "test", json.dumps(asked))))
+
+    entries = play(loop, command)
+    told = [e.event for e in entries if isinstance(e.event, TradesImported)]
+    assert len(told) == 2 and all(event.marks and event.market_seen for event in told)
+    assert told[0].marks != told[1].marks, "the market moved in between"
+    assert replayed(entries).identical
+    at = next(k for k, e in enumerate(entries) if isinstance(e.event, TradesImported))
+    other = dataclasses.replace(told[0], marks=((told[0].marks[0][0], told[0].marks[0][1] + 1.0),))
+    assert (
+        "marks"
+        in replayed([*entries[:at], dataclasses.replace(entries[at], event=other), *entries[at + 1 :]]).difference
+    )
 
 
 def test_a_silence_of_the_feed_replays_with_the_cancels_and_decisions_that_follow() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hedgerow.control.v1 import control_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from common.control_messages import ImportedTrade, JournalEntry, TradesImported
 from common.errors import Refused
 from common.messages import AgentParameters, Header
 from common.wire import codec
-from common.wire.steering_codec import parameters_to_pb
+from common.wire.steering_codec import parameters_to_pb, trades_from_pb, trades_to_pb
 
 texts = st.text(max_size=12)
 numbers = st.floats(allow_nan=False)
@@ -30,7 +31,11 @@ parameters = st.builds(
     texts,
     texts,
 )
-events = st.one_of(st.builds(TradesImported, texts, st.lists(trades, max_size=5).map(tuple)), parameters)
+seen = st.lists(st.tuples(texts, versions), max_size=3).map(tuple)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+marks = st.lists(st.tuples(st.integers(0, 2**32 - 1), finite), max_size=5).map(tuple)
+told = st.builds(TradesImported, texts, st.lists(trades, max_size=5).map(tuple), seen, marks)
+events = st.one_of(told, parameters)
 
 
 @given(events, headers)
@@ -52,3 +57,12 @@ def test_a_parameter_that_occurs_twice_is_refused() -> None:
     message.value.append(2.0)
     with pytest.raises(Refused, match="twice"):
         codec.decode_agent_parameters(message.SerializeToString())
+
+
+def test_a_mark_that_is_missing_or_none_is_refused() -> None:
+    for bad in (
+        trades_to_pb(TradesImported("i", (), (), ((3, float("nan")),))),
+        control_pb2.TradesImported(mark=b"12345678"),
+    ):
+        with pytest.raises(Refused, match="mark"):
+            trades_from_pb(bad)

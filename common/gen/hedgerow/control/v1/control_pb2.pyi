@@ -234,12 +234,18 @@ class ImportedTrade(_message.Message):
     def __init__(self, trade_id: _Optional[str] = ..., account: _Optional[str] = ..., instrument: _Optional[int] = ..., lots: _Optional[int] = ..., price: _Optional[float] = ..., time_ns: _Optional[int] = ..., corrects: _Optional[str] = ..., cancels: _Optional[str] = ...) -> None: ...
 
 class TradesImported(_message.Message):
-    __slots__ = ("import_id", "trades")
+    __slots__ = ("import_id", "trades", "market_seen", "instrument", "mark")
     IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
     TRADES_FIELD_NUMBER: _ClassVar[int]
+    MARKET_SEEN_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     import_id: str
     trades: _containers.RepeatedCompositeFieldContainer[ImportedTrade]
-    def __init__(self, import_id: _Optional[str] = ..., trades: _Optional[_Iterable[_Union[ImportedTrade, _Mapping]]] = ...) -> None: ...
+    market_seen: _containers.RepeatedCompositeFieldContainer[SourceSequence]
+    instrument: bytes
+    mark: bytes
+    def __init__(self, import_id: _Optional[str] = ..., trades: _Optional[_Iterable[_Union[ImportedTrade, _Mapping]]] = ..., market_seen: _Optional[_Iterable[_Union[SourceSequence, _Mapping]]] = ..., instrument: _Optional[bytes] = ..., mark: _Optional[bytes] = ...) -> None: ...
 
 class DayStruck(_message.Message):
     __slots__ = ("day", "at_ns", "market_seen", "instrument", "mark", "desk", "level_usd", "pnl_usd", "late")
