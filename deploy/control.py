@@ -53,21 +53,18 @@ T = TypeVar("T")
 
 
 class Door(str):
-    """Address of NATS, and the keys with which it is entered (None where it asks for none)."""
+    """Address of NATS, the keys of who asks (None where it asks for none) and the file of the seed it is entered with."""
 
-    __slots__ = ("keys",)
+    __slots__ = ("keys", "seed")
     keys: Keys | None
+    seed: Path | None
 
-    def __new__(cls, url: str, keys: Keys | None = None) -> Door:
-        """An address with its keys."""
+    def __new__(cls, url: str, keys: Keys | None = None, seed: Path | None = None) -> Door:
+        """An address with its keys; without a seed of its own it is entered with theirs."""
         door = super().__new__(cls, url)
         door.keys = keys
+        door.seed = seed or (keys.seed if keys is not None else None)
         return door
-
-    @property
-    def seed(self) -> Path | None:
-        """File of the seed with which it is entered."""
-        return self.keys.seed if self.keys is not None else None
 
     @property
     def tls(self) -> Tls | None:
@@ -98,13 +95,18 @@ def run_info(run_dir: Path | None) -> dict[str, Any]:
 def nats_url(run_dir: Path | None, nats: str | None) -> Door:
     """NATS address from the flag, the run folder named, the environment or the newest run, in this order.
 
-    A run folder's NATS is entered with that run's keys, any other with those of ``HEDGEROW_KEYS``.
+    A run folder's NATS is entered in the asker's role with that run's seed, for a person whose certificate was made while it
+    runs is no user of its server; any other with the seed of ``HEDGEROW_KEYS``.
     """
     refuse_password(nats)
     if nats is None and run_dir is None:
         nats = os.environ.get("HEDGEROW_NATS_URL")
     keys = keys_of(run_dir, named=nats is not None)
-    return Door(nats or str(run_info(run_dir)["nats_url"]), keys)
+    if nats is not None:
+        return Door(nats, keys)
+    info, tls = run_info(run_dir), keys.tls() if keys is not None else None
+    role = Keys(Path(info["keys"]) / tls.identity.role) if tls is not None else None
+    return Door(info["nats_url"], keys, role.seed if role is not None else None)
 
 
 def refuse_password(nats: str | None) -> None:
@@ -117,14 +119,19 @@ def refuse_password(nats: str | None) -> None:
 
 
 def keys_of(run_dir: Path | None, *, named: bool) -> Keys | None:
-    """Whose keys a person's command uses: where an address is ``named`` those of ``HEDGEROW_KEYS``, else the run's for people.
+    """Whose keys a person's command uses: those of ``HEDGEROW_KEYS`` where an address is ``named``, or where the CA of the run
+    made them; else the run's for people.
 
     None where there are none. Raises ``InputError`` for a variable that names no folder.
     """
+    mine = Keys.of(os.environ.get(KEYS_VARIABLE))
     if named:
-        return Keys.of(os.environ.get(KEYS_VARIABLE))
+        return mine
     folder = run_info(run_dir).get("keys")
-    return Keys(Path(folder) / RISK_MANAGER) if isinstance(folder, str) and folder else None
+    if not isinstance(folder, str) or not folder:
+        return None
+    run = Keys(Path(folder) / RISK_MANAGER)
+    return mine if mine is not None and mine.ca is not None and mine.ca == run.ca else run
 
 
 def execution_address(run_dir: Path | None) -> str:

@@ -45,11 +45,22 @@ def test_where_nats_is_comes_from_flag_folder_environment_and_newest_run_in_this
 def test_a_run_is_entered_with_its_own_keys_and_any_other_nats_with_those_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Keys that the run's CA made are a person's of that run: she signs, under the seed its server knows."""
     make_keys(tmp_path / "keys")
+    make_keys(tmp_path / "others")
     run = _run(tmp_path / "run", nats_url="nats://run", keys=str(tmp_path / "keys"))
+    for foreign in (None, str(tmp_path / "others" / PERSON)):
+        monkeypatch.delenv("HEDGEROW_KEYS", raising=False)
+        if foreign:
+            monkeypatch.setenv("HEDGEROW_KEYS", foreign)
+        door = control.nats_url(run, None)
+        assert door.tls is not None and door.tls.identity.name == "risk_manager"
     monkeypatch.setenv("HEDGEROW_KEYS", str(tmp_path / "keys" / PERSON))
     door = control.nats_url(run, None)
-    assert door.tls is not None and door.tls.identity.name == "risk_manager"
+    assert door.tls is not None and door.tls.identity.name == PERSON
+    assert door.seed == tmp_path / "keys" / door.tls.identity.role / "nats.seed"
+    direct = control.execution_tls(run, None)
+    assert direct is not None and direct.identity.name == PERSON
     named = control.nats_url(run, "nats://elsewhere")
     assert named.tls is not None and named.tls.identity.name == PERSON
     assert named.seed == tmp_path / "keys" / PERSON / "nats.seed"
