@@ -201,15 +201,21 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:  # no JSON, or no text
-        raise InputError(
-            str(path), [Problem(0, f"cannot be read: {error}")], "give a run folder as it was left"
-        ) from None
+        raise _unreadable(path, f"cannot be read: {error}") from None
     return found
+
+
+def _unreadable(path: Path, why: str) -> InputError:
+    return InputError(str(path), [Problem(0, why)], "give a run folder as it was left")
 
 
 def _stated(folder: Path, universe: Universe, book: Book) -> tuple[I64 | None, I64 | None]:
     """Final positions as the leader's status said them, (n,) and by desk (desks, n); None where there is no status."""
     if not (folder / "status.json").exists():
         return None, None
-    view = _json(folder / "status.json")
-    return positions_of(view, universe, book), desk_lots_of(view, universe, book)
+    path = folder / "status.json"
+    view = _json(path)
+    try:
+        return positions_of(view, universe, book), desk_lots_of(view, universe, book)
+    except SENSELESS as error:
+        raise _unreadable(path, f"makes no sense: {type(error).__name__}: {error}") from None

@@ -214,7 +214,10 @@ def status(run_dir: RunDir = None, nats: Nats = None, as_json: AsJson = False) -
     from deploy.tables import believed_lines, budgets_table, pnl_table
 
     console = Console()
-    console.print(render(view_of(view), console.width, 200))
+    seen = view_of(view)
+    console.print(render(seen, console.width, 200))
+    if seen.state != "ACTIVE":  # the screen's first line ends where the terminal does
+        console.print(f"{seen.state}: {seen.why}", highlight=False)
     console.print(pnl_table(view), highlight=False)
     console.print(budgets_table(view), highlight=False)
     for line in believed_lines(view):

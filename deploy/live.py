@@ -53,6 +53,8 @@ QUIET_TIMEOUT_S = 10.0
 def run_live(settings: RunConfig, run_dir: Path | None, *, report: bool = True) -> int:
     """Run to the end; 0 when done, 130 after Ctrl-C. Raises ``HedgerowError`` before anything has started."""
     console = Console(stderr=False)
+    # Until the launcher minds its signals itself, a SIGTERM ends it as Ctrl-C does: with its folder let go of.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = RunFolder.open(run_dir, WallClock().wall_ns())
     try:
         console.print(f"run folder {_short(folder.path)}")

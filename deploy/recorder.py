@@ -86,6 +86,11 @@ def refuse_unfinished(folder: Path) -> None:
 def read_finished(folder: Path) -> tuple[JournalEntry, ...]:
     """Every entry of a run that has ended, at least one. Raises ``InputError`` where the folder holds no such run."""
     refuse_unfinished(folder)
+    return read_some(folder)
+
+
+def read_some(folder: Path) -> tuple[JournalEntry, ...]:
+    """``read_record``, at least one entry. Raises ``InputError`` where there is none."""
     if not (entries := read_record(folder)):
         raise InputError(
             str(folder / JOURNAL), [Problem(0, "holds no entry: no manager ever led")], "name a run that has traded"

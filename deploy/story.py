@@ -17,7 +17,7 @@ from common.universe import Book, Universe
 from common.wire import codec
 from console.story import Story, story
 from deploy import control
-from deploy.recorder import read_record
+from deploy.recorder import read_record, read_some
 
 
 def tell(order: str, run_dir: Path | None, nats: str | None) -> Story:
@@ -44,8 +44,7 @@ def _finished(folder: Path) -> tuple[list[JournalEntry], Universe, Book]:
     from common.market.recorded import RecordedMarket
 
     recorded = RecordedMarket(folder / "market.bin")
-    entries = list(read_record(folder))
-    return entries, recorded.universe, recorded.book
+    return list(read_some(folder)), recorded.universe, recorded.book
 
 
 async def _running(url: control.Door, known: list[JournalEntry]) -> tuple[list[JournalEntry], Universe, Book]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -194,8 +194,9 @@ def _against_store(journal: list[ExecutionReport], store: Sequence[ExecutionRepo
     for exec_id, r in theirs.items():
         if exec_id not in mine:
             yield f"report {r.sequence} ({exec_id}) of execution is not in the journal"
-        elif (mine[exec_id].last_lots, mine[exec_id].last_ticks) != (r.last_lots, r.last_ticks):
-            yield f"report {r.sequence} ({exec_id}) differs between journal and execution"
+        elif mine[exec_id] != r:
+            other = [f.name for f in fields(r) if getattr(mine[exec_id], f.name) != getattr(r, f.name)]
+            yield f"report {r.sequence} ({exec_id}) differs between journal and execution: {', '.join(other)}"
     for exec_id in mine.keys() - theirs.keys():
         yield f"report {exec_id} of the journal is unknown to execution"
 

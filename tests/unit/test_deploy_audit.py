@@ -258,6 +258,10 @@ def test_the_state_of_a_leader_of_other_code_is_told_and_is_no_violation(
 def test_a_folder_that_is_no_finished_run_is_an_input_error(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(InputError, match="no finished run"):
         audit_folder(tmp_path)
+    (copy / "status.json").write_text('{"positions": {}}')
+    with pytest.raises(InputError, match=r"status\.json.*makes no sense"):
+        audit_folder(copy)
+    (copy / "status.json").unlink()
     (copy / "state.json").write_text("{}")
     with pytest.raises(InputError, match="no state hash"):
         audit_folder(copy)
@@ -276,7 +280,7 @@ def test_every_promise_is_said_to_be_kept_only_where_every_one_was_checked(
     assert list(for_two.lines())[-1] == "2 violations" and sum("not checked" in x for x in for_two.lines()) == 2
 
 
-@pytest.mark.parametrize("command", ["audit", "tca", "replay"])
+@pytest.mark.parametrize("command", ["audit", "tca", "replay", "story"])
 def test_a_record_without_an_entry_proves_nothing_and_is_refused(copy: Path, command: str) -> None:
     for path in (*segments(copy), copy / "state.json"):
         path.unlink()
@@ -286,6 +290,8 @@ def test_a_record_without_an_entry_proves_nothing_and_is_refused(copy: Path, com
             run_audit(copy, True)
         elif command == "tca":
             run_tca(copy, "agent", True, None, None)
+        elif command == "story":
+            record_of(copy)
         else:
             run_replay(copy, RunConfig(), None, True)
 

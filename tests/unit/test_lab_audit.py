@@ -113,6 +113,10 @@ def test_a_clean_run_is_clean() -> None:
     assert audit(run_of(*CLEAN, store_orders=store, store_reports=reports)) == []
 
 
+def _later(r: ExecutionReport) -> ExecutionReport:
+    return replace(r, event_time_ns=r.event_time_ns + 1)
+
+
 PLANTED: list[tuple[str, Callable[[], Run], str]] = [
     ("order twice", lambda: run_of(*CLEAN[:4], cycle(A), *CLEAN[4:]), "A was decided 2 times"),
     (
@@ -134,6 +138,11 @@ PLANTED: list[tuple[str, Callable[[], Run], str]] = [
         "report lost",
         lambda: run_of(*CLEAN, store_reports=[e for e in CLEAN if isinstance(e, ExecutionReport)] + [_EXTRA]),
         "of execution is not in the journal",
+    ),
+    (
+        "report at another time",
+        lambda: run_of(*CLEAN, store_reports=[_later(e) for e in CLEAN if isinstance(e, ExecutionReport)]),
+        "differs between journal and execution: event_time_ns",
     ),
     ("unknown order", lambda: run_of(*CLEAN, report(5, order("Q", 1), 1, OrdStatus.FILLED, 1)), "unknown order Q"),
     ("too much filled", lambda: run_of(*swap(3, report(2, A, 4, OrdStatus.FILLED, 6))), "6 lots filled of 5"),

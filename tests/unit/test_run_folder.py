@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from common.errors import Conflict, InputError
+from deploy import live
+from deploy.config import RunConfig
 from deploy.run_folder import RUNS, RunFolder
 
 T0 = 1_517_236_200_000_000_000
@@ -91,3 +94,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "half" / "store").write_text("x")
     with pytest.raises(InputError, match="store"):
         RunFolder.open(tmp_path / "half", T0)
+
+
+def test_a_run_that_is_told_to_end_while_it_prepares_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a service manager does, with SIGTERM, before the launcher minds its signals itself."""
+
+    def told(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(live, "prepare", told)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            live.run_live(RunConfig(), tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not (tmp_path / "run").exists()
