@@ -24,11 +24,7 @@ from deploy.risk_cli import risk
 from deploy.security_cli import audit_app, certs
 from deploy.steering_cli import agents_app, book_app, hedge, kill, pause, resume
 
-app = typer.Typer(
-    help="Keeps an options book hedged: agents, a manager, an execution service.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 config_app = typer.Typer(help="Settings.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure what the project claims.", invoke_without_command=True)
 app.add_typer(limits_app, name="limits")
@@ -49,6 +45,23 @@ DesksFile = Annotated[Path | None, typer.Option("--desks", help="Desks: which ac
 LimitsFile = Annotated[Path | None, typer.Option("--limits", help="Limits (TOML).")]
 Seed = Annotated[int | None, typer.Option(help="Seed of what is modelled.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings (TOML).")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"hedgerow {version('hedgerow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    """Keeps an options book hedged: agents, a manager, an execution service."""
 
 
 def _settings(config: Path | None, **flags: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,6 +258,12 @@ def test_config_says_what_holds(hedgerow: Hedgerow) -> None:
     assert said.code == 0 and "book book: 2 positions" in said.out and "SPX, IXIC" in said.out
     assert '"speed": null' in hedgerow("config", "show").out
     assert '"description"' in hedgerow("config", "schema").out
+
+
+def test_the_version_is_that_of_the_project(hedgerow: Hedgerow) -> None:
+    stated = tomllib.loads((EXAMPLES.parent / "pyproject.toml").read_text())["project"]["version"]
+    said = hedgerow("--version")
+    assert said.code == 0 and said.out == f"hedgerow {stated}\n" and said.err == ""
 
 
 def test_numbers_of_limits_are_read_as_people_write_them() -> None:
