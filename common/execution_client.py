@@ -136,6 +136,9 @@ class ExecutionClient:
         self._unanswered[key] = request
         self._outbox.append(key)
         self._wake.set()
+        self._open_stream()
+
+    def _open_stream(self) -> None:
         if self._job is None:
             self._job = asyncio.create_task(self._keep_stream())
 
@@ -220,10 +223,15 @@ class ExecutionClient:
     # -- calls ---------------------------------------------------------------------------------------------------------
 
     async def fence(self, epoch: int, holder: str) -> Fenced:
-        """Raise the epoch. Unanswered orders are forgotten and, once this returns, can no longer arrive."""
+        """Raise the epoch. Unanswered orders are forgotten and, once this returns, can no longer arrive.
+
+        Where it was taken an order stream is open from now on: it tells execution that somebody leads (`execution/alone.py`).
+        """
         await self._end_stream()
         answer = await self._call(self._stub.Fence, pb.FenceRequest(epoch=epoch, holder=holder))
         self._up = True
+        if answer.accepted:
+            self._open_stream()
         return Fenced(answer.epoch, answer.accepted, answer.last_report_sequence)
 
     async def get_order(self, client_order_id: str) -> OrderState | None:

@@ -101,6 +101,11 @@ class ExecutionSettings(BaseModel):
         description="paper lives inside execution; paper-process is a process with a file of its own; fix is a FIX 4.4 venue.",
     )
     fix: FixConfig | None = Field(default=None, description="The session with the FIX venue.")
+    cancel_alone_s: float = Field(
+        default=10.0,
+        ge=0.0,
+        description="Wall seconds without a leading manager after which execution cancels what works; 0: never.",
+    )
 
     @model_validator(mode="after")
     def _fix_is_told(self) -> Self:

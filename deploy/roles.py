@@ -194,6 +194,7 @@ async def _execution(place: Place, bus: NatsBus, stop: asyncio.Event) -> None:
         limits=ExecutionLimits.model_validate(reference.config["execution_limits"]),
         paper=reference.settings.paper,
         speed=reference.config["speed"],
+        cancel_alone_s=reference.settings.execution.cancel_alone_s,
         sessions_ns=tuple((opens, closes) for opens, closes in reference.config["sessions"]),
     )
     venue = _remote_venue(reference, config.store)

@@ -46,7 +46,7 @@ class ExecutionConfig(_Frozen):
     execution's keys (`common.security.keys`), None leaves the port open on loopback; ``health_address`` a second port that
     answers for health alone, empty opens none; ``audit`` the folder of the audit file, None puts it into the store's.
     ``reconcile_tolerance_s``: what differs from the venue in two looks this far apart is a break. Longer than an order takes to
-    the venue and its answer back.
+    the venue and its answer back. ``cancel_alone_s``: after so long without a manager what works is cancelled, 0 never.
     """
 
     address: str = "127.0.0.1:0"
@@ -62,6 +62,7 @@ class ExecutionConfig(_Frozen):
     queue_bound: int = Field(default=4096, ge=1)
     quotes_bound: int = Field(default=4096, ge=1)
     reports_bound: int = Field(default=8192, ge=1)
+    cancel_alone_s: float = Field(default=10.0, ge=0.0)
     resolve_every_s: float = Field(default=1.0, gt=0.0)
     reconcile_every_s: float = Field(default=60.0, gt=0.0)
     reconcile_tolerance_s: float = Field(default=5.0, gt=0.0)

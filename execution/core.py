@@ -10,6 +10,7 @@ Guarantees
 - Report sequences have no gap. Every status change but the first record is a report; a refusal is one too.
 - After a restart an order being sent is UNKNOWN and the venue is asked; nothing is sent again.
 - A replacement is a new order under a new id, sent once as any other; ``execution/replacing.py`` says how it takes over.
+- An order that nobody leads any more is cancelled, with the reason; trading goes on for whoever leads next.
 - A terminal status is final. A fill beyond it, or beyond the quantity, is a real trade all the same: it is booked once
   and trading pauses, because the venue and this store disagree.
 
@@ -19,6 +20,7 @@ Guarantees
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from common.messages import Order, OrderAck, OrdStatus, Refusal, TradingState
 from execution import checks, combos, parents, replacing, trading, venue_news
@@ -35,6 +37,7 @@ from execution.events import (
     Fence,
     Halt,
     Instruction,
+    LeftAlone,
     Loaded,
     NewOrder,
     Persist,
@@ -99,6 +102,8 @@ def step(state: ExecutionState, event: Event) -> tuple[ExecutionState, list[Inst
             state.asked.intersection_update(state.open)
             asked = [n for n in state.open if n in state.asked or state.orders[n].ord_status is OrdStatus.UNKNOWN]
             return state, [*map(AskVenue, asked), *parents.cancels_again(state)]
+        case LeftAlone(why, wall_ns):
+            return state, _left_alone(state, why, wall_ns)
         case Loaded(records):
             for record in records:
                 state.remember(record)
@@ -229,6 +234,22 @@ def _set_trading(state: ExecutionState, event: SetTrading) -> list[Instruction]:
             name = again.client_order_id
             if name not in sent and trading.covers(state, event.scope, state.orders[name].order):
                 out.append(again)
+    return out
+
+
+def _left_alone(state: ExecutionState, why: str, wall_ns: int) -> list[Instruction]:
+    """Cancel every order, each with the reason. Trading is not stopped: whoever leads next fences and goes on."""
+    out: list[Instruction] = []
+    for name in list(state.open):
+        record = state.orders[name]
+        if record.parent or (record.cancel_asked and worked(record.order)):
+            continue
+        if worked(record.order):
+            out += parents.ask_cancel(state, record, wall_ns, why)
+            continue
+        if not record.cancel_asked:
+            state.put(replace(record, text=why))
+        out += venue_news.ask_cancel(state, state.orders[name])
     return out
 
 

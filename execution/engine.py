@@ -14,6 +14,7 @@ tests/integration/test_execution_crash.py.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,23 @@ from common.messages import OrderAck, QuoteBatch
 from common.ports import Clock
 from common.units import NS_PER_S
 from execution import parents
+from execution.alone import Alone
 from execution.config import ExecutionConfig
 from execution.core import step
-from execution.events import Able, Event, Fence, Halt, Quotes, Recovered, Resolve, SetTrading, Submit, VenueEvents, Work
+from execution.events import (
+    Able,
+    Event,
+    Fence,
+    Halt,
+    LeftAlone,
+    Quotes,
+    Recovered,
+    Resolve,
+    SetTrading,
+    Submit,
+    VenueEvents,
+    Work,
+)
 from execution.hand import Group, Outcome, act, decide
 from execution.hub import ReportHub
 from execution.latency import TickToOrder
@@ -35,6 +50,7 @@ from execution.state import ExecutionState
 from execution.store import Store
 from execution.venues.port import Ability, LinkedVenue, Venue, VenueEvent, VenueLink
 
+_log = logging.getLogger(__name__)
 #: Batches applied before anything else gets its turn on the loop.
 _QUOTES_PER_TURN = 256
 
@@ -94,6 +110,7 @@ class Engine:
         #: Market time when it last moved, and the loop's time then.
         self._seen: tuple[int, float] = (0, 0.0)
         self._resolve = False
+        self._alone = Alone(config.cancel_alone_s)
         self._look_ns: int | None = None
         #: The latest market time that the venue was told.
         self._told_ns = 0
@@ -242,6 +259,8 @@ class Engine:
         if self._resolve:
             self._resolve = False
             group.append(_Item(Resolve()))
+            if self._alone.look(asyncio.get_running_loop().time(), len(self._streams)) and self.state.open:
+                group.append(self._left_alone())
         while self._requests and len(group) < self._config.group_bound:
             fence = isinstance(self._requests[0].event, Fence)
             if fence and group:
@@ -255,6 +274,11 @@ class Engine:
                 break
         self._room.set()
         return group
+
+    def _left_alone(self) -> _Item:
+        if fresh := [name for name in self.state.open if not self.state.orders[name].cancel_asked]:
+            _log.warning("%s: what works is cancelled, orders %s", self._alone.why, ", ".join(sorted(fresh)))
+        return _Item(LeftAlone(self._alone.why, self._clock.wall_ns()))
 
     def _take_market(self) -> None:
         for _ in range(min(len(self._quotes), _QUOTES_PER_TURN)):

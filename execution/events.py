@@ -86,6 +86,14 @@ class Resolve:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """No manager has been there for too long (``why``): what works is cancelled."""
+
+    why: str
+    wall_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Records the core had put out of memory, fetched from the store because the next event names them."""
 
@@ -107,7 +115,21 @@ class Able:
     combos: bool | None
 
 
-Event = Submit | Cancel | Fence | SetTrading | Halt | Quotes | VenueEvents | Recovered | Resolve | Loaded | Work | Able
+Event = (
+    Submit
+    | Cancel
+    | Fence
+    | SetTrading
+    | Halt
+    | Quotes
+    | VenueEvents
+    | Recovered
+    | Resolve
+    | LeftAlone
+    | Loaded
+    | Work
+    | Able
+)
 
 # -- records -----------------------------------------------------------------------------------------------------------
 

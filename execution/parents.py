@@ -71,7 +71,9 @@ def look(state: ExecutionState, now_ns: int, wall_ns: int) -> list[Instruction]:
     return out
 
 
-def ask_cancel(state: ExecutionState, record: OrderRecord, wall_ns: int) -> list[Instruction]:
+def ask_cancel(
+    state: ExecutionState, record: OrderRecord, wall_ns: int, why: str = "cancelled as asked"
+) -> list[Instruction]:
     """A cancel of a parent: noted, then every child of it is cancelled; with none open it ends at once."""
     if not record.open:
         return []
@@ -80,7 +82,7 @@ def ask_cancel(state: ExecutionState, record: OrderRecord, wall_ns: int) -> list
         record = replace(record, cancel_asked=True)
         state.put(record)
         out.append(Persist(record))
-    return out + _run(state, record.order.client_order_id, CancelAsked("cancelled as asked"), wall_ns)
+    return out + _run(state, record.order.client_order_id, CancelAsked(why), wall_ns)
 
 
 def settled(state: ExecutionState, wall_ns: int) -> list[Instruction]:

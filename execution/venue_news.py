@@ -150,12 +150,18 @@ def _changed(
         ord_status=status,
         leaves_lots=0 if status.terminal else record.leaves_lots,
         refusal=Refusal.VENUE if status is OrdStatus.REJECTED else record.refusal,
-        text=event.text or record.text,
+        text=_said(record, change, event),
     )
     out = _moved(state, record, after, event, wall_ns)
     if record.replacement_asked and status is OrdStatus.REJECTED:
         out += _released(state, after)
     return out
+
+
+def _said(record: OrderRecord, change: Change, event: VenueEvent) -> str:
+    """What the venue says, after why execution asked for it where it did so by itself."""
+    own = record.text if change is Change.CANCEL and record.cancel_asked else ""
+    return "; ".join(filter(None, (own, event.text))) or record.text
 
 
 def _released(state: ExecutionState, refused: OrderRecord) -> list[Instruction]:

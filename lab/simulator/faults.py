@@ -138,6 +138,10 @@ class Faults:
     def _venue_slow(self, fault: Fault) -> None:
         self._mood(fault, latency_ns=300 * NS_PER_MS, matching_ns=900 * NS_PER_MS)
 
+    def _venue_waits(self, fault: Fault) -> None:
+        """It takes orders at once and matches them late."""
+        self._mood(fault, matching_ns=fault.for_ns)
+
     def _venue_thin(self, fault: Fault) -> None:
         self._mood(fault, thin=0.9, fills_after_end=0.4)
 

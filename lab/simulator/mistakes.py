@@ -20,6 +20,7 @@ from execution import checks, core, engine, trading, venue_news
 from execution.events import Ack, CancelAtVenue, Send
 from execution.hand import act, decide
 from lab.simulator import planted_agents as agents
+from lab.simulator import planted_alone as alone
 from lab.simulator import planted_combos as combos
 from lab.simulator import planted_desks as desks
 from lab.simulator import planted_silence as silence
@@ -368,6 +369,8 @@ _ALL = (
     Mistake("kill spares", "a kill cancels nothing", 7, _kill_spares),
     Mistake("kill forgets", "a kill notes cancels and tells the venue none", 7, _kill_forgets),
     Mistake("part goes on", "the manager ignores the stop of an underlying or an agent", 7, _part_goes_on),
+    Mistake("left alone", "execution cancels nothing when nobody leads", 8, alone.goes_on),
+    Mistake("never alone", "execution does not see that nobody leads", 8, alone.counts_never),
     Mistake("gap unhealed", "a manager that missed a batch stays blind", 8, _gap_unhealed),
     Mistake("silence for ever", "a feed that is heard again stays silent", 8, silence.for_ever),
     Mistake("widths stand for ever", "less gamma never narrows an interval", 8, agents.widths_stand_for_ever),

@@ -51,6 +51,8 @@ RUN_ID = "simulated"
 #: Wall seconds; live a minute and five seconds. The tolerance is longer than a message takes and an unknown order stays so.
 RECONCILE_EVERY_S = 1.0
 RECONCILE_TOLERANCE_S = 1.2
+#: Live ten.
+ALONE_S = 1.0
 #: Of the feed, as live.
 _BEAT_S = 1.0
 Heard = Callable[[QuoteBatch], None]
@@ -138,6 +140,7 @@ class Execution:
             store=Path("store"),
             limits=setting.execution_limits,
             speed=SPEED,
+            cancel_alone_s=ALONE_S,
             reconcile_every_s=RECONCILE_EVERY_S,
             reconcile_tolerance_s=RECONCILE_TOLERANCE_S,
         )

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 
 from common.units import NS_PER_MS, NS_PER_S
+from lab.simulator.alone import deaths, hedged_before
 from lab.simulator.combos import harm, terms_of, trades, with_combos
 from lab.simulator.desks import has_desks, of_desks, stops, with_desks
 from lab.simulator.exchange_combos import Terms
@@ -146,6 +147,7 @@ def plan_of(seed: int) -> Plan:
     faults += [_dies_over(w) for w in steered if w.action == "hedge" or (w.action == "book.import" and w.at_ns & 2)]
     wishes += steered + tuple(trades(seed, universe, FIRST_NS, LAST_NS))
     wishes += before_kills(wishes, universe) + wanted(seed, universe, FIRST_NS, LAST_NS)
+    wishes += hedged_before(seed, universe, FIRST_NS, LAST_NS)
     wishes = of_desks(seed, setting.book, wishes)
     wishes += tuple(w for w in stops(seed, setting.book, FIRST_NS, LAST_NS) if w.at_ns < LAST_NS)
     # A kill has something to cancel only while orders work, which a quick venue leaves no time for.
@@ -154,6 +156,7 @@ def plan_of(seed: int) -> Plan:
     if (hangs := hang(seed, FIRST_NS, LAST_NS)) is not None:
         faults.append(Fault(hangs[0], "freeze", "feed", hangs[1]))
     faults += [Fault(*fields) for fields in one_way(seed, FIRST_NS, LAST_NS)]
+    faults += [Fault(*fields) for fields in deaths(seed, managers, FIRST_NS, LAST_NS)]
     faults += [Fault(*fields) for fields in harm(seed, FIRST_NS, LAST_NS)]
     faults.sort(key=lambda f: f.at_ns)
     noise, back = Noise(share, share, share), _states_back(seed)

@@ -22,6 +22,7 @@ from common import subjects
 from common.messages import TradingState
 from common.units import NS_PER_S
 from lab.simulator import loop as loops
+from lab.simulator.alone import AloneWatch
 from lab.simulator.exchange import Exchange
 from lab.simulator.faults import Faults, noisy
 from lab.simulator.market import MAX_LOTS, SPEED, STEP_S, owners, path_of
@@ -100,6 +101,7 @@ class Simulation:
         self.people = People(self.world, self.nats, (first, *plan.wishes))
         self.watch = Watch(self)
         self.silences = SilenceWatch(self)
+        self.alone = AloneWatch(self)
         self.people.on_killed = self.watch.killed
         self.people.on_acknowledged = self.watch.journal.acknowledged
         self.faults = Faults(self)

@@ -79,6 +79,11 @@ class Wire:
         """True while somebody listens."""
         return self.process is not None and self.process.alive and self.process.starts == self.life
 
+    @property
+    def streams(self) -> int:
+        """Order streams that the servicer has open."""
+        return sum(call.serves("StreamOrders") for call in self.calls)
+
     def link(self, name: str) -> Link:
         """The connection of a client."""
         return self.links.setdefault(name, Link(self.world, f"{name} and execution"))
@@ -185,6 +190,10 @@ class Call:
         self._over = False
         wire.calls.append(self)
         client.act(f"call {method}", lambda: void(self._link.send(True, lambda: self._begin(request))))
+
+    def serves(self, method: str) -> bool:
+        """Whether the servicer is at work on this method for it."""
+        return self._method == method and self._task is not None and not self._task.done()
 
     # -- the client's end ------------------------------------------------------------------------------------------
 

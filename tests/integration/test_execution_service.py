@@ -98,7 +98,13 @@ def test_an_older_leader_is_refused_and_a_newer_one_must_fence_first(tmp_path: P
                 late = await other.fence(5, "m-3")
                 assert (late.accepted, late.epoch) == (False, 5)
                 assert not (await other.fence(4, "m-1")).accepted
-            await desk.client.submit([make_order("old", epoch=1), make_order("early", epoch=6)])
+            async with asyncio.timeout(5.0):  # the fences cut its stream; it is back in a moment, deposed
+                while True:
+                    try:
+                        await desk.client.submit([make_order("old", epoch=1), make_order("early", epoch=6)])
+                        break
+                    except Unavailable:
+                        await asyncio.sleep(0.01)
             for name in ("old", "early"):
                 assert (await desk.answer(name)).refusal is Refusal.STALE_EPOCH
                 assert await desk.client.get_order(name) is None
