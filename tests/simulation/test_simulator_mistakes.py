@@ -14,6 +14,8 @@ NEAR = {
     "approval without end": 29,
     "silence unnoticed": 25,
     "fill dropped": 22,
+    "left alone": 22,
+    "never alone": 22,
     "hedge asked twice": 21,
     "combo sent again": 20,
     "entities forgotten": 16,
